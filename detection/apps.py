@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.apps import AppConfig
+from django.dispatch import Signal
 
 
 class DetectionConfig(AppConfig):
@@ -15,18 +16,12 @@ class DetectionConfig(AppConfig):
         """Let alerts follow the withdrawal and restoration of products."""
         from ingest.models.products import restored, withdrawn
 
-        withdrawn.connect(_withdrawn, dispatch_uid="alerts")
-        restored.connect(_restored, dispatch_uid="alerts")
+        withdrawn.connect(_follow, dispatch_uid="alerts")
+        restored.connect(_follow, dispatch_uid="alerts")
 
 
-# Both receivers import alerts only when a signal comes, because most processes never need them.
-def _withdrawn(**signal: object) -> None:
-    from detection.alerts.standing import alerts_settle
+def _follow(signal: Signal, product: Any, **_given: object) -> None:
+    from detection.alerts import standing  # Most processes never need alerts.
+    from ingest.models.products import restored
 
-    alerts_settle()
-
-
-def _restored(product: Any, **signal: object) -> None:
-    from detection.alerts.standing import product_restored
-
-    product_restored(product=product)
+    standing.product_restored(product=product) if signal is restored else standing.alerts_settle()

@@ -30,8 +30,8 @@ from detection.rules.verdicts import Verdict
 from detection.tables.alerts import MERGED_INTO
 from ground_motion.methods.deformation.sealed import FORMAT, OF_MAIN
 from ingest.models import Product, Scene, ScenePair
-from ingest.products.releases import SAME_TILE
 from ingest.products.selectors import last_date
+from ingest.products.settling import VERSIONS
 from ml.models import GroundEvent, ModelVersion, Prediction, Run
 from ml.runs.selectors import predictions_finished
 
@@ -44,7 +44,7 @@ SEALED_OF_ALERT = (*OF_MAIN, "area_m2", "first_motion", "last_motion", "kind", "
 FOLLOWED_STATES = [*LIVING, State.FINISHED]  # Finished ones may resume.
 UNMEASURED = dict.fromkeys((*RATES, *SPEEDS, *CHANGES))  # The figures of an alert that no data show.
 MOST_IMPORTANT_FIRST = ("-importance", "-id")  # All lists have this order; see detection.rules.importance.
-SAME_VIEW = ("source_format", "component", "track", "direction", "burst", "simulated")
+SAME_VIEW = (*VERSIONS, "track", "direction", "burst")
 OF_PLACES = ("tilt_mm_m_yr", "tilt_low_mm_m_yr", "tilt_high_mm_m_yr")  # see `ground_motion.rasters.areas.place_as_dict`
 
 
@@ -93,6 +93,20 @@ def shorter_pairs_cover(*, pair: ScenePair, areas: Sequence[GEOSGeometry]) -> li
     return [any(ground.covers(middle) for ground in grounds if ground) for middle in middles]
 
 
+def newer_searched(*, release: str, area: OuterRef) -> QuerySet[Product]:
+    """Return the searched products that answer for an area in place of the release of the outer query's row.
+
+    release: the prefix of the release's columns in that row.
+    """
+    return Product.objects.filter(
+        **{name: OuterRef(f"{release}{name}") for name in (*VERSIONS, "tile")},
+        newer_releases__lt=OuterRef(f"{release}newer_releases"),
+        # A point inside stands for the area, because outlines of cells reach past the footprint.
+        footprint__covers=Func(area, function="ST_PointOnSurface", output_field=PointField(srid=4326)),
+        runs__prediction__scan__isnull=False,
+    ).exclude(tile="")
+
+
 def detections_current(*, alert: Alert) -> QuerySet[Detection]:
     """Return the alert's detections in the latest successful run of each product: what is known of it now.
 
@@ -108,15 +122,11 @@ def detections_current(*, alert: Alert) -> QuerySet[Detection]:
         .distinct("product_id", "pair_id", "model_version__task")
         .values("pk")
     )
-    newer = Product.objects.filter(
-        **{name: OuterRef(f"{RUN}__product__{name}") for name in SAME_TILE},
-        newer_releases__lt=OuterRef(f"{RUN}__product__newer_releases"),
-        # A point inside stands for the area, because outlines of cells reach past the footprint.
-        footprint__covers=Func(OuterRef("area"), function="ST_PointOnSurface", output_field=PointField(srid=4326)),
-        runs__prediction__scan__isnull=False,
-    )
     again = Detection.objects.annotate(ends=last_date(f"{RUN}__product__dates")).filter(
-        **{f"{RUN}__product__{name}": OuterRef(f"{RUN}__product__{name}") for name in SAME_VIEW},
+        **{
+            f"{RUN}__product__{name}": OuterRef(f"{RUN}__product__{name}")
+            for name in (*VERSIONS, "track", "direction", "burst")
+        },
         scan__prediction__run__in=latest,
         alert=OuterRef("alert"),
         area__intersects=OuterRef("area"),
@@ -140,7 +150,7 @@ def detections_current(*, alert: Alert) -> QuerySet[Detection]:
         alert.detections.annotate(ends=last_date(f"{RUN}__product__dates"))
         .filter(scan__prediction__run__in=latest)
         .exclude(Exists(joint))
-        .exclude(Exists(newer.exclude(tile="")))
+        .exclude(Exists(newer_searched(release=f"{RUN}__product__", area=OuterRef("area"))))
         .exclude(Exists(again))
         .select_related(*WITH_RUN)
         .order_by("-area_m2")

@@ -85,7 +85,7 @@ def life_of(alert: Alert, detections: Iterable[Detection] | None = None) -> Life
             alert=alert,
             told=as_json(figures_of(alert, shown)),
             told_at=last.created_at if last else alert.updated_at,
-            views=as_json(_views_shown(shown)),
+            views=as_json(views_shown(shown)),
         )
     views = {name: ViewLife(**with_dates(seen, "moved_until", "rest_until")) for name, seen in row.views.items()}
     return Life(updates.from_json(row.told), row.told_at, views)
@@ -258,7 +258,7 @@ def _moves(detection: Detection) -> bool:
     return detection.rate_mm_yr is None or lifecycle.is_motion(detection.rate_mm_yr)
 
 
-def _views_shown(detections: Iterable[Detection]) -> dict[str, ViewLife]:
+def views_shown(detections: Iterable[Detection]) -> dict[str, ViewLife]:
     """Return name of a view -> its observations, rebuilt from the detections of an alert without AlertLife."""
     views: dict[str, ViewLife] = {}
     for detection in sorted(detections, key=lambda each: data_end(measured_in(each))):

@@ -3,7 +3,10 @@
 from datetime import date
 from typing import Any
 
-from django.db.models import QuerySet
+from django.contrib.gis.geos import MultiPolygon
+from django.db.models import BigIntegerField, Exists, OuterRef, QuerySet
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast
 from django.utils import timezone
 from shapely.geometry import shape
 
@@ -21,9 +24,11 @@ from detection.rules.passes import Passes
 from detection.rules.updates import Cause, Change
 from detection.search.areas import to_django
 from detection.search.classify import Evidence, classify_by_sign
-from detection.selectors import detections_current
+from detection.selectors import detections_current, newer_searched
 from ingest.foundation.locks import Lock, hold_lock
-from ml.models import LivingDate, LivingSeries, Prediction
+from ingest.models import Product
+from ingest.products.releases import releases_newer_than
+from ml.models import LivingDate, LivingSeries
 
 
 def dates_unfollowed() -> QuerySet[LivingDate]:
@@ -35,15 +40,18 @@ def date_follow(*, row: LivingDate) -> None:
     """Make or update an alert for each place that a pass shows leaving its forecast, in one transaction."""
     with hold_lock(Lock.ALERTS):
         for place in row.places:
-            _place_follow(row, place)
+            outline = to_django(shape(place["outline"]))
+            if not _newer(row.series.product, outline).exists():  # A newer release answers for its own ground.
+                _place_follow(row, place, outline)
         LivingDate.objects.filter(pk=row.pk).update(followed_at=timezone.now())
 
 
 def alerts_superseded() -> QuerySet[Alert]:
-    """Return alerts whose provisional values were replaced by a release that has been searched."""
-    searched = Prediction.objects.filter(scan__isnull=False).values("run__product")
-    replaced = LivingSeries.objects.filter(replaced_by__in=searched)
-    return Alert.objects.filter(passes__series__in=list(replaced.values_list("pk", flat=True)))
+    """Return alerts of new passes on whose ground a release after that of the passes has been searched."""
+    newer = newer_searched(release="", area=OuterRef(OuterRef("area")))
+    replaced = Product.objects.filter(Exists(newer), living__pk=OuterRef("series"))
+    series = Cast(KeyTextTransform("series", "passes"), BigIntegerField())
+    return Alert.objects.exclude(passes=None).annotate(series=series).filter(Exists(replaced))
 
 
 def alert_release(*, alert: Alert) -> None:
@@ -56,16 +64,21 @@ def alert_release(*, alert: Alert) -> None:
         Alert.objects.filter(pk=alert.pk).update(passes=None)
         alert.passes = None
         if seen.alone and alert.state in LIVING and not detections_current(alert=alert).exists():
-            series = LivingSeries.objects.select_related("replaced_by").get(pk=seen.series)
-            reason = f"new passes showed it until {seen.until:%-d %B %Y}; {series.replaced_by} does not"
+            newer = _newer(LivingSeries.objects.get(pk=seen.series).product, alert.area)
+            reason = f"new passes showed it until {seen.until:%-d %B %Y}; {newer.last()} does not"
             alert_transition(alert=alert, to=State.FINISHED, reason=reason)
         else:
             importance_refresh(alert=alert)
 
 
-def _place_follow(row: LivingDate, place: dict[str, Any]) -> None:
+def _newer(release: Product, area: MultiPolygon) -> QuerySet[Product]:
+    """Return the releases that answer for an area in place of an older one, the newest last."""
+    there = releases_newer_than(release).filter(footprint__covers=area.point_on_surface)
+    return there.order_by("-newer_releases")
+
+
+def _place_follow(row: LivingDate, place: dict[str, Any], outline: MultiPolygon) -> None:
     product = row.series.product
-    outline = to_django(shape(place["outline"]))
     area_m2, rate = area_m2_of(outline), place["before_mm_yr"] + place["change_mm_yr"]
     kind = classify_by_sign([Evidence(product.component, product.direction, rate, area_m2)])
     since = date.fromisoformat(place["since"])

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from shapely import from_wkb
 
@@ -23,12 +24,13 @@ from detection.alerts.life import Life, alert_transition
 from detection.by_hand import keep_by_hand
 from detection.kinds import Family, family, row_of
 from detection.models import Alert, AlertRelation, AlertTransition, Detection, Scan
-from detection.rules.lifecycle import LIVING, State, state_after_sighting
+from detection.rules.lifecycle import END_UNPROVED, LIVING, State, state_after_sighting
 from detection.rules.updates import Cause, Change, may_report
 from detection.search.areas import SEARCHES, search
 from detection.search.known import MIN_KNOWN, known_share
 from detection.selectors import (
     FOLLOWED_STATES,
+    WITH_RUN,
     alerts_missed,
     alerts_overtaken,
     alerts_touching,
@@ -76,7 +78,7 @@ def prediction_scan(*, prediction: Prediction) -> Scan | None:
         for alert, found in alerts.values():
             _advance(alert, prediction.run, found)
             take_over(alert)
-        _advance_missed(prediction.run, alerts, detections)
+        _advance_missed(prediction.run, alerts)
         return scan
 
 
@@ -99,7 +101,7 @@ def carry_into_alert(detection: Detection) -> None:
 
 def alert_end_where_over(alert: Alert, known: Life, run: Run) -> None:
     """Store an alert's life, and finish the alert if it has been at rest, or over, for as long as the rule requires."""
-    life.step_apply(alert, known, _end_step(alert, known, run), run)
+    life.step_apply(alert, known, _end_step(alert, known, run) if alert.state in LIVING else None, run)
 
 
 def same_place(detection: Detection) -> Alert | None:
@@ -157,7 +159,7 @@ def _advance(alert: Alert, run: Run, found: Sequence[Detection]) -> None:
             current, known = _split_off(alert, known, current, found, run)
         if current:
             figures_refresh(alert, current)
-            step = _end_step(alert, known, run)
+            step = _end_step(alert, known, run) if alert.state in LIVING else None
             if step is None:
                 step, known = _next_step(alert, known, current, run)
     life.step_apply(alert, known, step, run)
@@ -187,9 +189,9 @@ def _next_step(
 
 
 def _end_step(alert: Alert, known: Life, run: Run) -> plan.Step | None:
-    """Plan the end of a living alert if a run's data show that it is over; else return None."""
-    noise = run.prediction.statistics.get("rate_sigma_mm_yr", 0.0)
-    rest = life.rest_of(alert, known, data_end(run.input), noise) if alert.state in LIVING else None
+    """Plan the end of an alert if a run's data show that it is over; else return None."""
+    noise = run.prediction.statistics.get("rate_sigma_mm_yr", 0.0) if hasattr(run, "prediction") else 0.0
+    rest = life.rest_of(alert, known, data_end(run.input), noise)
     if rest is None:
         return None
     since, change = rest
@@ -262,20 +264,53 @@ def take_over(alert: Alert) -> None:
             AlertRelation.objects.create(alert=other, other=alert, relation="merged-into")
 
 
-def _advance_missed(run: Run, touched: Iterable[int], found: Sequence[Detection]) -> None:
+def _advance_missed(run: Run, touched: Iterable[int]) -> None:
     """Store that a run does not show alerts that its views showed before; end those at rest for long enough."""
-    views, seen = views_of_run(run), run.input
-    for alert in alerts_missed(views=views, seen=seen, family=FAMILY_OF[run.model_version.task], found=touched):
-        if any(detection.extent == alert.extent and detection.area.intersects(alert.area) for detection in found):
-            continue  # The ground moves under another code.
-        if run.product:
-            is_seen = points_count_within(product=run.product, area=alert.area) >= DEFAULT_THRESHOLDS.fewest_points
+    kind = FAMILY_OF[run.model_version.task]
+    for alert in alerts_missed(views=views_of_run(run), seen=run.input, family=kind, found=touched):
+        if _is_missed(alert, run):
+            alert_end_where_over(alert, _observe_rest(life.life_of(alert), run), run)
+
+
+def _is_missed(alert: Alert, run: Run) -> bool:
+    """Return whether a searched run has observed an alert's ground since its last motion, and found nothing there."""
+    found = Detection.objects.filter(scan__prediction__run=run, extent=alert.extent, area__intersects=alert.area)
+    if found.exists():
+        return False  # The ground moves, perhaps under another code.
+    if run.product and run.product.points_deleted_at:
+        return bool(run.product.footprint.covers(alert.area.point_on_surface))
+    if run.product:
+        return points_count_within(product=run.product, area=alert.area) >= DEFAULT_THRESHOLDS.fewest_points
+    is_newer = run.its_pair.reference.day >= alert.last_motion
+    return is_newer and known_share(prediction=run.prediction, area=alert.area) >= MIN_KNOWN
+
+
+def _observe_rest(known: Life, run: Run) -> Life:
+    for view, until in views_of_run(run).items():
+        known, _ = known.observe(view, until, [])
+    return known
+
+
+def alert_observe_again(alert: Alert) -> None:
+    """Observe an alert's ground anew in all standing searches, because data went or returned; end or resume it."""
+    seen = list(alert.detections.select_related(*WITH_RUN))
+    here = Q(product__footprint__intersects=alert.area, product__simulated=alert.simulated)
+    runs = Run.objects.filter(here, state=Run.State.SUCCEEDED, model_version__task=ModelVersion.Task.DEFORMATION)
+    runs = runs.exclude(prediction__isnull=False, prediction__scan=None)  # Results that showed nothing are deleted.
+    searched = sorted(runs.select_related("product"), key=lambda run: (data_end(run.input), run.pk))
+    if not seen or not searched:
+        return  # Whether it ends depends on the data that showed it.
+    known = life.life_of(alert)._replace(views=life.views_shown(seen))
+    for run in searched:
+        if _is_missed(alert, run):
+            known = _observe_rest(known, run)
+    step = _end_step(alert, known, searched[-1])
+    if alert.state == State.FINISHED:
+        ended = alert.transitions.filter(to_state=State.FINISHED).exclude(from_state=State.WITHDRAWN).last()
+        sealed = Run.every.filter(here, product__withdrawn_at__isnull=False)
+        if step is None and ended and ended.actor == "automatic" and sealed.filter(finished_at__lt=ended.created_at):
+            step = plan.Step(State(ended.from_state), END_UNPROVED, ())
         else:
-            is_newer = run.its_pair.reference.day >= alert.last_motion
-            is_seen = is_newer and known_share(prediction=run.prediction, area=alert.area) >= MIN_KNOWN
-        if not is_seen:
-            continue  # It has not been observed since its last motion.
-        known = life.life_of(alert)
-        for view, until in views.items():
-            known, _ = known.observe(view, until, [])
-        alert_end_where_over(alert, known, run)
+            step = None
+    life.step_apply(alert, known, step, searched[-1])
+    Alert.objects.filter(pk=alert.pk).update(updated_at=timezone.now())

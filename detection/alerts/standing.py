@@ -1,24 +1,28 @@
 """Alerts whose data were taken back: they end, or keep what other data show, and return after an undo."""
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from detection.alerts.life import alert_transition, life_of
-from detection.alerts.services import figures_refresh, take_over
+from detection.alerts.services import alert_observe_again, figures_refresh, take_over
+from detection.kinds import FAMILIES, Family
 from detection.models import Alert, AlertLife, AlertMotion, AlertRelation, Detection
 from detection.rules.lifecycle import LIVING, Source, State
 from detection.rules.passes import passes_of
 from detection.selectors import FOLLOWED_STATES, RUN, UNMEASURED, detections_current
 from detection.tables.alerts import MERGED_INTO
+from ground_motion.core.errors import promised
 from ingest.foundation.locks import Lock, lock
-from ingest.models import Product, ProductEvent
+from ingest.models import Product, ProductEvent, StepFailure
 from ml.models import LivingDate, LivingSeries, Run
 from ml.runs.selectors import velocity_fields
 
 Act = ProductEvent.Act
 REASONS = {Act.WITHDRAWN: "the data were taken back", Act.CORRECTED: "the data had been declared wrongly"}
 STANDS_AGAIN = "the data are valid again"
+OBSERVED = Q(kind__in=FAMILIES[Family.VELOCITY], state__in=FOLLOWED_STATES)
+STANDING = Detection.objects.filter(alert=OuterRef("pk"))
 
 
 def product_restored(*, product: Product) -> None:
@@ -29,51 +33,64 @@ def product_restored(*, product: Product) -> None:
     series = list(LivingSeries.every.filter(product=product).values_list("pk", flat=True))
     rested = Alert.objects.filter(Q(pk__in=seen.values("alert")) | Q(passes__series__in=series))
     for alert in rested.filter(state__in=[*FOLLOWED_STATES, State.WITHDRAWN]).order_by("pk"):
-        if current := list(detections_current(alert=alert)):
-            _rest_on(alert, current)
-        ended = alert.transitions.filter(to_state=State.WITHDRAWN).last()
-        if ended is not None and alert.state == State.WITHDRAWN and (current or alert.passes):
-            alert_transition(alert=alert, to=State(ended.from_state), reason=STANDS_AGAIN)
-        if current:
+        rests = _rest_on_current(alert)
+        if alert.state == State.WITHDRAWN and (rests or alert.passes):
+            _return(alert, STANDS_AGAIN)
+        if rests:
             take_over(alert)
+    here = Alert.objects.filter(OBSERVED, area__intersects=product.footprint, simulated=product.simulated)
+    for alert in here.order_by("pk"):
+        alert_observe_again(alert)
 
 
 @transaction.atomic
 def alerts_settle() -> None:
     """Let alerts follow withdrawals and corrections of their data, as far as the searches that they need are over."""
     lock(Lock.ALERTS)
-    # The time of the step counts, not that of the seal, which is the beginning of a transaction that may last.
-    steps = ProductEvent.objects.filter(act__in=REASONS, at__gt=OuterRef(OuterRef("updated_at")))
-    gone = steps.filter(product__withdrawn_at__isnull=False).values("product")
-    used = Q(**{f"{RUN}__product__in": gone}) | Q(**{f"{RUN}__companions__in": gone})
-    lost = Detection.every.filter(used, alert=OuterRef("pk"))
     hidden = list(LivingSeries.every.exclude(product__withdrawn_at=None).values_list("pk", flat=True))
-    there = Alert.objects.filter(state__in=FOLLOWED_STATES)
-    for alert in there.filter(Exists(lost) | Q(passes__series__in=hidden)).order_by("pk"):
-        if current := list(detections_current(alert=alert)):
-            _rest_on(alert, current)
+    gone = _steps_since(OuterRef(OuterRef("updated_at"))).values("product")
+    used = Q(**{f"{RUN}__product__in": gone}) | Q(**{f"{RUN}__companions__in": gone})
+    lost = Q(Exists(Detection.every.filter(used, alert=OuterRef("pk")))) | Q(passes__series__in=hidden)
+    here = {"product__footprint__intersects": OuterRef("area"), "product__simulated": OuterRef("simulated")}
+    beside = OBSERVED & Exists(_steps_since(OuterRef("updated_at")).filter(**here)) & Exists(STANDING)
+    there = Alert.objects.annotate(lost=lost, beside=beside, awaits_search=_awaits_search())
+    there = there.filter(Q(lost=True) | Q(beside=True), state__in=FOLLOWED_STATES)
+    # An end is judged when all data on its ground are searched, for example the corrected ones.
+    for alert in there.exclude(state=State.FINISHED, awaits_search=True).order_by("pk"):
+        if alert.lost and _rest_on_current(alert):
             _free_parts(alert, of=alert)
-        elif alert.source == Source.PERSON:
+        elif alert.lost and alert.source == Source.PERSON:
             Alert.objects.filter(pk=alert.pk).update(passes=None, updated_at=timezone.now(), **UNMEASURED)
             AlertMotion.every.filter(alert=alert).delete()
+        if alert.beside:
+            alert_observe_again(alert)
     _end_without_data(hidden)
+
+
+def _steps_since(moment: OuterRef) -> QuerySet[ProductEvent]:
+    """Return withdrawals and corrections later than a moment; their seal is the beginning of a transaction."""
+    return ProductEvent.objects.filter(act__in=REASONS, at__gt=moment, product__withdrawn_at__isnull=False)
+
+
+def _awaits_search() -> Exists:
+    """Return the condition that data on an alert's ground are still to be searched."""
+    over = Q(prediction__scan__isnull=False) | Q(state__in=[Run.State.FAILED, Run.State.CANCELLED])
+    over |= Q(state=Run.State.SUCCEEDED, prediction__isnull=True)  # Its result was deleted, because it showed nothing.
+    given_up = StepFailure.objects.filter(step=StepFailure.Step.SEARCH, state=StepFailure.State.FAILED)
+    over |= Q(prediction__in=given_up.values("subject_id"))
+    fields = velocity_fields().filter(footprint__intersects=OuterRef("area"), simulated=OuterRef("simulated"))
+    return Exists(fields.exclude(Exists(Run.objects.filter(over, product=OuterRef("pk")))))
 
 
 def _end_without_data(hidden: list[int]) -> None:
     """End alerts that only sealed data showed, or data that were deleted at once."""
-    seen, standing = (manager.filter(alert=OuterRef("pk")) for manager in (Detection.every, Detection.objects))
-    deleted = Q(passes__isnull=True, state__in=LIVING) & ~Exists(seen)
-    bereft = Alert.objects.filter(Exists(seen) | Q(passes__series__in=hidden) | deleted, state__in=FOLLOWED_STATES)
-    over = Q(prediction__scan__isnull=False) | Q(state__in=[Run.State.FAILED, Run.State.CANCELLED])
-    over |= Q(state=Run.State.SUCCEEDED, prediction__isnull=True)  # Its result was deleted, because it showed nothing.
-    searched = Run.objects.filter(over, product=OuterRef("pk"))
-    for alert in bereft.filter(source=Source.COMPUTER).exclude(Exists(standing)).order_by("pk"):
+    seen = Q(Exists(Detection.every.filter(alert=OuterRef("pk")))) | Q(passes__series__in=hidden)
+    deleted = Q(passes__isnull=True, state__in=LIVING) & ~Exists(Detection.every.filter(alert=OuterRef("pk")))
+    bereft = Alert.objects.filter(seen | deleted, state__in=FOLLOWED_STATES, source=Source.COMPUTER)
+    for alert in bereft.exclude(Exists(STANDING)).exclude(_awaits_search()).order_by("pk"):
         passes = passes_of(alert)
         if passes and LivingSeries.objects.filter(pk=passes.series).exists():
             continue
-        here = velocity_fields().filter(footprint__intersects=alert.area, simulated=alert.simulated)
-        if here.exclude(Exists(searched)).exists():
-            continue  # A search of other data on this ground is still to come.
         own = Q(runs__prediction__scan__detections__alert=alert) | Q(living__pk=passes.series if passes else None)
         joint = Run.every.filter(prediction__scan__detections__alert=alert).values("companions")
         gone = Product.every.filter(own | Q(pk__in=joint)).exclude(withdrawn_at=None)
@@ -94,21 +111,27 @@ def _free_parts(whole: Alert, *, of: Alert) -> None:
     """
     merged = AlertRelation.objects.filter(other=whole, relation=MERGED_INTO, alert__state=State.MERGED)
     for relation in merged.select_related("alert"):
-        part, step = relation.alert, relation.alert.transitions.filter(to_state=State.MERGED).last()
-        if step is None or (of.state != State.WITHDRAWN and step.actor != "automatic"):
+        step = relation.alert.transitions.filter(to_state=State.MERGED).last()
+        if of.state != State.WITHDRAWN and promised(step).actor != "automatic":
             continue
-        current = list(detections_current(alert=part))
-        if not current:
-            _free_parts(part, of=of)
-            continue
-        relation.delete()
-        _rest_on(part, current)
-        reason = f"the data of alert {of.code}, of which it was part, were taken back"
-        alert_transition(alert=part, to=State(step.from_state), reason=reason)
+        if _rest_on_current(relation.alert):
+            relation.delete()
+            _return(relation.alert, f"the data of alert {of.code}, of which it was part, were taken back")
+        else:
+            _free_parts(relation.alert, of=of)
 
 
-def _rest_on(alert: Alert, current: list[Detection]) -> None:
-    """Update an alert's figures from its current detections, with which later news will be compared."""
+def _return(alert: Alert, reason: str) -> None:
+    """Let an alert return to the state before its last end."""
+    ended = promised(alert.transitions.filter(to_state=alert.state).last())
+    alert_transition(alert=alert, to=State(ended.from_state), reason=reason)
+
+
+def _rest_on_current(alert: Alert) -> bool:
+    """Update an alert's figures, with which later news will be compared, from its current detections, if it has any."""
+    current = list(detections_current(alert=alert))
+    if not current:
+        return False
     passes = passes_of(alert)
     if passes and not LivingSeries.objects.filter(pk=passes.series).exists():
         alert.passes = None
@@ -116,3 +139,4 @@ def _rest_on(alert: Alert, current: list[Detection]) -> None:
     figures_refresh(alert, current)
     AlertLife.objects.filter(alert=alert).delete()
     life_of(alert, current)
+    return True

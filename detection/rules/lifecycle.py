@@ -53,6 +53,7 @@ ALLOWED: dict[State, frozenset[State]] = {
     State.WITHDRAWN: frozenset({State.FIRST, State.PROVISIONAL, State.CONFIRMED, State.FINISHED}),
 }
 LIVING = (State.FIRST, State.PROVISIONAL, State.CONFIRMED)
+END_UNPROVED = "the data that showed its end were taken back"  # This is the reason of a step out of FINISHED.
 TAKEN_BACK = (State.REJECTED, State.WITHDRAWN)  # Who had news of such an alert gets a correction.
 
 

@@ -155,11 +155,19 @@ def units(
     return Units(str(stated), str(positive))
 
 
-def admit(path: Path, field: VelocityField) -> VelocityField:
+def admit(path: Path, field: VelocityField, declared: Declaration | None = None) -> VelocityField:
     """Return a field whose points pass the gate as they are read. Raises InputError for what its header shows."""
     if field.stated.picture:
         raise InputError(path, "its values are 8-bit numbers, as of a picture", "Give the velocities themselves")
     agree(path, "direction", {source: way.value for source, way in field.stated.direction.items()})
+    named, seen = DIRECTION.search(path.name.partition(".")[0]), field.header.direction
+    way = Direction.ASCENDING if named and named[1] else Direction.DESCENDING
+    if named and seen and way != seen and "the mapping" not in field.stated.direction:
+        if declared and declared.needs_period:  # For values that are only read, vectors are trusted.
+            problem = f"its line of sight says {seen}, and its name says {way}"
+            raise InputError(path, problem, "Rename it, or state its direction in a mapping")
+        note = f"The line of sight says {seen} and is used; the name says {way}."
+        field = replace(field, changes=[*field.changes, note])
     changes = list(field.changes)
     return replace(field, batches=lambda: _Gate(path, field, changes).batches(), changes=changes)
 
@@ -204,7 +212,6 @@ class _Gate:
         self.unknown: Counter[str] = Counter()
         self.zero_dates: set[int] = set()  # The dates at which 0 stands for a missing displacement.
         self.turned: dict[str, float] = {}
-        self.misnamed = ""
         self.fills = _Fills(path, field)
         self.places = _Places()
         self.ids = None if field.stated.unique_ids else _Ids(path)
@@ -376,11 +383,6 @@ class _Gate:
             by_view = f"{seen} by its line of sight (los_east {east:+.2f}, looking {side})"
             problem = f"its direction is {stated[wrong]} by {wrong}, but {by_view}"
             raise InputError(self.path, problem, "Correct the wrong one")
-        named = DIRECTION.search(self.path.name.partition(".")[0])
-        way = Direction.UNKNOWN if named is None else Direction.ASCENDING if named[1] else Direction.DESCENDING
-        if way and seen and way != seen and abs(east) > 0.1:
-            # People write names, and one published set has the wrong one: vectors are trusted instead.
-            self.misnamed = f"The line of sight says {seen} (los_east {east:+.2f}) and is used; the name says {way}."
 
     def _report_changes(self) -> None:
         """Write down what was changed. Raises InputError if nothing is left."""
@@ -391,7 +393,7 @@ class _Gate:
             raise InputError(self.path, problem, "Correct that, or name other columns in a mapping")
         for turn, example in self.turned.items():
             self.changes.append(f"Longitudes beyond ±180 (such as {example:.2f}) were turned by {turn} degrees.")
-        self.changes += [*self.fills.sentences(), *([self.misnamed] if self.misnamed else [])]
+        self.changes += self.fills.sentences()
         for name, number in self.unknown.items():
             self.changes.append(
                 f"{number:,} values of {name} are impossible or fill values, and were taken as unknown."

@@ -3,9 +3,8 @@
 import errno
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +20,6 @@ from ingest.foundation.leases import NO_FAULT, Overtaken
 from ingest.foundation.storage.inputs import input_path
 from ingest.jobs.services import DECLARED_TEXTS, LEASE, job_reject
 from ingest.models import IngestJob, Interferogram, Product, Scene, StationFile
-from ingest.products.life import product_correct
 from ingest.products.loading import Expect, Progress
 from ingest.products.services import fields_open, products_load
 from ingest.scenes.interferograms import interferograms_continue, interferograms_load
@@ -76,10 +74,7 @@ def arrival_load(
     fields = fields_open(path=path, submission=submission)
     if why is None and interferograms_continue(fields=fields):
         return Loaded([], [], interferograms=interferograms_load(path=path, field=fields[0], submission=submission))
-    load: Callable[..., list[Product]] = products_load
-    if why is not None:
-        load = partial(product_correct, why=why, by=submission.loaded_by)
-    products = load(path=path, submission=submission, fields=fields, progress=progress, expect=expect)
+    products = products_load(path=path, submission=submission, fields=fields, progress=progress, expect=expect, why=why)
     return Loaded(products, [])
 
 

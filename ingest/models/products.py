@@ -61,23 +61,23 @@ class ProductQuerySet(models.QuerySet["Product"]):
 
     def rests(self) -> "ProductQuerySet":
         """Return rests of superseded releases: those of their points that lie beyond all newer releases."""
-        return self.exclude(level=DERIVED).exclude(derived_from=None)
+        return self.filter(is_rest=True)
+
+    def answering(self) -> "ProductQuerySet":
+        """Return products of files that are current somewhere: everywhere, or where a rest of them answers."""
+        rests = Product.objects.rests().current().values("derived_from")
+        return self.filter(models.Q(superseded_by=None) | models.Q(pk__in=rests), derived_from=None)
 
 
-class StandingProducts(models.Manager["Product"]):
+ProductManager = models.Manager.from_queryset(ProductQuerySet)
+
+
+class StandingProducts(ProductManager["Product"]):
     """Manager of the products that are not withdrawn."""
 
     def get_queryset(self) -> ProductQuerySet:
         """Return products that may be served, searched and counted."""
         return ProductQuerySet(self.model, using=self._db).filter(withdrawn_at=None)
-
-    def current(self) -> ProductQuerySet:
-        """Return standing products without superseded releases."""
-        return self.get_queryset().current()
-
-    def rests(self) -> ProductQuerySet:
-        """Return standing rests of superseded releases."""
-        return self.get_queryset().rests()
 
 
 class Product(FromFile):
@@ -113,6 +113,7 @@ class Product(FromFile):
     superseded_by = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="supersedes")
     newer_releases = models.PositiveIntegerField(null=True, help_text="of its tile or places; null: never settled")
     derived_from = models.ManyToManyField("self", symmetrical=False, blank=True, related_name="derived")
+    is_rest = models.BooleanField(default=False, help_text="those points of a release where no newer one answers")
     derived_at = models.DateTimeField(
         null=True, help_text="when products were derived where it lies, or not; null: not yet, or not since it went"
     )

@@ -35,7 +35,6 @@ from ingest.products.selectors import views_in
 from ingest.products.services import field_publish, product_delete
 
 TILE_M, POSTING_M, BAND_M = 100_000.0, 100.0, 5_000.0
-LEVEL = DERIVED
 EDGE_POINTS = 5  # The edges of a tile are curved in degrees.
 MAX_PLACES = 50  # If more places have changed, all places are examined.
 METHOD = "up and east from two directions, version 1"
@@ -92,7 +91,7 @@ class Tile(NamedTuple):
 def derived_make(*, settled_before: datetime | None = None) -> list[Product]:
     """Derive if inputs have changed, but not from products loaded after `settled_before`; delete what is outdated."""
     is_due = Q(superseded_by=None, derived_at=None) | Q(superseded_by__isnull=False, derived_at__isnull=False)
-    changed = list(Product.objects.filter(is_due).exclude(level=LEVEL))
+    changed = list(Product.objects.filter(is_due).exclude(level=DERIVED))
     if not changed:
         return []
     touched = {place for product in changed for place in _places(product)}
@@ -100,7 +99,7 @@ def derived_make(*, settled_before: datetime | None = None) -> list[Product]:
     tiles = list(tiles_of_two_directions(places))
     keys = [tile.key for tile in tiles]
     inside = [Q(source_format=place.source_format, grid_epsg=place.epsg, burst=place.burst) for place in places or ()]
-    for stale in Product.objects.filter(reduce(or_, inside, Q()), level=LEVEL).exclude(file_sha256__in=keys):
+    for stale in Product.objects.filter(reduce(or_, inside, Q()), level=DERIVED).exclude(file_sha256__in=keys):
         product_delete(product=stale)
     ends = ((f"{place.source_format}/", f"/{place.epsg}/{place.burst}") for place in places or ())
     named = reduce(or_, (Q(name__startswith=first, name__endswith=last) for first, last in ends), Q())
@@ -128,7 +127,7 @@ def tiles_of_two_directions(places: set[TilePlace] | None = None) -> Iterator[Ti
         for place in _places(product):
             if places is None or place in places:
                 groups.setdefault((place, product.level, product.simulated), []).append(product)
-    published = Product.objects.current().filter(component=Component.UP).exclude(level=LEVEL)
+    published = Product.objects.current().filter(component=Component.UP).exclude(level=DERIVED)
     if places is not None:
         published = published.filter(burst__in=[place.burst for place in places])
     taken = set(published.values_list("source_format", "simulated", "burst"))
@@ -180,7 +179,7 @@ def _header(tile: Tile, component: Component) -> FieldHeader:
     tied = all(product.reference == Reference.GNSS for product in sources)
     return FieldHeader(
         source_format=tile.place.source_format,
-        level=LEVEL,
+        level=DERIVED,
         component=component,
         dates=dates or period,
         has_series=bool(dates),

@@ -45,6 +45,10 @@ _SEAL = f"""
     ) DELETE FROM ingest_derivedtile WHERE key IN (SELECT file_sha256 FROM sealed);
     UPDATE ingest_product SET derived_at = NULL WHERE withdrawn_at IS NULL AND ST_Intersects(footprint, ground);
     RETURN n; END"""  # noqa: S608
+_UNSEAL = f"""
+    BEGIN
+    LOCK TABLE ONLY {POINTS} IN SHARE UPDATE EXCLUSIVE MODE;
+    UPDATE ingest_product SET withdrawn_at = NULL, derived_at = NULL WHERE id = product; END"""  # noqa: S608
 LOCK_MS = 1000  # Readers wait at most so long behind a waiting exchange.
 _MEMBERS = f"""
     (SELECT string_agg(id::text, ', ' ORDER BY id) FROM ingest_product WHERE points_deleted_at IS NULL AND id IN
@@ -169,6 +173,7 @@ CREATE_FUNCTIONS = "".join(
             + " END",
         ),
         _function("ingest_product_seal(product bigint) RETURNS bigint", _SEAL),
+        _function("ingest_product_unseal(product bigint) RETURNS void", _UNSEAL),
         _function("ingest_product_drop(product bigint) RETURNS void", _DROP),
         _function(
             "ingest_parts_build(parts bigint[]) RETURNS bigint",
@@ -179,7 +184,7 @@ CREATE_FUNCTIONS = "".join(
             "ingest_parts_swap(merged bigint, parts bigint[]) RETURNS void", _SWAP, f"SET lock_timeout = '{LOCK_MS}ms'"
         ),
         _function("ingest_parts_sweep() RETURNS bigint", _SWEEP),
-        _function("ingest_share_of_same(own bigint, other bigint) RETURNS double precision", settling.SHARE_OF_SAME),
+        _function("ingest_is_same(own bigint, other bigint) RETURNS boolean", settling.IS_SAME),
         _function(
             "ingest_releases_settle(of_product bigint, of_format text, of_tile text, of_component text,"
             " of_simulated boolean) RETURNS void",
@@ -203,6 +208,8 @@ product_attach: Callable[[int, int], None] = partial(_call, "ingest_product_atta
 product_drop: Callable[[int], None] = partial(_call, "ingest_product_drop")
 # Withdraw a product and what was derived from it; return 0 if it is withdrawn already.
 product_seal: Callable[[int], int] = partial(_call, "ingest_product_seal")
+# Undo the seal of a product, but not of what was derived from it.
+product_unseal: Callable[[int], None] = partial(_call, "ingest_product_unseal")
 # Copy parts into a new, detached and indexed part; return its number. Commit before `parts_swap`.
 parts_build: Callable[[list[int]], int] = partial(_call, "ingest_parts_build")
 # Replace the source parts by the merged part. OperationalError if readers would wait longer than a second.

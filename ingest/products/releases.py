@@ -15,8 +15,8 @@ from ingest.foundation.storage import delete_files, raster_put
 from ingest.models import Product, ReleaseChange
 from ingest.products.functions import releases_order
 from ingest.products.selectors import product_points, usual_velocity_std
+from ingest.products.settling import VERSIONS
 
-SAME_TILE = ("source_format", "tile", "component", "simulated")  # These are equal in all releases of a tile.
 BAND_UNITS = {
     "gone": "points",
     "new": "points",
@@ -41,7 +41,7 @@ def releases_unsettled() -> QuerySet[Product]:
 
 def releases_newer_than(release: Product) -> QuerySet[Product]:
     """Return the newer releases of a release's tile or places."""
-    same = {name: getattr(release, name) for name in SAME_TILE}
+    same = {name: getattr(release, name) for name in (*VERSIONS, "tile")}
     return Product.objects.filter(**same, newer_releases__lt=release.newer_releases or 0).exclude(tile="")
 
 

@@ -1,7 +1,8 @@
 """Services that load a velocity product in one transaction, whole or not at all."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import Q
 from django.utils import timezone
 
-from ground_motion.core.errors import AlreadyLoaded, Undeclared
+from ground_motion.core.errors import AlreadyLoaded, InputError, Undeclared
 from ground_motion.core.files import files_sha256
 from ground_motion.readers.formats.registry import TITLES, open_velocity_fields
 from ground_motion.readers.records import PLAIN_SUBMISSION, Component, FieldHeader, Submission, VelocityField
@@ -25,7 +26,8 @@ from ingest.products.releases import releases_settle
 WAYS = {Component.UP: "vertical", Component.EAST: "east-west", Component.NORTH: "north-south"}
 # Columns with the name and value of a field of the header.
 PLACED = ("track", "burst", "polarisation", "tile", "posting_m", "grid_epsg")
-SAME = (*PLACED, "source_format", "level", "release", "has_series", "simulated")
+STATED = (*PLACED, "source_format", "level", "release", "has_series", "simulated")
+NAMED = ("component", "technique", "direction", "reference")
 DECLARED = ("source_format", "track", "direction", "has_series")  # File names may state the rest.
 # Columns of points that declarations change, compared with those of a file that is given again.
 COMPARED = ("velocity_mm_yr", "velocity_std_mm_yr", "height_m", "los_east", "los_north", "los_up")
@@ -45,13 +47,16 @@ def fields_open(*, path: Path, submission: Submission) -> tuple[VelocityField, .
     return open_velocity_fields(path, submission.source_format, replace(submission.declared, needs_period=True))
 
 
-def refuse_loaded(path: Path, loaded: list[Product], differs: bool) -> dict[str, Product]:
-    """Raise AlreadyLoaded, with the next step for a file that was given with other declarations."""
-    if not loaded:
-        return {}
-    with_what = " with other declarations" if differs else ""
-    problem = f"this very file is already loaded{with_what} as product {loaded[0].pk} ({loaded[0].name})"
-    raise AlreadyLoaded(path, problem, "Correct it on its page or by --correct" if differs else "Nothing to do")
+def _refuse_known(path: Path, loaded: list[Product], differs: bool, corrects: bool) -> None:
+    """Raise InputError for a file that is loaded, with the next step; if it `corrects`, for one that is not."""
+    if corrects and not loaded:
+        raise InputError(path, "there is nothing to correct: this file is not loaded", "Leave out --correct")
+    if corrects and not differs:
+        raise AlreadyLoaded(path, f"product {loaded[0].pk} has just these declarations", "Nothing to do")
+    if loaded and not corrects:
+        with_what = " with other declarations" if differs else ""
+        problem = f"this very file is already loaded{with_what} as product {loaded[0].pk} ({loaded[0].name})"
+        raise AlreadyLoaded(path, problem, "Correct it on its page or by --correct" if differs else "Nothing to do")
 
 
 def products_load(
@@ -61,7 +66,7 @@ def products_load(
     fields: tuple[VelocityField, ...] = (),
     progress: Progress = lambda points: None,
     expect: Expect = lambda points: None,
-    answer_loaded: Callable[[Path, list[Product], bool], Mapping[str, Product]] = refuse_loaded,
+    why: str | None = None,
 ) -> list[Product]:
     """Load a file or folder, each component as one product; return the products.
 
@@ -73,8 +78,7 @@ def products_load(
         fields: What `fields_open` returned, if it was called before.
         progress: Called with the number of points in each batch.
         expect: Called first with the approximate number of points.
-        answer_loaded: Called with the path, the products of the same content, and whether their declarations differ;
-            it raises InputError, or withdraws these products and returns component -> product.
+        why: Why declarations of a loaded file are corrected; its products are withdrawn when the new ones are copied.
     """
     fields = fields or fields_open(path=path, submission=submission)
     if not all(field.header.dates for field in fields):
@@ -87,20 +91,15 @@ def products_load(
         alike = by_component.keys() == {field.header.component.value for field in fields} and all(
             _holds(by_component[field.header.component.value], field) for field in fields
         )
-        before = answer_loaded(path, loaded, bool(loaded) and not alike)
+        _refuse_known(path, loaded, differs=not alike, corrects=why is not None)
         fields_check(path=path, fields=fields)
-        return [
-            field_publish(
-                cursor,
-                path=path,
-                sha256=sha256,
-                field=field,
-                submission=submission,
-                progress=progress,
-                corrects=before.get(field.header.component.value, next(iter(before.values()), None)),
-            )
-            for field in fields
-        ]
+        publish = partial(field_publish, cursor, path=path, sha256=sha256, submission=submission, progress=progress)
+        made = [publish(field=field, replaced=loaded) for field in fields]
+        by_component = {product.component: product for product in made}
+        for wrong in loaded:
+            new, said = by_component.get(wrong.component, made[0]), (why or "").strip()
+            product_event(product=wrong, act=Act.CORRECTED, by=submission.loaded_by, why=said, other=new)
+        return made
 
 
 def _holds(product: Product, field: VelocityField) -> bool:
@@ -128,6 +127,14 @@ def _holds(product: Product, field: VelocityField) -> bool:
 def product_event(*, product: Product, act: Act, by: str, why: str = "", other: Product | None = None) -> None:
     """Record a step of a product's life; for use in the transaction of the step."""
     ProductEvent.objects.create(product=product, name=product.name, act=act, by=by, why=why[:500], other=other)
+
+
+def product_seal(*, product: Product) -> None:
+    """Withdraw a product and what was derived from it; for use in the transaction of the step."""
+    if not functions.product_seal(product.pk):
+        raise ValueError(f"product {product.pk} ({product.name}) is taken back already")
+    product.refresh_from_db(fields=["withdrawn_at", "tile"])
+    releases_settle(like=product)
 
 
 def product_delete(*, product: Product, by: str = "", why: str = "") -> None:
@@ -169,10 +176,18 @@ def field_publish(
     field: VelocityField,
     submission: Submission = PLAIN_SUBMISSION,
     progress: Progress = lambda points: None,
-    corrects: Product | None = None,
+    replaced: Sequence[Product] = (),
 ) -> Product:
-    """Copy a field, index it, and make it a product that supersedes its older releases. For use in a transaction."""
+    """Copy a field, index it, and make it a product that supersedes its older releases. For use in a transaction.
+
+    replaced: versions with wrong declarations. They are sealed after the copy, because the seal locks out other loads.
+    """
     product_id, totals = field_copy(cursor, path=path, field=field, progress=progress)
+    for wrong in replaced:
+        if wrong.withdrawn_at is None:
+            product_seal(product=wrong)
+    same = [wrong for wrong in replaced if wrong.component == field.header.component.value]
+    corrects = next(iter([*same, *replaced]), None)
     changes = {"changes": " ".join(field.changes)} if field.changes else {}
     header = replace(field.header, extras=field.header.extras | changes)
     product = product_create(product_id, path, sha256, header, totals, submission, corrects)
@@ -197,12 +212,9 @@ def product_create(
     return Product.objects.create(
         id=product_id,
         name=product_name(header, submission.called or f"{path.parent.name}/{path.stem}"),
-        **{name: getattr(header, name) for name in SAME},
-        component=header.component.value,
-        technique=header.technique.value,
-        direction=header.direction.value,
+        **{name: getattr(header, name) for name in STATED},
+        **{name: getattr(header, name).value for name in NAMED},
         dates=list(header.dates),
-        reference=header.reference.value,
         n_points=totals.points,
         n_refused=totals.reasons.total(),
         refused_reasons=dict(totals.reasons),

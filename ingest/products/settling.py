@@ -5,73 +5,87 @@ The outcome depends on the set of products alone, not on the order in which they
 
 from ingest.products.partitions import POINT_COLUMNS, POINTS, SERIES
 
+# What versions of one another agree in; they have one tile, or points at the same places of the same track.
+VERSIONS = ("source_format", "component", "simulated")
+VERSIONS_BY_POINTS = (*VERSIONS, "technique", "direction", "burst", "polarisation")
 SAME = "same/"  # A tile key that begins with this was made of points, because the files state no tile.
 SAMPLED = 500  # Of a product, this many points are compared with another's.
 MIN_SAME_SHARE = 0.9
 SAME_WITHIN = 0.1  # Two points are the same place within this share of the usual spacing, or within a metre.
+SAME_LOS_WITHIN = 0.02  # Unit vectors of one track are as near, also where its direction is not stated; about 1 degree.
 MIN_REST_SHARE, MIN_REST_POINTS = 0.01, 50  # A rest below both is not made: a few points at edges always differ.
-# Body of the function that returns the share of a product's points, of a sample, that are points of another product.
-SHARE_OF_SAME = f"""
-    DECLARE n bigint; share double precision; BEGIN
-    SELECT n_points INTO n FROM ingest_product WHERE id = own;
-    EXECUTE $sql$
-        WITH sampled AS MATERIALIZED (
-            SELECT pid, tile_point, 1 / cos(radians(ST_Y(position))) AS metre FROM {POINTS}
-            WHERE product_id = $1 AND hashtext(pid) & $3 = 0 ORDER BY hashtext(pid), pid LIMIT {SAMPLED}
-        ), reach AS (
-            SELECT greatest(
-                max(metre), {SAME_WITHIN} * percentile_cont(0.5) WITHIN GROUP (ORDER BY nearest.distance)
-            ) AS distance
-            FROM sampled LEFT JOIN LATERAL (
-                SELECT neighbour.tile_point <-> sampled.tile_point AS distance FROM {POINTS} AS neighbour
-                WHERE neighbour.product_id = $1 AND neighbour.pid <> sampled.pid
-                ORDER BY neighbour.tile_point <-> sampled.tile_point LIMIT 1
-            ) AS nearest ON true
-        )
-        SELECT avg(EXISTS (
-            SELECT FROM {POINTS} AS there
-            WHERE there.product_id = $2 AND ST_DWithin(there.tile_point, sampled.tile_point, reach.distance)
-        )::int) FROM sampled, reach$sql$
-    INTO share USING own, other, (2 ^ greatest(0, floor(log(2, greatest(n, 1) / {SAMPLED}::numeric))))::int - 1;
-    RETURN coalesce(share, 0); END"""  # noqa: S608
+# Body of the function that returns whether most points of a sample of one product are points of the other. Deleted
+# points cannot be compared: such a product stays with its versions.
+IS_SAME = f"""
+    DECLARE share double precision; pair record; BEGIN
+    FOR pair IN
+        SELECT one.id AS sampled, beside.id AS beside, greatest(one.n_points, 1) AS n,
+            one.tile <> '' AND one.tile = beside.tile
+                AND (one.points_deleted_at, beside.points_deleted_at) IS DISTINCT FROM (NULL, NULL) AS stays
+        FROM ingest_product AS one, ingest_product AS beside
+        WHERE (one.id, beside.id) IN ((own, other), (other, own))
+    LOOP
+        EXECUTE $sql$
+            WITH sampled AS MATERIALIZED (
+                SELECT pid, tile_point, los_east, los_up, 1 / cos(radians(ST_Y(position))) AS metre FROM {POINTS}
+                WHERE product_id = $1 AND hashtext(pid) & $3 = 0 ORDER BY hashtext(pid), pid LIMIT {SAMPLED}
+            ), reach AS (
+                SELECT greatest(
+                    max(metre), {SAME_WITHIN} * percentile_cont(0.5) WITHIN GROUP (ORDER BY nearest.distance)
+                ) AS distance
+                FROM sampled LEFT JOIN LATERAL (
+                    SELECT neighbour.tile_point <-> sampled.tile_point AS distance FROM {POINTS} AS neighbour
+                    WHERE neighbour.product_id = $1 AND neighbour.pid <> sampled.pid
+                    ORDER BY neighbour.tile_point <-> sampled.tile_point LIMIT 1
+                ) AS nearest ON true
+            )
+            SELECT avg(EXISTS (
+                SELECT FROM {POINTS} AS there
+                WHERE there.product_id = $2 AND ST_DWithin(there.tile_point, sampled.tile_point, reach.distance)
+                    AND abs(coalesce(there.los_east, 0) - coalesce(sampled.los_east, 0)) < {SAME_LOS_WITHIN}
+                    AND abs(coalesce(there.los_up, 0) - coalesce(sampled.los_up, 0)) < {SAME_LOS_WITHIN}
+            )::int) FROM sampled, reach$sql$
+        INTO share USING pair.sampled, pair.beside,
+            (2 ^ greatest(0, floor(log(2, pair.n / {SAMPLED}::numeric))))::int - 1;
+        IF pair.stays OR share >= {MIN_SAME_SHARE} THEN RETURN true; END IF;
+    END LOOP;
+    RETURN false; END"""  # noqa: S608
 
-# members: all versions of a product, with withdrawn ones; standing: those that are not withdrawn, to be ordered.
+
+def _columns(names: tuple[str, ...], table: str = "") -> str:
+    return ", ".join(f"{table}{name}" for name in names)
+
+
+# members: versions of a product, with withdrawn ones, and all products beside it that may be versions, with theirs.
 _FIND_MEMBERS = f"""
-    SELECT coalesce(array_agg(id), '{{}}') INTO members FROM ingest_product
-    WHERE id = of_product OR of_tile <> ''
-        AND (source_format, tile, component, simulated) = (of_format, of_tile, of_component, of_simulated);
-    IF of_tile = '' OR starts_with(of_tile, '{SAME}') THEN
-        FOR other, other_tile IN
-            SELECT beside.id, beside.tile FROM ingest_product AS own JOIN ingest_product AS beside ON
-                (beside.source_format, beside.component, beside.technique, beside.simulated)
-                    = (own.source_format, own.component, own.technique, own.simulated)
-                AND (beside.direction, beside.burst, beside.polarisation) = (own.direction, own.burst, own.polarisation)
+    SELECT coalesce(array_agg(id), '{{}}') INTO members FROM ingest_product AS version
+    WHERE id = of_product OR ({_columns(VERSIONS)}) = (of_format, of_component, of_simulated) AND (
+        of_tile <> '' AND tile = of_tile OR by_points AND (tile = '' OR starts_with(tile, '{SAME}')) AND EXISTS (
+            SELECT FROM ingest_product AS own JOIN ingest_product AS beside ON
+                ({_columns(VERSIONS_BY_POINTS, "beside.")}) = ({_columns(VERSIONS_BY_POINTS, "own.")})
                 AND beside.track IS NOT DISTINCT FROM own.track AND beside.footprint && own.footprint
-                AND (beside.tile = '' OR starts_with(beside.tile, '{SAME}'))
-                AND beside.points_deleted_at IS NULL AND own.points_deleted_at IS NULL
-                AND beside.withdrawn_at IS NULL AND own.withdrawn_at IS NULL
-            WHERE own.id = of_product AND own.level <> 'derived' AND beside.level <> 'derived'
-                AND NOT EXISTS (
-                    SELECT FROM ingest_product_derived_from WHERE from_product_id IN (own.id, beside.id)
-                )
-        LOOP
-            CONTINUE WHEN other = ANY (members);
-            IF ingest_share_of_same(of_product, other) >= {MIN_SAME_SHARE}
-                OR ingest_share_of_same(other, of_product) >= {MIN_SAME_SHARE} THEN
-                members := members || ARRAY(
-                    SELECT id FROM ingest_product WHERE id = other OR other_tile <> '' AND
-                    (source_format, tile, component, simulated) = (of_format, other_tile, of_component, of_simulated)
-                );
-            END IF;
-        END LOOP;
-    END IF;
-    SELECT coalesce(array_agg(id), '{{}}') INTO standing FROM ingest_product
-    WHERE id = ANY (members) AND withdrawn_at IS NULL;
-    IF of_tile = '' OR starts_with(of_tile, '{SAME}') THEN
-        SELECT CASE WHEN count(*) > 1 THEN '{SAME}' || min(file_sha256) ELSE '' END INTO other_tile
-        FROM ingest_product WHERE id = ANY (standing);
-        UPDATE ingest_product SET tile = CASE WHEN id = ANY (standing) THEN other_tile ELSE '' END
-        WHERE id = ANY (members);
+            WHERE own.id = of_product AND own.withdrawn_at IS NULL AND beside.withdrawn_at IS NULL
+                AND 'derived' NOT IN (own.level, beside.level) AND NOT own.is_rest AND NOT beside.is_rest
+                AND (beside.id = version.id OR beside.tile <> '' AND beside.tile = version.tile)
+        )
+    );
+    UPDATE ingest_product SET tile = '' WHERE by_points AND id = ANY (members) AND withdrawn_at IS NOT NULL;
+    SELECT coalesce(array_agg(id ORDER BY id), '{{}}') INTO remaining FROM ingest_product
+    WHERE id = ANY (members) AND withdrawn_at IS NULL;"""  # noqa: S608
+# standing: versions to be ordered. Those told by points are what same points connect: withdrawn ones connect nothing.
+_NEXT_VERSIONS = f"""
+    standing := CASE WHEN by_points THEN remaining[:1] ELSE remaining END;
+    LOOP
+        SELECT id INTO other FROM unnest(remaining) AS id
+        WHERE id <> ALL (standing) AND EXISTS (SELECT FROM unnest(standing) AS known WHERE ingest_is_same(id, known));
+        EXIT WHEN NOT FOUND;
+        standing := standing || other;
+    END LOOP;
+    remaining := ARRAY(SELECT id FROM unnest(remaining) AS id WHERE id <> ALL (standing));
+    IF by_points THEN
+        UPDATE ingest_product SET tile = CASE WHEN cardinality(standing) = 1 THEN '' ELSE '{SAME}' || (
+            SELECT min(file_sha256) FROM ingest_product WHERE id = ANY (standing)
+        ) END WHERE id = ANY (standing);
     END IF;"""  # noqa: S608
 # A corrected version keeps the turn of the first one; the event tells it where the row of an earlier one is deleted.
 _ORDER = """
@@ -126,23 +140,27 @@ _MAKE_RESTS = f"""
         ground := ST_Intersection(ST_Difference(older.footprint, ground), ST_Expand(extent, 1e-6));
         remnant := jsonb_populate_record(older, jsonb_build_object(
             'id', rest, 'tile', '', 'file_sha256', key, 'n_points', points, 'newer_releases', 0,
-            'superseded_by_id', NULL, 'derived_at', NULL, 'corrects_id', NULL, 'loaded_at', clock_timestamp(),
-            'n_refused', 0, 'refused_reasons', '{{}}'::jsonb, 'refused_rows', '[]'::jsonb
+            'is_rest', true, 'superseded_by_id', NULL, 'derived_at', NULL, 'corrects_id', NULL, 'n_refused', 0,
+            'loaded_at', clock_timestamp(), 'refused_reasons', '{{}}'::jsonb, 'refused_rows', '[]'::jsonb
         ));
         remnant.footprint := ST_Multi(ST_CollectionExtract(ground, 3));
         INSERT INTO ingest_product VALUES (remnant.*);
         INSERT INTO ingest_product_derived_from (from_product_id, to_product_id) VALUES (rest, older.id);
-    END LOOP;
+    END LOOP;"""  # noqa: S608
+_END_RESTS = """
     UPDATE ingest_product AS over SET superseded_by_id = source.to_product_id
     FROM ingest_product_derived_from AS source
     WHERE source.from_product_id = over.id AND source.to_product_id = ANY (members)
-        AND over.level <> 'derived' AND over.file_sha256 <> ALL (due);"""  # noqa: S608
+        AND over.is_rest AND over.file_sha256 <> ALL (due);"""
 # Loading and deleting hold this lock on the parent of all points already: releases are settled one after the other.
 SETTLE = f"""
     DECLARE
-        members bigint[]; standing bigint[]; other bigint; other_tile text;
+        by_points boolean := of_tile = '' OR starts_with(of_tile, '{SAME}');
+        members bigint[]; remaining bigint[]; standing bigint[]; other bigint;
         older ingest_product; remnant ingest_product; ground geometry; extent geometry;
         points bigint; content bigint; key text; due text[] := '{{}}'; rest bigint;
     BEGIN
     LOCK TABLE ONLY {POINTS} IN SHARE UPDATE EXCLUSIVE MODE;
-    {_FIND_MEMBERS} {_ORDER} {_MAKE_RESTS} END"""
+    {_FIND_MEMBERS}
+    WHILE remaining <> '{{}}' LOOP {_NEXT_VERSIONS} {_ORDER} {_MAKE_RESTS} END LOOP;
+    {_END_RESTS} END"""

@@ -30,9 +30,9 @@ BANDS = {"change_mm": "mm", "coherence": ""}
 
 
 def releases_to_continue(*, place: Q, simulated: bool) -> QuerySet[Product]:
-    """Return the current releases with series along the line of sight. place: condition on track and ground."""
-    with_series = Product.objects.current().filter(
-        has_series=True, component=Component.LOS, technique=Technique.INSAR, derived_from=None, points_deleted_at=None
+    """Return releases that answer somewhere with line-of-sight series. place: condition on track and ground."""
+    with_series = Product.objects.answering().filter(
+        has_series=True, component=Component.LOS, technique=Technique.INSAR, points_deleted_at=None
     )
     return with_series.filter(place, simulated=simulated)
 

@@ -61,8 +61,9 @@ def living_due() -> QuerySet[Product]:
     due = set()
     for track, direction, simulated in views:
         for product in releases_to_continue(place=same_view(track=track, direction=direction), simulated=simulated):
-            provisional = LivingDate.objects.filter(series__product=product).values_list("day", flat=True)
-            if _next_pass(product, [*product.dates[-REACH_DATES:], *provisional][-REACH_DATES:]):
+            provisional = LivingDate.objects.filter(series__product=product, series__replaced_by=None)
+            days = [*product.dates[-REACH_DATES:], *provisional.values_list("day", flat=True)]
+            if _next_pass(product, days[-REACH_DATES:]):
                 due.add(product.pk)
     return Product.objects.filter(pk__in=due).order_by("pk")
 
@@ -71,7 +72,7 @@ def living_extend(*, product: Product) -> list[LivingDate]:
     """Prolong a release's series by every pass that is complete; all dates are stored or none."""
     with transaction.atomic():
         series = LivingSeries.objects.select_for_update().filter(product=product).first()
-        if series is None:
+        if series is None or not series.state:  # A newer release replaced the state, and was taken back.
             kept, series = _begin(product)
         else:
             kept = _load(series)
@@ -85,8 +86,8 @@ def living_extend(*, product: Product) -> list[LivingDate]:
 
 
 def living_to_replace() -> QuerySet[LivingSeries]:
-    """Return living series whose release was superseded, while their values are still stored."""
-    return LivingSeries.objects.exclude(product__superseded_by=None).filter(replaced_by=None)
+    """Return living series whose release answers nowhere any more, while their values are still stored."""
+    return LivingSeries.objects.filter(replaced_by=None).exclude(product__in=Product.objects.answering())
 
 
 def living_replace(*, series: LivingSeries) -> None:
@@ -133,14 +134,17 @@ def _next_pass(product: Product, active: Sequence[date]) -> list[Interferogram]:
 
 
 def _begin(product: Product) -> tuple[Kept, LivingSeries]:
-    """Begin living series at a release. Raises UnusableData if its points and series do not belong together."""
+    """Begin living series at a release, perhaps anew. Raises UnusableData if its points and series do not match."""
     points = product_points(product=product)
     x, y = transformer(4326, product.metric_epsg).transform(points.longitude, points.latitude)
     ground = Ground(np.asarray(x), np.asarray(y), points.height_m)
     state = begin(ground, product.dates, product_series(product=product), half_wave_mm(product.header))
     if len(state.position_mm) != ground.x_m.size:
         raise UnusableData(f"{product} has {ground.x_m.size:,} points and {len(state.position_mm):,} series.")
-    series = LivingSeries.objects.create(product=product)
+    series, _ = LivingSeries.objects.update_or_create(
+        product=product, defaults={"replaced_by": None, "difference": None}
+    )
+    series.dates.all().delete()
     order = _chunks_make(series)
     return Kept(state, (), np.empty((clusters_of(ground).tested.size, 0)), order), series
 

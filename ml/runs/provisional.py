@@ -34,13 +34,14 @@ class ProvisionalMean(NamedTuple):
 
 
 def living_of(*, product: Product) -> LivingSeries | None:
-    """Return the living series of a release, if no later release has replaced them."""
-    return LivingSeries.objects.filter(product=product, replaced_by=None).first()
+    """Return the living series of a release, or of the one that a rest belongs to, if no later release replaced it."""
+    own = {"product__derived": product} if product.is_rest else {"product": product}
+    return LivingSeries.objects.filter(**own, replaced_by=None).first()
 
 
 def provisional_days(*, product: Product, known_at: datetime) -> list[date]:
     """Return the provisional days that a release had at a time, ascending; none once another release replaced it."""
-    rows = LivingDate.objects.filter(series__product=product, series__replaced_by=None, made_at__lte=known_at)
+    rows = LivingDate.objects.filter(series=living_of(product=product), made_at__lte=known_at)
     return list(rows.exclude(n_known=0).values_list("day", flat=True))
 
 

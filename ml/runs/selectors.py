@@ -48,8 +48,7 @@ def inputs_due(
         runs = runs.filter(model_version__version=version, model_version__weights_sha256=weights_sha256)
     if task == Task.DEFORMATION:
         # Superseded velocity fields that still answer for a place that no newer release covers are searched, too.
-        answering = Q(superseded_by=None) | Q(pk__in=Product.objects.rests().current().values("derived_from"))
-        fields = Product.objects.filter(answering, derived_from=None, technique=Technique.INSAR)
+        fields = Product.objects.answering().filter(technique=Technique.INSAR)
         return fields.exclude(pk__in=runs.filter(pair=None).values("product")).order_by("id")
     pairs = pairs_with_history() if task == Task.COHERENCE_CHANGE else ScenePair.objects.all()
     pairs = pairs.filter(reference__state=Scene.State.READY, secondary__state=Scene.State.READY)

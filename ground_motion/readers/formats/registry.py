@@ -176,7 +176,7 @@ def open_velocity_fields(
         fields = reader.read(inner, declared or Declaration())
     if unpacked is not None:
         fields = tuple(_kept(path, unpacked, field) for field in fields)
-    return tuple(gate.admit(path, field) for field in fields)
+    return tuple(gate.admit(path, field, declared) for field in fields)
 
 
 def _kept(path: Path, unpacked: archives.Unpacked, field: VelocityField) -> VelocityField:

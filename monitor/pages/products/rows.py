@@ -70,7 +70,6 @@ def data_facts(product: Product, with_runs: bool) -> dict[str, Any]:
         "older": [data_row(older) for older in product.supersedes.all()],
         "changes": [_change(change) for change in product.changes_before.select_related("older")],
         "derived_from": [data_row(source) for source in product.derived_from.all()],
-        "is_rest": product.level != DERIVED and product.derived_from.exists(),
         "bounds_url": reverse("map") + map_at(*bounds_of(product.footprint)),
         "runs": [_run(run) for run in runs],
         "living": living_sentence(prolonged.until, prolonged.difference) if prolonged and prolonged.until else "",

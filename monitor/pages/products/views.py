@@ -104,8 +104,8 @@ def data_chosen(query: Mapping[str, str]) -> DataChoice:
 def product_list(request: HttpRequest) -> HttpResponse:
     """Show a page of the velocity fields, the stacks of images, and the older releases that match the filters."""
     choice = data_chosen(request.GET.dict())
-    known = choice.fields.values_list("pk", "superseded_by")
-    current, older = ([pk for pk, follower in known if bool(follower) == is_older] for is_older in (False, True))
+    newer = dict(choice.fields.values_list("pk", "superseded_by"))
+    current, older = [pk for pk in newer if not newer[pk]], [pk for pk in newer if newer[pk]]
     grounds = list(choice.scenes.order_by(*GROUND).values_list(*GROUND).distinct())
     page = Paginator([*current, *grounds, *older], PER_PAGE).get_page(request.GET.get("page"))
     loaded = Product.objects.in_bulk([key for key in page if isinstance(key, int)])
@@ -116,8 +116,8 @@ def product_list(request: HttpRequest) -> HttpResponse:
     context = {
         "choice": choice,
         "page": page,
-        "products": [data_row(loaded[key]) for key in page if key in loaded and key not in older],
-        "older": [data_row(loaded[key]) for key in page if key in older],
+        "products": [data_row(loaded[key]) for key in page if key in loaded and not newer[key]],
+        "older": [data_row(loaded[key]) for key in page if newer.get(key)],
         "n_older": len(older),
         "stacks": images,
         "sealed": sealed_rows() if may_load(request.user) else [],

@@ -14,7 +14,7 @@ from detection.alerts.importance import terms_of
 from detection.kinds import Family, Mark, family, row_of
 from detection.models import Alert, AlertExposure, AlertMotion, AlertTransition, AlertUpdate
 from detection.rules.importance import AT_REST, MAX_STEPS, NO_MOTION, Terms
-from detection.rules.lifecycle import TAKEN_BACK, Source, State
+from detection.rules.lifecycle import END_UNPROVED, TAKEN_BACK, Source, State
 from detection.rules.motion import Figure, stated
 from detection.selectors import Tilt, alerts_related, steepest_tilts
 from ingest.context.selectors import Contact
@@ -59,6 +59,7 @@ WHAT_HAPPENED = {
 REPORTED = gettext_lazy("A specialist reported this place in your region.")
 LOOKED = gettext_lazy("A specialist has looked at this place.")
 MOVES_AGAIN = gettext_lazy("The ground here had come to rest. It moves again.")
+OPEN_AGAIN = gettext_lazy("This alert is open again: the data that showed its end were taken back.")
 STANDS_AGAIN = gettext_lazy("This alert is valid again. It had been taken back with its data.")
 SEEN_AGAIN = gettext_lazy("This place had been called “not motion”. It is being reviewed again.")
 BEHIND = {  # Such alerts come after all that move.
@@ -339,7 +340,7 @@ def _step_words(transition: AlertTransition) -> str:
     if transition.from_state == "withdrawn":
         return str(STANDS_AGAIN)
     if transition.from_state == "finished" and not hasattr(transition, "review"):
-        return str(MOVES_AGAIN)
+        return str(OPEN_AGAIN if transition.reason == END_UNPROVED else MOVES_AGAIN)
     if transition.to_state == "first" and transition.from_state:
         return str(SEEN_AGAIN)
     if transition.to_state == "finished":

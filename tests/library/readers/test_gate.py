@@ -269,9 +269,14 @@ def test_the_line_of_sight_contradicts_a_stated_direction():
     both = {"HEADING": Direction.ASCENDING, "azimuthAngle": Direction.DESCENDING}
     with pytest.raises(InputError, match="its direction is ascending by HEADING, but descending by azimuthAngle"):
         gate.admit(PATH, field_of(points(), stated=Stated(direction=both)))
-    named = gate.admit(Path("Sentinel_Dsc.shp"), field_of(points()))
+    field = field_of(points(), direction=Direction.ASCENDING)
+    with pytest.raises(InputError, match="its line of sight says ascending, and its name says descending"):
+        gate.admit(Path("Sentinel_Dsc.shp"), field, Declaration(needs_period=True))
+    said = replace(field, stated=Stated(direction={"the mapping": Direction.ASCENDING}))
+    assert gate.admit(Path("Sentinel_Dsc.shp"), said, Declaration(needs_period=True)).changes == []
+    named = gate.admit(Path("Sentinel_Dsc.shp"), field)
     assert sum(batch.pid.size for batch in named.batches()) == 900
-    assert named.changes == ["The line of sight says ascending (los_east -0.60) and is used; the name says descending."]
+    assert named.changes == ["The line of sight says ascending and is used; the name says descending."]
 
 
 def test_angles_in_radians_are_refused():

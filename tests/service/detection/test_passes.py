@@ -44,7 +44,7 @@ def seen(series):
             series=series, day=DAYS[number], places=[json.loads(json.dumps(place))], **counts
         )
         assert list(services.dates_unfollowed()) == [row]
-        services.date_follow(row=row)
+        services.date_follow(row=services.dates_unfollowed().get())
         assert not services.dates_unfollowed().exists()
 
     return follow
@@ -95,16 +95,22 @@ def searched(product: Product) -> None:
     Scan.objects.create(prediction=Prediction.objects.create(run=run, raster="none.tif"), thresholds={})
 
 
-def test_a_release_that_does_not_show_it_ends_it(seen, series, tmp_path):
+@pytest.mark.parametrize("reaches", [True, False])
+def test_a_release_that_does_not_show_it_ends_it_if_it_reaches_there(reaches, seen, series, tmp_path):
     seen(5)
     ground = made.made_ground(2_000)
+    ground = ground if reaches else made.northern(ground)
     path = made.release(
         tmp_path, ground, made.series(ground)[:, : made.KNOWN + 9], made.DATES[: made.KNOWN + 9], "n.csv"
     )
     newer = product_load(path=path, submission=made.DECLARED)
-    LivingSeries.objects.update(replaced_by=newer)
     assert not services.alerts_superseded().exists()
     searched(newer)
+    seen(6, outline=box(-99.170, 19.490, -99.165, 19.493))  # The newer release answers for this place.
+    assert Alert.objects.count() == 1
+    if not reaches:
+        assert not services.alerts_superseded().exists()
+        return
     (alert,) = services.alerts_superseded()
     services.alert_release(alert=alert)
     alert = reread(alert)

@@ -17,9 +17,11 @@ from django.utils import timezone
 from detection.alerts import services as alerts
 from detection.models import Alert, Detection
 from ground_motion.readers.records import Submission
+from ingest.foundation.locks import rows_of
 from ingest.jobs.child import arrival_load
 from ingest.models import Interferogram, Product
-from ingest.products.services import product_delete, product_load, rests_delete
+from ingest.products.life import product_restore, product_withdraw
+from ingest.products.services import product_delete, product_load, products_load, rests_delete
 from ml.models import ModelVersion, Prediction, Run
 from ml.runs.selectors import inputs_due
 from monitor.maps.charts.here import look
@@ -30,13 +32,15 @@ from tests.makers import interferograms as ground
 from tests.makers.generic import TOWARD, make
 from tests.waiting import Elsewhere, reread
 
+LOCKED = "SELECT FROM pg_locks WHERE relation = 'ingest_measurementpoint'::regclass AND mode LIKE 'ShareUpdate%'"
 LEFT, RIGHT = (11.02, 47.5), (11.08, 47.5)
-# name: (first point, last date, velocity of all points, mm/yr)
+NO_POINTS, FIRST_HALF = slice(0), slice(50)
+# name: (points left out, last date, velocity of all points, mm/yr)
 FILES = {
-    "whole": (0, "20220103", -20.0),
-    "half": (50, "20230103", -22.0),
-    "older": (0, "20211203", -30.0),
-    "again": (50, "20230104", -17.0),
+    "whole": (NO_POINTS, "20220103", -20.0),
+    "half": (FIRST_HALF, "20230103", -22.0),
+    "older": (NO_POINTS, "20211203", -30.0),
+    "again": (FIRST_HALF, "20230104", -17.0),
 }
 
 
@@ -46,13 +50,13 @@ ANSWERING = [[[("whole.csv", 13, -20.0)]], [[("again.csv", 13, -17.0)]]]
 
 
 def load(folder: Path, name: str, track: int = 22) -> Product:
-    """Load a file of FILES: 100 points in a row, or the later ones of them."""
+    """Load a file of FILES: 100 points in a row, or some of them."""
     skip, last, velocity = FILES[name]
 
     def change(table):
         table[f"D{last}"] = table.pop("D20220103")
         for column in table.values():
-            del column[:skip]
+            del column[skip]
 
     path = make(folder, name=f"{name}.csv", n=100, velocity=velocity, change=change)
     return product_load(path=path, submission=Submission(declared=replace(TOWARD, track=track)))
@@ -118,12 +122,12 @@ def test_what_is_deleted_leaves_no_trace_and_of_equal_dates_the_last_given_count
     whole, half = load(tmp_path, "whole"), load(tmp_path, "half")
     before = outcome()
     assert look(*LEFT).tracks[0].rate.value == pytest.approx(-20.0)  # Here the newer release has no points.
-    monkeypatch.setitem(FILES, "newest", (0, "20240103", -21.0))
+    monkeypatch.setitem(FILES, "newest", (NO_POINTS, "20240103", -21.0))
     newest = load(tmp_path, "newest")
     assert list(Product.objects.current()) == [newest]
     product_delete(product=newest)
     assert outcome() == before
-    monkeypatch.setitem(FILES, "zero", (0, "20230103", -15.0))
+    monkeypatch.setitem(FILES, "zero", (NO_POINTS, "20230103", -15.0))
     again, other = load(tmp_path, "zero"), load(tmp_path, "older", track=23)
     assert (reread(half).superseded_by, again.superseded_by, other.superseded_by) == (again, None, None)
     assert len(look(*RIGHT).tracks) == 2
@@ -131,6 +135,22 @@ def test_what_is_deleted_leaves_no_trace_and_of_equal_dates_the_last_given_count
         product_delete(product=product)
     assert (reread(whole).tile, whole.superseded_by) == ("", None)
     assert outcome()[0] == {("whole.csv", 100, 0), ("older.csv", 100, 0)}
+
+
+@pytest.mark.django_db
+def test_files_that_a_third_one_joined_are_apart_while_it_is_taken_back(tmp_path, monkeypatch):
+    monkeypatch.setitem(FILES, "other half", (slice(50, None), "20230102", -25.0))
+    apart = {("other half.csv", 50, 0), ("half.csv", 50, 0)}
+    load(tmp_path, "other half"), load(tmp_path, "half")
+    assert outcome()[0] == apart
+    whole = load(tmp_path, "whole")
+    joined = outcome()
+    assert joined[0] == {("whole.csv", 100, 2), ("other half.csv", 50, 1), *apart}
+    product_withdraw(product=whole, why="its sign was turned", by="operator")
+    assert outcome()[0] == apart
+    assert set(Product.objects.values_list("tile", "superseded_by")) == {("", None)}
+    product_restore(product=whole, by="operator")
+    assert outcome() == joined
 
 
 @pytest.mark.django_db(transaction=True)
@@ -155,6 +175,15 @@ def test_two_workers_end_in_the_same_tables(tmp_path):
         worker.returned()
     assert outcome()[:2] == (ALL, ANSWERING)
     assert {*Interferogram.objects.values_list("reference_day", "secondary_day")} == {*ground.PAIRS}
+    locks = list[bool]()  # Other loads go on while a correction copies its points.
+    turned = Submission(declared=replace(TOWARD, track=22, positive="away"))
+    products_load(
+        path=tmp_path / "older.csv",
+        submission=turned,
+        why="its sign was turned",
+        progress=lambda points: locks.append(bool(rows_of(LOCKED))),
+    )
+    assert (locks, rows_of(LOCKED)) == ([False], [])
     (stack,) = arrival_load(path=folder).products
     assert (stack.level, stack.n_dates, stack.direction) == ("interferograms", 3, "ascending")
     for product in Product.objects.order_by("-pk"):

@@ -1,5 +1,6 @@
 """The real sets of velocity_real: read as they are or with a mapping of docs/examples: counts, dates, units, places."""
 
+import shutil
 from datetime import date
 from pathlib import Path
 
@@ -27,11 +28,20 @@ ROWS = """
     kirishima_alos2 - 291655 2 2015-02-09 2017-09-18 0.312 -55.68 130.8841 31.9115 descending 20.61
     cyprus_egms_l2a/egms_benchmark_point_overlay_sample_v1.csv toward 17340 0 - - -0.2 14.7 34.06376 34.99516 - 0
 """
+
+
+def named_by_number(path: Path, folder: Path) -> Path:
+    """Copy a shapefile under a name that states no direction of flight."""
+    for part in path.parent.glob(f"{path.stem}.*"):
+        shutil.copy(part, folder / f"{len(path.stem)}{part.suffix}")
+    return folder / f"{len(path.stem)}.shp"
+
+
 SETS = [row.split() for row in ROWS.strip().splitlines() if "#" not in row]
 
 
 @pytest.mark.parametrize("row", SETS, ids=lambda row: Path(row[0]).stem)
-def test_a_real_set_is_read_with_its_dates_units_and_places_and_loaded_by_the_command(real_data, row):
+def test_a_real_set_is_read_with_its_dates_units_and_places_and_loaded_by_the_command(real_data, row, tmp_path, capsys):
     name, how, n, n_dates, first, last, median, fastest, x, y, direction, posting_m = row
     path, mapping = real_data / "velocity_real" / name, None if how in ("-", "toward") else EXAMPLES / f"{how}.toml"
     declared = Declaration(mapping=mapping, positive="toward" if how == "toward" else None)
@@ -53,6 +63,11 @@ def test_a_real_set_is_read_with_its_dates_units_and_places_and_loaded_by_the_co
     if how == "toward":  # Cyprus hardly moves.
         assert (np.abs(velocity) > 8).mean() < 0.001
         assert np.nanmedian(columns.temporal_coherence) > 0.7
+    if "donana" in name:  # The names contradict the line of sight.
+        with pytest.raises(SystemExit):
+            call_command("ingest", str(path))
+        assert f"its line of sight says {direction}, and its name says" in capsys.readouterr().err
+        path = named_by_number(path, tmp_path)
     period = None if header.dates else (date(2019, 1, 1), date(2023, 12, 31))
     call_command("ingest", str(path), mapping=mapping, positive=declared.positive, period=period)
     product = Product.objects.get()

@@ -4,15 +4,17 @@ import numpy as np
 import pytest
 import shapely
 from django.contrib.gis.geos import Point
+from django.utils import timezone
 from shapely.geometry import shape
 
 from ingest.jobs.child import arrival_load, job_carry_out
 from ingest.jobs.services import job_queue
 from ingest.models import IngestJob, Interferogram, MeasurementPoint, Product
+from ingest.products.life import product_withdraw
 from ingest.products.services import product_load
 from ml.models import LivingDate, LivingValues
 from ml.runs import living
-from ml.runs.provisional import provisional_of_point, provisional_within
+from ml.runs.provisional import provisional_days, provisional_of_point, provisional_within
 from tests.makers import living as made
 from tests.makers.hyp3 import zipped
 
@@ -141,7 +143,6 @@ def test_the_next_release_replaces_them_and_tells_how_far_they_were_off(product,
     living.living_extend(product=product)
     path = made.release(tmp_path, ground, moved[:, : KNOWN + 10], made.DATES[: KNOWN + 10], "next.csv")
     newer = product_load(path=path, submission=made.DECLARED)
-    Product.objects.filter(pk=product.pk).update(superseded_by=newer)
     (series,) = living.living_to_replace()
     living.living_replace(series=series)
     series.refresh_from_db()
@@ -152,3 +153,27 @@ def test_the_next_release_replaces_them_and_tells_how_far_they_were_off(product,
     assert not Interferogram.objects.exists()
     assert not living.living_to_replace().exists()
     assert provisional_of_point(point=MeasurementPoint.objects.filter(product=product)[0]) is None
+    product_withdraw(product=newer, why="its sign was turned", by="operator")
+    arrive(tmp_path, ground, moved, passes=2)
+    assert list(living.living_due()) == [product]
+    assert [row.day for row in living.living_extend(product=product)] == made.DATES[KNOWN : KNOWN + 2]
+    assert provisional_days(product=product, known_at=timezone.now()) == made.DATES[KNOWN : KNOWN + 2]
+    assert not living.living_to_replace().exists()
+
+
+def test_where_the_next_release_has_no_points_the_series_go_on(product, tmp_path, ground, moved):
+    arrive(tmp_path, ground, moved, passes=2)
+    living.living_extend(product=product)
+    north = made.northern(ground)
+    path = made.release(tmp_path, north, moved[: len(north.rows), : KNOWN + 10], made.DATES[: KNOWN + 10], "north.csv")
+    newer = product_load(path=path, submission=made.DECLARED)
+    rest = Product.objects.rests().get()
+    assert set(Product.objects.current()) == {newer, rest}
+    assert not living.living_to_replace().exists()
+    for path in made.interferograms(tmp_path, ground, moved, KNOWN + 2):
+        arrival_load(path=path)
+    assert list(living.living_due()) == [product]
+    living.living_extend(product=product)
+    found = provisional_of_point(point=MeasurementPoint.objects.filter(product=rest)[0])
+    assert found.dates == made.DATES[KNOWN : KNOWN + 3] == provisional_days(product=rest, known_at=timezone.now())
+    assert provisional_of_point(point=MeasurementPoint.objects.filter(product=newer)[0]) is None

@@ -51,6 +51,10 @@ def test_a_wrong_sign_is_corrected_and_a_product_taken_back_and_restored(client,
     right = loaded(path, "toward", "--correct", "--why", WHY)
     true = Alert.objects.exclude(pk=false.pk).get()
     assert (right.corrects, true.kind, reread(false).state) == (wrong, "subsidence", "withdrawn")
+    taken = client.get(f"/api/v1/alerts/{false.code}").json()
+    assert (taken["state"], taken["rate_mm_yr"], taken["figures"], taken["motion"]) == ("withdrawn", None, [], None)
+    assert WHY in taken["sentence"]
+    assert client.get("/api/v1/alerts?state=withdrawn").json()["items"][0]["peak_rate_mm_yr"] is None
     (letter,) = mails_sent()
     for said in (
         "the data had been declared wrongly: its sign was turned",

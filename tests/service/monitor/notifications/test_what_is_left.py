@@ -15,16 +15,25 @@ from ground_motion.core.errors import AlreadyLoaded
 from ground_motion.readers.records import Submission
 from ingest import tasks
 from ingest.models import Product, StepFailure
-from ingest.products.life import product_correct, product_restore, product_withdraw
+from ingest.products.life import product_restore, product_withdraw
 from ingest.products.releases import releases_settle
-from ingest.products.services import product_points_delete
-from ml.models import Run
+from ingest.products.services import product_points_delete, products_load
+from ml.models import ModelVersion, Prediction, Run
 from monitor.operations.management.commands import withdraw
 from monitor.operations.retention.services import prune
 from monitor.pages.products.life import sealed_rows
+from monitor.wording.cards.cards import what_happened
 from tests.makers.generic import TOWARD
 from tests.service.ingest.products import test_orders_of_loading
-from tests.service.ingest.products.test_orders_of_loading import FILES, LEFT, RIGHT, load, search_due
+from tests.service.ingest.products.test_orders_of_loading import (
+    FILES,
+    FIRST_HALF,
+    LEFT,
+    NO_POINTS,
+    RIGHT,
+    load,
+    search_due,
+)
 from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
@@ -55,6 +64,20 @@ def test_alerts_that_other_data_show_stay_with_their_figures(joint, tmp_path, mo
     ]
 
 
+def test_a_search_that_was_given_up_keeps_no_alert_for_ever(tmp_path, monkeypatch):
+    whole = load(tmp_path, "whole")
+    search_due(monkeypatch)
+    version, other = ModelVersion.objects.get(), load(tmp_path, "older", track=23)
+    run = Run.objects.create(model_version=version, product=other, state="succeeded", finished_at=timezone.now())
+    unsearched = Prediction.objects.create(run=run, statistics={})
+    product_withdraw(product=whole, why=WHY, by="operator")
+    for given_up, state in ((False, "first"), (True, "withdrawn")):
+        if given_up:
+            StepFailure.objects.create(step="search", subject_id=unsearched.pk, state="failed", cause="program")
+        standing.alerts_settle()
+        assert [known for known, _ in states()] == [state, state]
+
+
 def test_a_rest_and_what_is_made_of_it_go_with_the_release_before_it_is_deleted(tmp_path, client, monkeypatch):
     whole, half = load(tmp_path, "whole"), load(tmp_path, "half")
     rest, tile = Product.objects.rests().get(), load(tmp_path, "older", track=23)
@@ -79,7 +102,7 @@ def test_a_rest_and_what_is_made_of_it_go_with_the_release_before_it_is_deleted(
 def test_alerts_that_withdrawn_data_had_merged_return_and_are_merged_again_by_an_undo(tmp_path, monkeypatch):
     load(tmp_path, "whole")
     search_due(monkeypatch)
-    monkeypatch.setitem(FILES, "newest", (0, "20240103", -21.0))
+    monkeypatch.setitem(FILES, "newest", (NO_POINTS, "20240103", -21.0))
     newest = load(tmp_path, "newest")
     both = MultiPolygon(Point(LEFT, srid=4326).buffer(0.002).union(Point(RIGHT, srid=4326).buffer(0.002)).convex_hull)
     both.srid = 4326
@@ -94,13 +117,40 @@ def test_alerts_that_withdrawn_data_had_merged_return_and_are_merged_again_by_an
     assert states() == merged
 
 
+@pytest.mark.parametrize("missed", [True, False])
+def test_an_alert_that_withdrawn_releases_finished_returns_and_is_finished_again_by_an_undo(
+    missed, tmp_path, monkeypatch
+):
+    load(tmp_path, "whole")
+    search_due(monkeypatch)
+    alert, other = Alert.objects.order_by("pk")
+    around = MultiPolygon(Point(LEFT, srid=4326).buffer(0.01), srid=4326)  # It holds enough points to be missed.
+    Alert.objects.filter(pk=alert.pk).update(area=around)
+    at_rest = []
+    for year in (2023, 2024):
+        monkeypatch.setitem(FILES, f"rest {year}", (NO_POINTS, f"{year}0103", 0.4))
+        at_rest.append(load(tmp_path, f"rest {year}"))
+        if missed:
+            monkeypatch.setattr(test_orders_of_loading, "LEFT", (0.0, 0.0))
+        assert reread(alert).state == "first"
+        search_due(monkeypatch)
+    assert (reread(alert).state, reread(other).state) == ("finished", "finished")
+    for release in at_rest:  # Two observations of rest are required.
+        product_withdraw(product=release, why=WHY, by="operator")
+        assert reread(alert).state == "first"
+        assert "open again: the data that showed its end" in what_happened(alert.transitions.last())
+        product_restore(product=release, by="operator")
+        assert reread(alert).state == "finished"
+        assert "no motion after 3 January 2022 in" in alert.transitions.last().reason
+
+
 def test_a_corrected_release_keeps_its_turn_also_when_the_earlier_version_is_deleted(tmp_path, monkeypatch):
-    monkeypatch.setitem(FILES, "zero", (50, "20230103", -15.0))
+    monkeypatch.setitem(FILES, "zero", (FIRST_HALF, "20230103", -15.0))
     half, zero = load(tmp_path, "half"), load(tmp_path, "zero")
     assert reread(half).superseded_by == zero
     for positive in ("away", "toward"):
         turned = Submission(declared=replace(TOWARD, track=22, positive=positive))
-        (half,) = product_correct(path=tmp_path / "half.csv", submission=turned, why=WHY, by="operator")
+        (half,) = products_load(path=tmp_path / "half.csv", submission=turned, why=WHY)
         assert half.superseded_by == zero
         assert sealed_rows() == []
     Product.every.exclude(withdrawn_at=None).update(withdrawn_at=timezone.now() - timedelta(days=31))

@@ -126,6 +126,7 @@ def test_the_application_adds_to_the_audit_and_reads_it():
             " VALUES (now(), 'anna', 'confirm', 'AB12', '', '', '')"
         )
         assert application.execute(f"SELECT actor FROM {AUDIT}").fetchall() == [("anna",)]
+        application.execute("DELETE FROM detection_alertrelation")  # Verdicts that are taken back do that.
 
 
 def test_the_reader_reads_no_table_but_those_it_works_on(reader):
@@ -157,7 +158,7 @@ OF_OTHERS += [f"COPY {POINTS}_p{{pk}} ({POINT_COLUMNS}) FROM STDIN (FORMAT binar
 OF_OTHERS += [f"UPDATE {POINTS} SET velocity_mm_yr = 0", f"DELETE FROM {POINTS} WHERE product_id = {{pk}}"]
 OF_OTHERS += [f"DROP TABLE {POINTS}_p{{pk}}", f"ALTER TABLE {POINTS} DETACH PARTITION {POINTS}_p{{pk}}"]
 OF_OTHERS += [f"TRUNCATE {SERIES}_p{{pk}}", "SELECT ingest_product_drop({pk})"]
-OF_OTHERS += ["SELECT ingest_product_seal({pk})"]
+OF_OTHERS += ["SELECT ingest_product_seal({pk})", "SELECT ingest_product_unseal({pk})"]
 OF_OTHERS += ["SELECT ingest_product_attach({pk}, 1)", "SELECT ingest_parts_build(ARRAY[{pk}])"]
 OF_OTHERS += ["SELECT ingest_parts_swap({pk}, ARRAY[{pk}])", "SELECT ingest_parts_sweep()"]
 OF_OTHERS += ["UPDATE ingest_product SET n_points = 0", "DELETE FROM ingest_product"]
