@@ -16,7 +16,7 @@ from ground_motion.readers.context.records import PlaceRecord, Remark
 from ground_motion.readers.context.tables import column_names, names_by_language, open_text, position, read_rows
 
 GEONAMES_COLUMNS = 19
-ATTRIBUTION, LICENCE = "Place names: GeoNames (geonames.org)", "CC BY 4.0"
+ATTRIBUTION, LICENCE = "Place names: GeoNames (geonames.org, CC BY 4.0)", "CC BY 4.0"
 LANGUAGE_CODE = re.compile(r"[a-z]{2}")
 GONE = {"PPLH", "PPLQ", "PPLW"}  # historical, abandoned, destroyed
 NAMES = {"name": ("name", "place"), "latitude": ("latitude", "lat"), "longitude": ("longitude", "lon", "lng")}

@@ -180,13 +180,13 @@ def _plan(
 
 def _places(frame: Frame, simulated: bool) -> list[tuple[str, float, float]]:
     """Return (name, longitude, latitude) of the places in a frame, the most populous first, at most 3 * MAX_NAMES."""
-    places = Place.objects.filter(position__within=geos(box_of(frame.bounds)), layer__simulated=simulated)
+    places = Place.objects.filter(position__within=geos(box_of(frame.bounds)), kind="town", layer__simulated=simulated)
     largest = places.order_by("-population", "pk")[: 3 * MAX_NAMES]
     return [(place.name, place.position.x, place.position.y) for place in largest]
 
 
 def _ground(frame: Frame, simulated: bool) -> list[Shape]:
-    borders = _shapes(frame, "administrativeregion", "outline", "true", simulated)
+    borders = _shapes(frame, "administrativeregion", "outline", "NOT layer.shipped", simulated)
     land = [] if simulated else [part for _name, part in countries_in(box_of(frame.bounds))]
     return [*plans.drawn(frame, "land", [*land, *borders]), *plans.drawn(frame, "border", borders)]
 
