@@ -35,7 +35,7 @@ MAX_PLACE_DISTANCE_M = 100_000.0
 PEOPLE_PER_KM2, MIN_REACH_M, MAX_REACH_M = 3_000.0, 1_000.0, 20_000.0
 LARGE = 50_000  # people; these reach places to which many smaller towns are nearer
 VOLCANO_AS_PEOPLE = 100_000  # A search sorts volcanoes among towns as one of this size.
-VOLCANO_REACH_M, VOLCANO_IN_TOWN_M = 10_000.0, 5_000.0
+VOLCANO_REACH_M = 7_000.0  # from its summit or the middle of its caldera
 LANDSLIDES_WITHIN_M = 5_000.0
 MAX_NAMED = 20
 MAX_TERRAIN_PIXELS = 1024  # Areas with more pixels along a side are read coarser.
@@ -204,20 +204,11 @@ def whereabouts_of(*, points: Sequence[tuple[float, float, bool]]) -> list[Where
         towns, mountains = _nearest(selected, of_kind["places"])
         near, volcanoes = near | towns, volcanoes | mountains
         regions |= _regions(selected, of_kind["regions"])
+    on = {index: mountain.name for index, mountain in volcanoes.items() if mountain.distance_m <= VOLCANO_REACH_M}
     return [
-        _whereabouts(near.get(index), volcanoes.get(index), regions.get(index, ("", "", None)))
+        Whereabouts(near.get(index), *regions.get(index, ("", "", None)), on.get(index, ""))
         for index in range(len(points))
     ]
-
-
-def _whereabouts(
-    near: NearPlace | None, volcano: NearPlace | None, region: tuple[str, str, Contact | None]
-) -> Whereabouts:
-    """Name a point by its town, or by the volcano that it is on; by both in a town close to the crater."""
-    in_town = near is not None and near.distance_m <= near.reach_m
-    if volcano is None or volcano.distance_m > (VOLCANO_IN_TOWN_M if in_town else VOLCANO_REACH_M):
-        return Whereabouts(near, *region)
-    return Whereabouts(near if in_town else None, *region, volcano.name)
 
 
 def context_at(*, area: GEOSGeometry, simulated: bool = False) -> Context:

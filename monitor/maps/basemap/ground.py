@@ -76,7 +76,7 @@ GROUND_LAYERS = (
         "position",
         """CASE WHEN population >= 1000000 THEN 3 WHEN population >= 100000 THEN 4 WHEN population >= 10000 THEN 6
             WHEN population >= 1000 THEN 8 ELSE 10 END""",
-        "kind = 'town'",
+        "row.kind = 'town'",
     ),
 )
 

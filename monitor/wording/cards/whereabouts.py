@@ -40,7 +40,7 @@ def area_places(areas: Sequence[tuple[GEOSGeometry, bool]]) -> list[tuple[str, C
 
 
 def near_of(where: Whereabouts) -> str:
-    """Return where a point is: 'Pozzuoli (Campi Flegrei)', 'Etna' or '3 km south of Aldwick'; empty if not known."""
+    """Return where a point is: 'Pozzuoli (Campi Flegrei)' or '3 km south of Aldwick'; empty if not known."""
     near = words.near_words(*where.near) if where.near else ""
     return f"{near} ({where.volcano})" if near and where.volcano else near or where.volcano
 

@@ -31,7 +31,7 @@ def test_the_world_is_loaded_once_and_gives_way_to_what_an_operator_loads(
     assert campania.outline.contains(Point(14.0952, 40.84394))
     assert not campania.outline.intersects(Point(12.51133, 41.89193))
     assert campania.outline.area + lazio.outline.area == pytest.approx(italy.outline.area, rel=0.01)
-    assert region_by_name(text="French Guiana").outline.extent[2] < -51  # not a part of a province in Europe
+    assert region_by_name(text="Guyane").outline.extent[2] < -51  # not a part of a province in Europe
     # A region of an operator stands for the same one, and takes over its address and what a person set there.
     AdministrativeRegion.objects.filter(pk=italy.pk).update(contact_name="Protezione civile", contact_by_hand=True)
     own = {"name": "Italy", "featurecla": "Admin-0 country", "admin": "Italy"}
