@@ -32,7 +32,7 @@ from ingest.models.context import NAMES_JOINED, language_code
 
 MAX_PLACE_DISTANCE_M = 100_000.0
 # A town is taken to have this density, which gives its reach; its list states a point and its people only.
-PEOPLE_PER_KM2, MIN_REACH_M, MAX_REACH_M = 3_000.0, 1_000.0, 20_000.0
+PEOPLE_PER_KM2, MIN_REACH_M, MAX_REACH_M = 1_500.0, 1_000.0, 20_000.0
 LARGE = 50_000  # people; these reach places to which many smaller towns are nearer
 VOLCANO_AS_PEOPLE = 100_000  # A search sorts volcanoes among towns as one of this size.
 VOLCANO_REACH_M = 7_000.0  # from its summit or the middle of its caldera
