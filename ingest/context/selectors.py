@@ -173,7 +173,8 @@ def place_search(*, text: str, limit: int = 8) -> list[PlaceMatch]:
         PlaceMatch(
             row.title,
             ", ".join(filter(None, (row.province, row.country_title))),
-            *row.position.coords,
+            row.position.x,
+            row.position.y,
             None,
             row.rank,
             row.weight,

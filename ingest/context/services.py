@@ -157,9 +157,8 @@ def context_load(
 ) -> ContextLayer:
     """Load one file as one layer. Raises InputError (AlreadyLoaded for the same file); then nothing has changed."""
     with open_layer(path, kind) as file:
-        credit = {"attribution": attribution or file.attribution, "licence": licence or file.licence}
-        file = dataclasses.replace(file, **credit)
-        return layer_load(file=file, path=path, replace=replace, simulated=simulated, progress=progress)
+        stated = dataclasses.replace(file, attribution=attribution or file.attribution, licence=licence or file.licence)
+        return layer_load(file=stated, path=path, replace=replace, simulated=simulated, progress=progress)
 
 
 def layer_load(
@@ -187,7 +186,7 @@ def layer_load(
         sha256 = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
         replaced = Q(layer__kind=file.kind, layer__name=file.name[:200]) | Q(layer__shipped=True)
         by_hand = AdministrativeRegion.objects.filter(replaced, contact_by_hand=True).defer("outline", "view")
-        by_hand = list(by_hand.order_by("slug")) if file.kind is records.ContextKind.REGIONS else []
+        before = list(by_hand.order_by("slug"))
         _make_room(path, file, sha256, replace)
         layer = ContextLayer.objects.create(
             kind=file.kind,
@@ -210,10 +209,8 @@ def layer_load(
         cursor.execute(_OWN_STAND.get(file.kind, "SELECT 1"))
         if file.kind is records.ContextKind.REGIONS:
             slugs_give()
-            left = set(
-                AdministrativeRegion.objects.filter(pk__in=[one.pk for one in by_hand]).values_list("pk", flat=True)
-            )
-            _contacts_put_back(layer, [one for one in by_hand if one.pk not in left])
+            left = set(by_hand.values_list("pk", flat=True))
+            _contacts_put_back(layer, [one for one in before if one.pk not in left])
         if file.kind in COVERING:
             _cover(cursor, layer)
         return layer
