@@ -12,6 +12,7 @@ _LETTERS = str.maketrans(
     {"ø": "o", "æ": "ae", "œ": "oe", "ß": "ss", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i", "’": "", "'": ""}
 )
 
+_WORDS = re.compile(r"[^\W_]+")
 # Separators that become a space: text pasted from slides has vertical tabs.
 _SEPARATORS = re.compile(r"[\x0b\x0c\x1c-\x1f\x85\u2028\u2029]")
 # Control characters (PostgreSQL cannot store the first, XML 1.0 forbids most), lone surrogates, noncharacters, and
@@ -31,9 +32,10 @@ def number_of(text: str) -> float | None:
 
 def search_key(text: str) -> str:
     """Normalise a name for search: lower case, no marks, single spaces. 'Saint-Étienne' becomes 'saint etienne'."""
-    plain = unicodedata.normalize("NFKD", text.lower().translate(_LETTERS))
-    plain = "".join(sign for sign in plain if not unicodedata.combining(sign))
-    return " ".join("".join(sign if sign.isalnum() else " " for sign in plain).split())
+    plain = text.lower().translate(_LETTERS)
+    if not plain.isascii():  # A million names of places are loaded at once, and most are.
+        plain = "".join(sign for sign in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(sign))
+    return " ".join(_WORDS.findall(plain))
 
 
 def repair_mojibake(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from django.contrib.gis.geos import GEOSGeometry
 from django.contrib.postgres.search import SearchQuery, SearchVector
-from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
+from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When
 from pyproj import Geod
 from rasterio.errors import RasterioError
 from rasterio.features import geometry_mask, geometry_window
@@ -21,8 +21,9 @@ from ground_motion.core.areas import box_around
 from ground_motion.core.errors import StorageFailed
 from ground_motion.core.geometry import project_geometry
 from ground_motion.core.text import search_key
-from ground_motion.readers.context.records import ContextKind
+from ground_motion.readers.context.records import ContextKind, PlaceKind
 from ingest.context.terrain import mean_bearing
+from ingest.foundation.atlas import country_title
 from ingest.foundation.geos import geos
 from ingest.foundation.locks import rows_of
 from ingest.foundation.storage import stored_tiff
@@ -30,6 +31,11 @@ from ingest.models import AdministrativeRegion, ContextLayer, ElevationTile, Gla
 from ingest.models.context import NAMES_JOINED, language_code
 
 MAX_PLACE_DISTANCE_M = 100_000.0
+# A town is taken to have this density, which gives its reach; its list states a point and its people only.
+PEOPLE_PER_KM2, MIN_REACH_M, MAX_REACH_M = 1_500.0, 1_000.0, 20_000.0
+LARGE = 50_000  # people; these reach places to which many smaller towns are nearer
+VOLCANO_AS_PEOPLE = 100_000  # A search sorts volcanoes among towns as one of this size.
+VOLCANO_REACH_M = 7_000.0  # from its summit or the middle of its caldera
 LANDSLIDES_WITHIN_M = 5_000.0
 MAX_NAMED = 20
 MAX_TERRAIN_PIXELS = 1024  # Areas with more pixels along a side are read coarser.
@@ -38,7 +44,7 @@ MAP_ONLY = {ContextKind.RIVERS, ContextKind.LAKES}  # Alerts do not mention thes
 _GEOD = Geod(ellps="WGS84")
 BRINGS = {
     ContextKind.REGIONS: "alerts name their province and the search finds regions",
-    ContextKind.PLACES: "alerts say '3 km south of …' and the search finds towns and villages",
+    ContextKind.PLACES: "alerts say where they are and the search finds towns and villages",
     ContextKind.GLACIERS: "alerts on glaciers say which one, and whether it is known to surge",
     ContextKind.MINES: "alerts in mines say so",
     ContextKind.LANDSLIDES: "alerts list the landslides reported nearby",
@@ -61,7 +67,10 @@ class LayerState(NamedTuple):
 
 
 class PlaceMatch(NamedTuple):
-    """A place or region found by a search. bounds: west, south, east, north, or None; detail: its country."""
+    """A place or region found by a search. bounds: west, south, east, north, or None; detail: its province and country.
+
+    level: of a region; kind: of a place.
+    """
 
     name: str
     detail: str
@@ -69,18 +78,23 @@ class PlaceMatch(NamedTuple):
     latitude: float
     bounds: tuple[float, float, float, float] | None
     rank: int
+    weight: int  # Matches of one rank are sorted by it, the largest first.
     population: int
     slug: str = ""  # Only a region has one, for its URL.
     level: int | None = None
+    kind: str = ""
 
 
 class NearPlace(NamedTuple):
-    """The place nearest to a point, with distance and bearing (degrees from north) from the place to the point."""
+    """A place near a point, with distance and bearing (degrees from north) from the place to the point.
+
+    reach_m: the point is in the place if it is nearer than this.
+    """
 
     name: str
-    country: str
     distance_m: float
     bearing_deg: float
+    reach_m: float
 
 
 class Contact(NamedTuple):
@@ -104,12 +118,16 @@ class Contact(NamedTuple):
 
 
 class Whereabouts(NamedTuple):
-    """Names for a point: the nearest place and the smallest region around it, and the office responsible."""
+    """Names for a point: the town that it is in or near, the smallest region around it, and the office responsible.
+
+    volcano: the one that it is on.
+    """
 
     near: NearPlace | None
     region: str
     country: str
     contact: Contact | None = None
+    volcano: str = ""
 
 
 class TerrainMeans(NamedTuple):
@@ -147,32 +165,51 @@ def place_search(*, text: str, limit: int = 8) -> list[PlaceMatch]:
     key = search_key(text)[:100]
     if len(key) < 2:
         return []
-    places = filter_by_name(Place.objects.all(), key).order_by("rank", "-population")[:limit]
+    is_volcano = When(kind=PlaceKind.VOLCANO, then=Value(VOLCANO_AS_PEOPLE))
+    weight = Case(is_volcano, default=F("population"), output_field=IntegerField())
+    places = filter_by_name(Place.objects.all(), key).annotate(weight=weight).order_by("rank", "-weight")[:limit]
     regions = filter_by_name(AdministrativeRegion.objects.defer("outline"), key).order_by("rank", "level")[:limit]
     matches = [
-        PlaceMatch(row.title, row.country, row.position.x, row.position.y, None, row.rank, row.population)
+        PlaceMatch(
+            row.title,
+            ", ".join(filter(None, (row.province, row.country_title))),
+            row.position.x,
+            row.position.y,
+            None,
+            row.rank,
+            row.weight,
+            row.population,
+            kind=row.kind,
+        )
         for row in places
     ]
     for row in regions:
-        (x, y), country = row.view.centroid, row.country if row.level else ""
-        matches.append(PlaceMatch(row.title, country, x, y, row.view.extent, row.rank, 0, row.slug, row.level))
-    return sorted(matches, key=lambda match: (match.rank, match.bounds is None, -match.population))[:limit]
+        (x, y), country = row.view.centroid, row.country_title if row.level else ""
+        matches.append(PlaceMatch(row.title, country, x, y, row.view.extent, row.rank, 0, 0, row.slug, row.level))
+    return sorted(matches, key=lambda match: (match.rank, match.bounds is None, -match.weight))[:limit]
 
 
 def whereabouts_of(*, points: Sequence[tuple[float, float, bool]]) -> list[Whereabouts]:
     """Name many points (longitude, latitude, simulated) in two queries. Simulated points get simulated names only."""
-    known = ContextLayer.objects.filter(kind__in=["places", "regions"]).values_list("kind", "simulated", "pk")
-    layers = list(known) if points else []
+    # Borders that are estimated would name a wrong province beside them, and countries are known without rows.
+    known = ContextLayer.objects.filter(Q(kind="places") | Q(kind="regions", shipped=False))
+    layers = list(known.values_list("kind", "simulated", "pk")) if points else []
     if not layers:
         return [Whereabouts(None, "", "")] * len(points)
     near: dict[int, NearPlace] = {}
+    volcanoes: dict[int, NearPlace] = {}
     regions: dict[int, tuple[str, str, Contact | None]] = {}
     for simulated in {bool(point[2]) for point in points}:
         selected = [(index, point) for index, point in enumerate(points) if bool(point[2]) == simulated]
         of_kind = {kind: [pk for k, s, pk in layers if k == kind and s == simulated] for kind in ("places", "regions")}
-        near |= _nearest(selected, of_kind["places"])
+        towns, mountains = _nearest(selected, of_kind["places"])
+        near, volcanoes = near | towns, volcanoes | mountains
         regions |= _regions(selected, of_kind["regions"])
-    return [Whereabouts(near.get(index), *regions.get(index, ("", ""))) for index in range(len(points))]
+    on = {index: mountain.name for index, mountain in volcanoes.items() if mountain.distance_m <= VOLCANO_REACH_M}
+    return [
+        Whereabouts(near.get(index), *regions.get(index, ("", "", None)), on.get(index, ""))
+        for index in range(len(points))
+    ]
 
 
 def context_at(*, area: GEOSGeometry, simulated: bool = False) -> Context:
@@ -217,10 +254,14 @@ def ground_at(*, area: GEOSGeometry, simulated: bool = False) -> TerrainMeans | 
 
 
 def filter_by_name(rows: QuerySet[Any], key: str) -> QuerySet[Any]:
-    """Filter by names: each word of `key` begins a word in them. Annotates rank: 0 equal, 1 begins with it, 2 other."""
-    words = " & ".join(f"{word}:*" for word in key.split())
+    """Filter by names: each word of `key` begins a word in them. Annotates rank: 0 equal, 1 begins with it, 2 other.
+
+    Spaces do not matter: names of several words are stored without spaces, too.
+    """
+    joined = key.replace(" ", "")
+    words = f"({' & '.join(f'{word}:*' for word in key.split())}) | {joined}:*"
     rank = Case(
-        When(is_named(key), then=Value(0)),
+        When(is_named(key) | is_named(joined), then=Value(0)),
         When(Q(search_name__startswith=key) | Q(search_name__contains=NAMES_JOINED + key), then=Value(1)),
         default=Value(2),
         output_field=IntegerField(),
@@ -242,24 +283,51 @@ def _parameters(points: Sequence[tuple[int, tuple[float, float, bool]]]) -> list
     return [[index for index, _ in points], [point[0] for _, point in points], [point[1] for _, point in points]]
 
 
-def _nearest(points: Sequence[tuple[int, tuple[float, float, bool]]], layers: list[int]) -> dict[int, NearPlace]:
-    """Return point's index -> nearest place, on the ellipsoid among the 16 nearest by degrees; none if too far."""
+def _nearest(
+    points: Sequence[tuple[int, tuple[float, float, bool]]], layers: list[int]
+) -> tuple[dict[int, NearPlace], dict[int, NearPlace]]:
+    """Return point's index -> town whose reach holds it or else the nearest, and index -> nearest volcano.
+
+    Distances are those on the ellipsoid, to the 16 nearest towns and the 4 nearest large ones by degrees.
+    """
     if not layers:
-        return {}
+        return {}, {}
     query = """
-        SELECT target.i, target.x, target.y, COALESCE(near.names ->> %s, near.name), near.country,
+        SELECT target.i, target.x, target.y, COALESCE(near.names ->> %s, near.name), near.kind, near.population,
             ST_X(near.position), ST_Y(near.position)
-        FROM unnest(%s::int[], %s::float8[], %s::float8[]) AS target(i, x, y), LATERAL (
-            SELECT name, names, country, position FROM ingest_place WHERE layer_id = ANY(%s)
-            ORDER BY position <-> ST_SetSRID(ST_MakePoint(target.x, target.y), 4326) LIMIT 16) AS near"""
+        FROM (
+            SELECT i, x, y, ST_SetSRID(ST_MakePoint(x, y), 4326) AS point,
+                0.2 / greatest(0.01, cos(radians(y))) AS across
+            FROM unnest(%s::int[], %s::float8[], %s::float8[]) AS given(i, x, y)) AS target, LATERAL (
+            (SELECT name, names, kind, population, position FROM ingest_place
+                WHERE layer_id = ANY(%s) AND kind = 'town' ORDER BY position <-> point LIMIT 16)
+            UNION ALL (SELECT name, names, kind, population, position FROM ingest_place
+                WHERE layer_id = ANY(%s) AND kind = 'town' AND population >= %s
+                    AND position && ST_Expand(point, across, 0.2) ORDER BY position <-> point LIMIT 4)
+            UNION ALL (SELECT name, names, kind, population, position FROM ingest_place
+                WHERE layer_id = ANY(%s) AND kind = 'volcano'
+                    AND position && ST_Expand(point, across, 0.2) ORDER BY position <-> point LIMIT 1)) AS near"""
     beyond = [(index, (x - math.copysign(360, x), y, made)) for index, (x, y, made) in points if abs(x) > NEAR_180]
     points = [*points, *beyond]  # Places behind 180 degrees are near, too.
-    nearest: dict[int, NearPlace] = {}
-    for index, x, y, name, country, place_x, place_y in rows_of(query, [language_code(), *_parameters(points), layers]):
+    parameters = [language_code(), *_parameters(points), layers, layers, LARGE, layers]
+    towns: dict[int, NearPlace] = {}
+    volcanoes: dict[int, NearPlace] = {}
+    for index, x, y, name, kind, population, place_x, place_y in rows_of(query, parameters):
         bearing, _, distance = _GEOD.inv(place_x, place_y, x, y)
-        if distance <= MAX_PLACE_DISTANCE_M and (index not in nearest or distance < nearest[index].distance_m):
-            nearest[index] = NearPlace(name, country, float(distance), float(bearing) % 360)
-    return nearest
+        reach_m = min(MAX_REACH_M, max(MIN_REACH_M, 1000 * math.sqrt(population / PEOPLE_PER_KM2 / math.pi)))
+        place = NearPlace(name, float(distance), float(bearing) % 360, reach_m)
+        nearest = volcanoes if kind == PlaceKind.VOLCANO else towns
+        if distance <= MAX_PLACE_DISTANCE_M and (
+            index not in nearest or _remoteness(place) < _remoteness(nearest[index])
+        ):
+            nearest[index] = place
+    return towns, volcanoes
+
+
+def _remoteness(place: NearPlace) -> tuple[bool, float]:
+    """Return by what the town of a point is chosen: those that hold it by share of reach, others by distance."""
+    outside = place.distance_m > place.reach_m
+    return outside, place.distance_m / (1.0 if outside else place.reach_m)
 
 
 def _regions(
@@ -280,7 +348,7 @@ def _regions(
     found: dict[int, tuple[str, str, Contact | None]] = {}
     for index, region, country, level, name, phone, page in rows:  # the smallest first
         smallest, of_country, contact = found.get(index, (region, country, None))
-        of_country = of_country if level else region
+        of_country = country_title(of_country) if level else region
         found[index] = (smallest, of_country, contact or (Contact(name, phone, page, region) if name else None))
     return found
 

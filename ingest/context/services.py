@@ -1,5 +1,6 @@
 """Services that load context. A layer is loaded in one transaction, whole or not at all; each record becomes a row."""
 
+import dataclasses
 import hashlib
 import json
 import tempfile
@@ -52,7 +53,10 @@ TABLES: dict[records.ContextKind, tuple[type[Model], tuple[str, ...]]] = {
             *("contact_name", "contact_phone", "contact_page", "outline", "view"),
         ),
     ),
-    records.ContextKind.PLACES: (Place, ("name", "names", "search_name", "country", "population", "position")),
+    records.ContextKind.PLACES: (
+        Place,
+        ("name", "names", "search_name", "country", "province", "kind", "population", "position"),
+    ),
     records.ContextKind.GLACIERS: (
         Glacier,
         (
@@ -73,9 +77,7 @@ TABLES: dict[records.ContextKind, tuple[type[Model], tuple[str, ...]]] = {
 }
 MADE: dict[str, Callable[[Any], Any]] = {  # A record does not hold these columns as they are.
     "names": lambda record: json.dumps(_names(record)),
-    "search_name": lambda record: NAMES_JOINED.join(
-        dict.fromkeys(search_key(name) for name in (record.name, *_names(record).values()))
-    )[:600],
+    "search_name": lambda record: _search_name((record.name, *_names(record).values(), *record.other_names)),
     "view": lambda record: box(*max(record.outline.geoms, key=lambda part: part.area).bounds),
     "position": lambda record: (
         record.outline.representative_point()
@@ -99,6 +101,23 @@ _SURGES = """
     WHERE g.id <> l.id AND (l.outline IS NULL)
       AND (g.outline IS NOT NULL OR (l.of_surge_list AND (NOT g.of_surge_list OR g.id < l.id)))
       AND ((l.glims_id <> '' AND g.glims_id = l.glims_id) OR (l.glacier_id <> '' AND g.glacier_id = l.glacier_id))"""
+# Delete what comes with the software where other layers have it: places of the same name nearby, and regions of a level
+# within regions of the same level, so that none stands twice.
+_OWN_STAND = {
+    records.ContextKind.PLACES: f"""
+        DELETE FROM ingest_place AS given
+        USING ingest_place AS own, ingest_contextlayer AS its, ingest_contextlayer AS theirs
+        WHERE given.layer_id = its.id AND its.shipped
+          AND own.layer_id = theirs.id AND NOT theirs.shipped AND NOT theirs.simulated
+          AND own.kind = given.kind AND ST_DWithin(own.position, given.position, 0.1)
+          AND split_part(own.search_name, '{NAMES_JOINED}', 1) = split_part(given.search_name, '{NAMES_JOINED}', 1)""",  # noqa: S608
+    records.ContextKind.REGIONS: """
+        DELETE FROM ingest_administrativeregion AS given
+        USING ingest_administrativeregion AS own, ingest_contextlayer AS its, ingest_contextlayer AS theirs
+        WHERE given.layer_id = its.id AND its.shipped
+          AND own.layer_id = theirs.id AND NOT theirs.shipped AND NOT theirs.simulated
+          AND own.level = given.level AND ST_Intersects(own.outline, ST_PointOnSurface(given.outline))""",
+}
 # The file of a country does not describe its neighbour, so that a layer counts as complete only within this many
 # degrees of its features. The distance is larger for railways, because these are sparse.
 COVERING = {records.ContextKind.BUILDINGS: 0.1, records.ContextKind.ROADS: 0.1, records.ContextKind.RAILWAYS: 0.5}
@@ -107,6 +126,13 @@ COVERING = {records.ContextKind.BUILDINGS: 0.1, records.ContextKind.ROADS: 0.1, 
 def _names(record: records.RegionRecord | records.PlaceRecord) -> dict[str, str]:
     """Return the names in the languages of the site."""
     return {code: record.names[code] for code, _label in settings.LANGUAGES if code in record.names}
+
+
+def _search_name(names: Iterable[str]) -> str:
+    """Return the search keys of all names, and of names of several words also the key without spaces."""
+    keys = dict.fromkeys(filter(None, map(search_key, names)))
+    joined = dict.fromkeys(key.replace(" ", "") for key in keys)
+    return NAMES_JOINED.join(dict.fromkeys((*keys, *joined)))
 
 
 def _values(record: records.Record, columns: Iterable[str]) -> Iterator[object]:
@@ -130,12 +156,37 @@ def context_load(
     progress: Progress = lambda rows: None,
 ) -> ContextLayer:
     """Load one file as one layer. Raises InputError (AlreadyLoaded for the same file); then nothing has changed."""
-    with open_layer(path, kind) as file, transaction.atomic(), connection.cursor() as cursor:
+    with open_layer(path, kind) as file:
+        stated = dataclasses.replace(file, attribution=attribution or file.attribution, licence=licence or file.licence)
+        return layer_load(file=stated, path=path, replace=replace, simulated=simulated, progress=progress)
+
+
+def layer_load(
+    *,
+    file: records.ContextFile,
+    path: Path,
+    replace: bool,
+    simulated: bool = False,
+    shipped: bool = False,
+    progress: Progress = lambda rows: None,
+) -> ContextLayer:
+    """Load an opened file as one layer. Raises as `context_load` does.
+
+    Args:
+        file: its rows and its credit
+        path: named in messages
+        replace: whether it may replace a layer of its name
+        simulated: whether its rows are simulated
+        shipped: whether it comes with the software; then rows that others have loaded stand for its own
+        progress: gets the number of rows after each thousand
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
         lock(Lock.CONTEXT_LAYERS + list(records.ContextKind).index(file.kind))
         digests = [file_sha256(part) for part in file.parts]
         sha256 = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
-        replaced = AdministrativeRegion.objects.filter(layer__kind=file.kind, layer__name=file.name[:200])
-        by_hand = list(replaced.filter(contact_by_hand=True).defer("outline", "view").order_by("slug"))
+        replaced = Q(layer__kind=file.kind, layer__name=file.name[:200]) | Q(layer__shipped=True)
+        by_hand = AdministrativeRegion.objects.filter(replaced, contact_by_hand=True).defer("outline", "view")
+        before = list(by_hand.order_by("slug"))
         _make_room(path, file, sha256, replace)
         layer = ContextLayer.objects.create(
             kind=file.kind,
@@ -143,8 +194,9 @@ def context_load(
             file_name=path.name[:255],
             file_sha256=sha256,
             simulated=simulated,
-            attribution=(attribution or file.attribution)[:300],
-            licence=(licence or file.licence)[:300],
+            shipped=shipped,
+            attribution=file.attribution[:300],
+            licence=file.licence[:300],
         )
         if file.kind is records.ContextKind.ELEVATION:
             _load_elevation(path, file, layer)
@@ -154,9 +206,11 @@ def context_load(
             _load_rows(cursor, path, file, layer, progress)
         if file.kind is records.ContextKind.GLACIERS:
             cursor.execute(_SURGES)
+        cursor.execute(_OWN_STAND.get(file.kind, "SELECT 1"))
         if file.kind is records.ContextKind.REGIONS:
             slugs_give()
-            _contacts_put_back(layer, by_hand)
+            left = set(by_hand.values_list("pk", flat=True))
+            _contacts_put_back(layer, [one for one in before if one.pk not in left])
         if file.kind in COVERING:
             _cover(cursor, layer)
         return layer

@@ -5,7 +5,8 @@ from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector
 from django.utils.translation import get_language
 
-from ground_motion.readers.context.records import ContextKind, LineClass, Surge, WaterClass
+from ground_motion.readers.context.records import ContextKind, LineClass, PlaceKind, Surge, WaterClass
+from ingest.foundation.atlas import country_title
 from ingest.foundation.storage import raster_storage
 
 SURGES = [(surge.value, surge.value) for surge in Surge]
@@ -22,6 +23,7 @@ class ContextLayer(models.Model):
     attribution = models.CharField(max_length=300, blank=True)
     licence = models.CharField(max_length=300, blank=True)
     simulated = models.BooleanField(default=False)
+    shipped = models.BooleanField(db_default=False, help_text="comes with the software; rows of other layers win")
     loaded_at = models.DateTimeField(auto_now_add=True)
     n_features = models.PositiveIntegerField(default=0)
     n_refused = models.PositiveIntegerField(default=0)
@@ -59,7 +61,7 @@ class Named(OfLayer):
     country = models.CharField(max_length=100, blank=True)
     name = models.CharField(max_length=200)
     names = models.JSONField(default=dict, help_text="by two-letter code of the language, where the file has them")
-    search_name = models.CharField(max_length=600, help_text="search keys of all names, the main one first")
+    search_name = models.TextField(help_text="search keys of all names, the main one first")
 
     class Meta:
         abstract = True
@@ -68,6 +70,11 @@ class Named(OfLayer):
     def title(self) -> str:
         """Return the name in the active language, if the file has it."""
         return str(self.names.get(language_code(), self.name))
+
+    @property
+    def country_title(self) -> str:
+        """Return the name of the country, in the active language if the file has its ISO code."""
+        return country_title(self.country)
 
 
 def language_code() -> str:
@@ -93,11 +100,20 @@ class AdministrativeRegion(Named):
     class Meta:
         indexes = [GinIndex(SearchVector("search_name", config="simple"), name="region_words")]
 
+    @property
+    def is_approximate(self) -> bool:
+        """Return whether its border is only estimated from the positions of towns (`ingest.context.world`)."""
+        return self.layer.shipped and self.level > 0
+
 
 class Place(Named):
-    """A place where people live."""
+    """A place where people live, or a volcano."""
 
+    kind = models.CharField(
+        max_length=7, choices=[(kind.value, kind.value) for kind in PlaceKind], db_default=PlaceKind.TOWN.value
+    )
     population = models.PositiveIntegerField()
+    province = models.CharField(max_length=200, blank=True, db_default="", help_text="its first-level region")
     position = models.PointField(srid=4326)
 
     class Meta:

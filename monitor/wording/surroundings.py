@@ -68,9 +68,9 @@ MINES = {
 }
 
 
-def near_words(name: str, distance_m: float, bearing_deg: float) -> str:
-    """Return '3 km south of Aldwick', or the name alone within 1 km. bearing_deg: from the place, from north."""
-    if distance_m < 1000:
+def near_words(name: str, distance_m: float, bearing_deg: float, reach_m: float = 1000.0) -> str:
+    """Return '3 km south of Aldwick', or the name alone within its reach. bearing_deg: from the place, from north."""
+    if distance_m <= reach_m:
         return name
     words = str(_AWAY[round(bearing_deg / 45.0) % 8]) % {"distance": whole(distance_m / 1000), "place": name}
     if get_language() == "fr" and unicodedata.normalize("NFD", name)[:1].lower() in "aeiouœ":

@@ -91,8 +91,6 @@ def open_layer(path: Path, kind: ContextKind | None) -> Iterator[ContextFile]:
             raise InputError(path, problem, f"Give one of {known}")
         chosen = kind or recognise(layer)
         parts = (path,) if layer != path else parts_of(path)
-        if chosen is ContextKind.PLACES and layer.suffix.lower() in TABLES:
-            parts += tuple(places.companions(layer))
         rows, credit = partial(_rows, path, layer, chosen), _credit(layer, chosen)
         yield ContextFile(chosen, layer_name(path, extract), parts, layer, rows, *credit)
 

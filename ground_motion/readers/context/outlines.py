@@ -33,9 +33,8 @@ NO_CODE = "-99"  # Natural Earth writes this for a missing code.
 def read_outlines(path: Path) -> Iterator[tuple[dict[str, Any], MultiPolygon | None, str]]:
     """Yield what `read_features` does of polygons, repaired and without their lines. Raises InputError."""
     for properties, geometry, fault in read_features(path, POLYGONS):
-        whole = geometry if geometry is None or geometry.is_valid else make_valid(geometry)
-        polygons = list(_polygons(whole)) if whole is not None else []
-        yield properties, MultiPolygon(polygons) if polygons else None, fault or "an outline without any area"
+        outline = polygons_in(geometry) if geometry is not None else MultiPolygon()
+        yield properties, None if outline.is_empty else outline, fault or "an outline without any area"
 
 
 def property_names(path: Path) -> set[str]:
@@ -50,6 +49,11 @@ def text_of(properties: dict[str, Any], *names: str) -> str:
         if value is not None and str(value).strip():
             return str(value).strip()
     return ""
+
+
+def polygons_in(geometry: Any) -> MultiPolygon:
+    """Return the polygons of a geometry, repaired; its points and lines are left out."""
+    return MultiPolygon(list(_polygons(geometry if geometry.is_valid else make_valid(geometry))))
 
 
 def _polygons(geometry: Any) -> Iterator[Polygon]:

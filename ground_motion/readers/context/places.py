@@ -1,12 +1,10 @@
 """Names of places: GeoNames' tables (tab-separated, no header), or a CSV with name, latitude and longitude.
 
 GeoNames: https://download.geonames.org/export/dump/readme.txt, 19 columns; feature class P is a populated place.
-Names in other languages: columns name_de, name_fr, … of a CSV; GeoNames' alternatenames/XX.txt beside its XX.txt.
+Names in other languages: columns name_de, name_fr, … of a CSV. GeoNames' other names are found by the search only.
 """
 
 import csv
-import re
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -16,8 +14,7 @@ from ground_motion.readers.context.records import PlaceRecord, Remark
 from ground_motion.readers.context.tables import column_names, names_by_language, open_text, position, read_rows
 
 GEONAMES_COLUMNS = 19
-ATTRIBUTION, LICENCE = "Place names: GeoNames (geonames.org)", "CC BY 4.0"
-LANGUAGE_CODE = re.compile(r"[a-z]{2}")
+ATTRIBUTION, LICENCE = "Place names: GeoNames (geonames.org, CC BY 4.0)", "CC BY 4.0"
 GONE = {"PPLH", "PPLQ", "PPLW"}  # historical, abandoned, destroyed
 NAMES = {"name": ("name", "place"), "latitude": ("latitude", "lat"), "longitude": ("longitude", "lon", "lng")}
 
@@ -34,37 +31,12 @@ def is_recognised(names: set[str]) -> bool:
     return all(names & set(choices) for choices in NAMES.values())
 
 
-def companions(path: Path) -> list[Path]:
-    """Return the table of names in other languages that belongs to one of GeoNames' tables, if it lies beside it."""
-    beside = path.parent / "alternatenames" / path.name
-    return [beside] if beside.is_file() and is_geonames(path) else []
-
-
-def _alternate_names(path: Path) -> dict[str, dict[str, str]]:
-    """Return GeoNames' names in other languages, by its id of the place: the preferred one, else the first."""
-    names, preferred = defaultdict[str, dict[str, str]](dict), set[tuple[str, str]]()
-    for table in companions(path):
-        with open_text(table) as stream:
-            for fields in csv.reader(stream, delimiter="\t", quoting=csv.QUOTE_NONE):
-                if len(fields) < 8 or not LANGUAGE_CODE.fullmatch(fields[2]) or "1" in fields[6:8]:
-                    continue  # These are post codes, links, and colloquial or historic names.
-                place, language, name = fields[1], fields[2], fields[3].strip()[:200]
-                if name and (place, language) not in preferred:
-                    if fields[4] == "1":
-                        preferred.add((place, language))
-                    elif language in names[place]:
-                        continue
-                    names[place][language] = name
-    return names
-
-
 def read(path: Path) -> Iterator[PlaceRecord | Remark]:
     """Yield every inhabited place, and a remark for every row without a name or a position."""
     return _geonames(path) if is_geonames(path) else _generic(path)
 
 
 def _geonames(path: Path) -> Iterator[PlaceRecord | Remark]:
-    names = _alternate_names(path)
     with open_text(path) as stream:
         rows = csv.reader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)
         for number, fields in enumerate(rows, start=1):
@@ -74,7 +46,8 @@ def _geonames(path: Path) -> Iterator[PlaceRecord | Remark]:
             if fields[6] != "P" or fields[7] in GONE:
                 yield Remark("not a place where people live", refused=True)
                 continue
-            yield _place(path, number, tuple(fields[at] for at in (1, 5, 4, 14, 8)), names.get(fields[0], {}))
+            place = _place(path, number, tuple(fields[at] for at in (1, 5, 4, 14, 8)), {})
+            yield place._replace(other_names=tuple(fields[3].split(","))) if isinstance(place, PlaceRecord) else place
 
 
 def _generic(path: Path) -> Iterator[PlaceRecord | Remark]:

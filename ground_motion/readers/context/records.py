@@ -42,11 +42,18 @@ class Surge(StrEnum):
     UNKNOWN = "unknown"
 
 
+class PlaceKind(StrEnum):
+    """Kind of a named place."""
+
+    TOWN = "town"
+    VOLCANO = "volcano"
+
+
 class RegionRecord(NamedTuple):
     """Region of a file. level: 0 country, 1 province or state, 2 below. code: official, empty if the file has none.
 
     contact_name: office responsible for ground motion there, with its telephone number and page; empty if not stated.
-    names: by two-letter code of the language.
+    names: by two-letter code of the language; other_names: found by the search, but not shown.
     """
 
     name: str
@@ -58,12 +65,13 @@ class RegionRecord(NamedTuple):
     contact_phone: str = ""
     contact_page: str = ""
     names: Mapping[str, str] = {}
+    other_names: tuple[str, ...] = ()
 
 
 class PlaceRecord(NamedTuple):
     """Place of a file. population: 0 if the file does not state it; country: name or ISO code, as in the file.
 
-    names: by two-letter code of the language.
+    names: by two-letter code of the language; other_names: found by the search, but not shown.
     """
 
     name: str
@@ -72,6 +80,9 @@ class PlaceRecord(NamedTuple):
     population: int
     country: str
     names: Mapping[str, str] = {}
+    province: str = ""
+    kind: PlaceKind = PlaceKind.TOWN
+    other_names: tuple[str, ...] = ()
 
 
 class GlacierRecord(NamedTuple):

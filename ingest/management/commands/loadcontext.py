@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
@@ -12,6 +12,8 @@ from ground_motion.readers.context import SUFFIXES
 from ground_motion.readers.context.records import ContextKind
 from ingest.context.selectors import layer_states
 from ingest.context.services import context_load
+from ingest.context.world import world_load
+from ingest.models import ContextLayer
 
 
 class Command(BaseCommand):
@@ -26,6 +28,7 @@ class Command(BaseCommand):
             "kind", nargs="?", choices=["auto", *kinds], help="auto: recognised by the content where it is unambiguous"
         )
         parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="files, or folders of them")
+        parser.add_argument("--shipped", action="store_true", help="load the names that come with the software")
         parser.add_argument("--list", action="store_true", help="say what is loaded, and what is missing")
         parser.add_argument(
             "--replace", action="store_true", help="put a newer file of the same name in the old one's place"
@@ -38,6 +41,12 @@ class Command(BaseCommand):
         """Load, list or delete layers."""
         if options["list"]:
             self._list()
+            return
+        if options["shipped"]:
+            with _bar("names of the world") as bar:
+                new = world_load(progress=bar.update)
+            for layer in new:
+                self._report(layer.name, layer)
             return
         if not options["kind"] or not options["paths"]:
             raise CommandError("give a kind and files, or --list", returncode=2)
@@ -60,7 +69,7 @@ class Command(BaseCommand):
             sys.exit(2)
 
     def _load(self, path: Path, kind: ContextKind | None, options: dict[str, Any]) -> None:
-        with tqdm(unit=" rows", unit_scale=True, desc=path.name, leave=False, disable=not sys.stderr.isatty()) as bar:
+        with _bar(path.name) as bar:
             layer = context_load(
                 path=path,
                 kind=kind,
@@ -69,10 +78,13 @@ class Command(BaseCommand):
                 licence=options["licence"],
                 progress=bar.update,
             )
+        self._report(path.name, layer)
+
+    def _report(self, name: str, layer: ContextLayer) -> None:
         remarks = "".join(f"; {times:,} with {remark}" for remark, times in layer.remarks.items())
         refused = f", {layer.n_refused:,} rows refused" if layer.n_refused else ""
         self.stdout.write(
-            f"{path.name}: loaded as {layer.kind} ({layer.name}), {layer.n_features:,} features{refused}{remarks}"
+            f"{name}: loaded as {layer.kind} ({layer.name}), {layer.n_features:,} features{refused}{remarks}"
         )
 
     def _list(self) -> None:
@@ -86,3 +98,7 @@ class Command(BaseCommand):
                     f"loaded   {state.kind}: {layer.name}, {layer.n_features:,} features{refused}{simulated}, "
                     f"{layer.loaded_at:%Y-%m-%d}"
                 )
+
+
+def _bar(name: str) -> "tqdm[NoReturn]":
+    return tqdm(unit=" rows", unit_scale=True, desc=name, leave=False, disable=not sys.stderr.isatty())

@@ -13,16 +13,15 @@ from django.contrib.gis.geos import Polygon
 from django.db.models import Max, Min
 from numpy.typing import NDArray
 from shapely import LineString, Point, STRtree
-from shapely.affinity import translate
 from shapely.geometry.base import BaseGeometry
 
 from ground_motion.readers.context.records import ContextKind
+from ingest.foundation.atlas import atlas_polygons, read_atlas, split_at_edges, unwrapped
 from ingest.models import ContextLayer, ElevationTile
 from monitor.maps.imaging import drawing
 from monitor.maps.map.tile_geometry import BOUNDS, MERCATOR_DEGREES, drawn, parameters, read_tile, tile_box
 from monitor.maps.rasters.catalogue import RasterSource
 from monitor.maps.rasters.tiles import read_source
-from monitor.wording.places import Line, atlas_rings, read_atlas
 
 KINDS = tuple(map(ContextKind, ("regions", "rivers", "lakes", "roads", "railways", "buildings", "places")))
 # Tiles of heights hold red · 256 + green + blue / 256 − 32768 m ("Terrarium" encoding of MapLibre's raster-dem).
@@ -34,8 +33,6 @@ STEPS_OF_PIXEL = 128  # heights are rounded to 1/128 of a pixel's side, because 
 MAX_FEATURES = 20_000  # per layer and tile; an even sample, the same at every request
 FINEST_WORLD_ZOOM = 8  # browsers enlarge these tiles at higher zooms, as the atlas has no more detail
 UNITS = 1024  # details finer than this share of a tile's side, half a pixel, are left out
-MIN_CORNERS = 4  # A ring repeats its first corner, so that a triangle has four.
-TURNS = (-360.0, 0.0, 360.0)
 EXTENT, BUFFER = 4096, 64  # units of a tile's side, and how far shapes go on beyond it
 
 
@@ -77,8 +74,9 @@ GROUND_LAYERS = (
         "place",
         "row.name, population",
         "position",
-        """CASE WHEN population >= 100000 THEN 4 WHEN population >= 10000 THEN 6
+        """CASE WHEN population >= 1000000 THEN 3 WHEN population >= 100000 THEN 4 WHEN population >= 10000 THEN 6
             WHEN population >= 1000 THEN 8 ELSE 10 END""",
+        "row.kind = 'town'",
     ),
 )
 
@@ -197,14 +195,14 @@ def touches_land(shape: BaseGeometry) -> bool:
 @lru_cache(maxsize=1)
 def _world() -> World:
     objects, arcs = read_atlas()
-    countries = objects["countries"]["geometries"]
-    land = [part for one in objects["land"]["geometries"] for part in _polygons(one, arcs)]
+    countries = objects["countries"]
+    land = [part for one in objects["land"] for part in atlas_polygons(one, arcs)]
     users = defaultdict(set)
     for number, country in enumerate(countries):
         for arc in _arcs_of(country["arcs"]) if "arcs" in country else ():
             users[max(arc, ~arc)].add(number)
-    lines = {arc: line for arc in users if (line := LineString(_unwrapped(arcs[arc]))).is_valid}
-    parts = ((one["properties"]["name"], _polygons(one, arcs)) for one in countries if "id" in one)
+    lines = {arc: line for arc in users if (line := LineString(unwrapped(arcs[arc]))).is_valid}
+    parts = ((one["properties"]["name"], atlas_polygons(one, arcs)) for one in countries if "id" in one)
     labels = [(name, polygons[_sizes(polygons).argmax()]) for name, polygons in parts if polygons]
     largest = [part for _, part in labels]
     return World(
@@ -222,36 +220,9 @@ def _arcs_of(rings: Any) -> Iterator[int]:
         yield from [ring] if isinstance(ring, int) else _arcs_of(ring)
 
 
-def _polygons(country: dict[str, Any], arcs: list[Line]) -> list[shapely.Polygon]:
-    # The atlas rounds positions, and its smallest islands and lakes to fewer corners than a polygon has.
-    parts = ([_flat(ring) for ring in rings if len(ring) >= MIN_CORNERS] for rings in atlas_rings(country, arcs))
-    return [shapely.Polygon(shell, holes) for shell, *holes in filter(None, parts)]
-
-
-def _flat(ring: Line) -> Line:
-    """Return a ring with continuous longitudes; a ring around the South Pole is closed along the latitude of -90°."""
-    ring = _unwrapped(ring)
-    if abs(ring[0, 0] - ring[-1, 0]) < 180:
-        return ring
-    return np.vstack([ring, [ring[-1, 0], -90.0], [ring[0, 0], -90.0]])
-
-
-def _unwrapped(line: Line) -> Line:
-    """Continue longitudes past 180°, where the atlas, made for a globe, jumps back to -180°."""
-    if np.abs(np.diff(line[:, 0])).max() < 180:  # Nearly all lines stay on one side of 180°, and unwrapping is slow.
-        return line
-    return np.column_stack([np.unwrap(line[:, 0], period=360), line[:, 1]])
-
-
 def _tree(shapes: Iterable[BaseGeometry]) -> STRtree:
-    """Return an index of the shapes, split at 180° and cut to the extent of the web map."""
-    valid = np.array([shape if shape.is_valid else shape.buffer(0) for shape in shapes])
-    west, south, east, north = shapely.bounds(valid).T
-    beyond = (west <= -180.0) | (east >= 180.0) | (south < -MERCATOR_DEGREES) | (north > MERCATOR_DEGREES)
-    turned = np.array([translate(shape, turn) for shape in valid[beyond] for turn in TURNS])
-    flat = shapely.clip_by_rect(turned, -180.0, -MERCATOR_DEGREES, 180.0, MERCATOR_DEGREES)
-    parts = shapely.get_parts(np.concatenate([valid[~beyond], flat[~shapely.is_empty(flat)]]))
-    return STRtree(parts[shapely.get_dimensions(parts) == shapely.get_dimensions(valid).max()])
+    """Return an index of the shapes, cut to the extent of the web map."""
+    return STRtree(split_at_edges(shapes, MERCATOR_DEGREES))
 
 
 def _sizes(parts: list[shapely.Polygon]) -> NDArray[np.float64]:

@@ -38,6 +38,8 @@ OVERLAYS = (
         "administrativeregion",
         {"name": "name", "level": "level"},
         "outline",
+        # The base map has the borders of countries; those of provinces that come with the software are estimates.
+        where="layer_id IN (SELECT id FROM ingest_contextlayer WHERE NOT shipped)",
     ),
     Overlay(
         "glaciers",
@@ -79,7 +81,8 @@ BY_KIND = {overlay.kind: overlay for overlay in (*OVERLAYS, TRUTH)}
 def overlays_available() -> list[Overlay]:
     """Return the overlays whose data are loaded."""
     stations = Station.objects.annotate(kind=Value("stations")).values_list("kind")
-    loaded = {kind for (kind,) in ContextLayer.objects.values_list("kind").union(stations)}  # one query
+    layers = ContextLayer.objects.filter(shipped=False)
+    loaded = {kind for (kind,) in layers.values_list("kind").union(stations)}  # one query
     return [overlay for overlay in OVERLAYS if overlay.kind in loaded]
 
 

@@ -19,24 +19,22 @@ from django.utils.translation import gettext as _
 from ground_motion.core.areas import Position, box_of, parse_position, wrap_longitude
 from ground_motion.core.http.faults import SourceError
 from ground_motion.core.text import search_key
-from ground_motion.readers.context.records import ContextKind
-from ingest.context.selectors import PlaceMatch, kinds_loaded
+from ground_motion.readers.context.records import PlaceKind
+from ingest.context.selectors import PlaceMatch
 from ingest.context.selectors import place_search as search_loaded
 from ingest.sources.client.geocoder import Found
 from ingest.sources.configured import geocode
 from monitor.wording.figures import whole
-from monitor.wording.places import coordinates, countries_named
+from monitor.wording.places import coordinates
 
 MOST = 8
 LONGEST = 100
-MIN_ADDRESS = 3  # letters
+MIN_NAME, MIN_ADDRESS = 2, 3  # letters
 KEPT_SECONDS = 24 * 3600
 REST_SECONDS = 60  # The geocoder rests that long after a fault.
 TURN, REST = "geocoder-turn", "geocoder-rest"
 AROUND_ADDRESS_DEGREES = 0.003  # about 300 m
 AROUND_DEGREES = 0.06  # a place without extent is shown with about 6 km around it
-NO_LIST = gettext_lazy("No list of places is loaded here: only countries and coordinates are found.")
-NO_PLACES = gettext_lazy("No list of places is loaded here: only regions, countries and coordinates are found.")
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +57,7 @@ class PlaceAnswer:
 
     text: str
     hits: list[Hit]  # the best first
-    note: str  # line for readers if a list is not loaded or nothing was found
+    note: str  # line for readers if nothing was found
     by: str = ""  # host of the geocoder that was asked
 
 
@@ -69,16 +67,7 @@ def place_search(text: str, *, addresses: bool = False) -> PlaceAnswer:
     at = parse_position(text)
     if at:
         return PlaceAnswer(text, [_at(coordinates(*at), _("coordinates"), *at)], "")
-    matches = search_loaded(text=text, limit=MOST)
-    loaded = [_of(place) for place in matches]
-    known = {search_key(place.name) for place in matches if place.level == 0}
-    countries = [
-        _hit(name, _region(0, ""), bounds)
-        for name, bounds in countries_named(text, MOST)
-        if search_key(name) not in known
-    ]
-    exact = [hit for hit in countries if search_key(hit.name) == search_key(text)]
-    hits = [*exact, *loaded, *(hit for hit in countries if hit not in exact)][:MOST]
+    hits = [_of(place) for place in search_loaded(text=text, limit=MOST)]
     lines = Counter((hit.name, hit.detail) for hit in hits)
     alike = {line[0] for line, n in lines.items() if n > 1}  # names that need coordinates to be told apart
     hits = [
@@ -86,21 +75,13 @@ def place_search(text: str, *, addresses: bool = False) -> PlaceAnswer:
         for hit in hits
     ]
     if hits or not geocoder_host() or len(search_key(text)) < MIN_ADDRESS:
-        return PlaceAnswer(text, hits, _note(text, bool(hits)))
+        is_unknown = not hits and len(search_key(text)) >= MIN_NAME
+        return PlaceAnswer(text, hits, _("No place of this name was found.") if is_unknown else "")
     if not addresses:
         note = _("Nothing here has this name. Press Enter to search for an address at %(host)s.")
         return PlaceAnswer(text, [], note % {"host": geocoder_host()})
     found, note = _addresses_named(text)
     return PlaceAnswer(text, [_at(*one, AROUND_ADDRESS_DEGREES) for one in found], note, geocoder_host())
-
-
-def _note(text: str, has_hits: bool) -> str:
-    loaded = kinds_loaded()
-    missing = "" if ContextKind.PLACES in loaded else NO_PLACES if ContextKind.REGIONS in loaded else NO_LIST
-    if has_hits or len(search_key(text)) < 2:
-        return str(missing)
-    nothing = _("No place of this name was found.")
-    return f"{nothing} {missing}".strip()
 
 
 def _of(place: PlaceMatch) -> Hit:
@@ -109,7 +90,8 @@ def _of(place: PlaceMatch) -> Hit:
         return replace(_hit(place.name, _region(place.level, place.detail), place.bounds), page=page)
     people = ngettext("%(number)s inhabitant", "%(number)s inhabitants", place.population)
     people = people % {"number": whole(place.population)} if place.population else ""
-    detail = ", ".join(part for part in (place.detail, people) if part) or pgettext("answer to a search", "place")
+    volcano = pgettext("answer to a search", "volcano") if place.kind == PlaceKind.VOLCANO else ""
+    detail = ", ".join(filter(None, (volcano, place.detail, people))) or pgettext("answer to a search", "place")
     return _at(place.name, detail, place.longitude, place.latitude)
 
 

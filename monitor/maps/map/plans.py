@@ -26,6 +26,7 @@ from ground_motion.core.areas import box_of, join_halves
 from ground_motion.core.errors import promised
 from ground_motion.core.geometry import longitude_near
 from ground_motion.readers.records import Float64
+from ingest.foundation.atlas import country_parts
 from ingest.foundation.geos import geos
 from ingest.models import AdministrativeRegion, Place, Product
 from monitor.maps.imaging import plan_pictures, plans
@@ -37,13 +38,12 @@ from monitor.maps.map import selectors
 from monitor.maps.rasters.answers import etag_of
 from monitor.wording.cards.cards import AlertCard, alert_title
 from monitor.wording.figures import whole
-from monitor.wording.places import countries_in
 
 MAX_FEATURES = 3000  # drawn per layer
 MAX_NAMES = 9
 CARD_KM, CARD_TALL, CARD_FINE = 2.0, 0.625, 3.0  # least width, height by width, and finest detail (drawing units)
 MIN_KM = 16.0  # least width of a map around an alert
-COUNTRIES_KM = 600.0  # the width of a mail's map if no surroundings are loaded
+LONELY_KM = 600.0  # the width of a mail's map without a town near the alert
 MARKED_BELOW = 24.0  # drawing units; a smaller outline gets a mark in a mail
 NEAR_KM = 24.0  # small roads are drawn up to this width of the frame
 LAYERS = (  # class of the style, table, column, condition on rows, widest frame that shows it in km
@@ -146,19 +146,12 @@ def card_shapes(alert: Alert) -> tuple[Frame, list[Shape], list[Shape]]:
 
 def mail_plan(alert: Alert, card: AlertCard) -> plans.Plan:
     """Draw the surroundings of an alert for a mail, in a flat frame; a small outline also gets a mark."""
-    # If no surroundings are loaded, a wider map names the countries.
     extent, area = join_halves(alert.area).bounds, from_wkb(bytes(alert.area.wkb))
     frame = plans.frame_around(extent, margin=1.5, least_km=MIN_KM, tallest=plans.FLATTEST)
-    context, places = _context(frame, alert.simulated), _places(frame, alert.simulated)
-    names = plans.names_on(frame, places, [], MAX_NAMES, LARGER)
-    if not (context or places or alert.simulated):
-        wide = plans.frame_around(extent, margin=1.5, least_km=COUNTRIES_KM, tallest=plans.FLATTEST)
-        # A country is named at a point of its largest part in the frame, the largest country first.
-        parts = sorted(countries_in(box_of(wide.bounds)), key=lambda part: part[1].area)
-        middles = {name: part.representative_point() for name, part in parts}
-        places = [(name, middle.x, middle.y) for name, middle in reversed(middles.items())]
-        if countries := plans.names_on(wide, places, [], MAX_NAMES, LARGER):
-            frame, names = wide, [name._replace(anchor="middle") for name in countries]
+    if not (_places(frame, alert.simulated) or alert.simulated):  # Far from any town, a wider map shows the next ones.
+        frame = plans.frame_around(extent, margin=1.5, least_km=LONELY_KM, tallest=plans.FLATTEST)
+    names = plans.names_on(frame, _places(frame, alert.simulated), [], MAX_NAMES, LARGER)
+    context = _context(frame, alert.simulated)
     shapes = [*_ground(frame, alert.simulated), *context, *_outlines(frame, [alert], always=True)]
     marks = [_mark(frame, card, "")] if plans.is_small(frame, area, MARKED_BELOW) else []
     return plans.Plan(640, frame.height, card.place, shapes, marks, names, plans.scale_of(frame))
@@ -180,14 +173,16 @@ def _plan(
 
 def _places(frame: Frame, simulated: bool) -> list[tuple[str, float, float]]:
     """Return (name, longitude, latitude) of the places in a frame, the most populous first, at most 3 * MAX_NAMES."""
-    places = Place.objects.filter(position__within=geos(box_of(frame.bounds)), layer__simulated=simulated)
+    places = Place.objects.filter(position__within=geos(box_of(frame.bounds)), kind="town", layer__simulated=simulated)
     largest = places.order_by("-population", "pk")[: 3 * MAX_NAMES]
     return [(place.name, place.position.x, place.position.y) for place in largest]
 
 
 def _ground(frame: Frame, simulated: bool) -> list[Shape]:
-    borders = _shapes(frame, "administrativeregion", "outline", "true", simulated)
-    land = [] if simulated else [part for _name, part in countries_in(box_of(frame.bounds))]
+    borders = _shapes(frame, "administrativeregion", "outline", "NOT layer.shipped", simulated)
+    box, (_countries, tree) = box_of(frame.bounds), country_parts()
+    found = tree.query(box, predicate="intersects")
+    land = [] if simulated else [tree.geometries[index].intersection(box) for index in found]
     return [*plans.drawn(frame, "land", [*land, *borders]), *plans.drawn(frame, "border", borders)]
 
 

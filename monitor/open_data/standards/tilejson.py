@@ -104,7 +104,7 @@ def _of_points(layer: Layer) -> Document:
 
 
 def _of_context(overlay: Overlay) -> Document:
-    rows = ContextLayer.objects.filter(kind=overlay.kind)
+    rows = ContextLayer.objects.filter(kind=overlay.kind, shipped=False)
     described = str(overlay.label) if overlay is not TRUTH else SIMULATED
     layers = [{"id": "context", "fields": dict.fromkeys(overlay.columns, "")}]
     return _of_vectors(overlay.label, f"context/{overlay.kind}/{XYZ}", rows, described, DEEPEST_CONTEXT, layers)

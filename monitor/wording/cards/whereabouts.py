@@ -40,8 +40,9 @@ def area_places(areas: Sequence[tuple[GEOSGeometry, bool]]) -> list[tuple[str, C
 
 
 def near_of(where: Whereabouts) -> str:
-    """Return the place nearest to a point: '3 km south of Aldwick'; empty if no place is loaded."""
-    return words.near_words(*where.near[:1], *where.near[2:]) if where.near else ""
+    """Return where a point is: 'Pozzuoli (Campi Flegrei)' or '3 km south of Aldwick'; empty if not known."""
+    near = words.near_words(*where.near) if where.near else ""
+    return f"{near} ({where.volcano})" if near and where.volcano else near or where.volcano
 
 
 def surroundings(alert: Alert) -> tuple[list[str], str]:

@@ -1,4 +1,4 @@
-"""manage.py prepare: update database, static files and keys to this code; may be run again at any time."""
+"""manage.py prepare: update database, names of places, static files and keys; may be run again at any time."""
 
 import time
 from typing import Any
@@ -18,7 +18,7 @@ ASK_SECONDS = 2.0
 class Command(BaseCommand):
     """Command that makes the service ready to start."""
 
-    help = "Apply migrations, collect static files, order all alerts anew, and make the key for messages to devices."
+    help = "Apply migrations, collect static files, load names of places, order all alerts anew, make the key for push."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the option to only wait until another machine has prepared the database."""
@@ -35,6 +35,7 @@ class Command(BaseCommand):
             return
         call_command("migrate", verbosity=0, interactive=False)
         call_command("collectstatic", verbosity=0, interactive=False)
+        call_command("loadcontext", shipped=True)
         importances_recompute()  # The rule may differ from that of the version before.
         if not settings.PUSH_PRIVATE_KEY:
             key_make(path=settings.PUSH_KEY_FILE)

@@ -12,14 +12,16 @@ from django.utils import translation
 
 from ground_motion.core.areas import parse_position
 from ground_motion.readers.context.records import ContextKind
+from ingest.context.selectors import place_search, whereabouts_of
 from ingest.context.services import context_load
 from monitor.operations.health.condition import Wrong
 from monitor.operations.health.site_checks import geocoder
 from monitor.operations.management.commands import doctor
 from monitor.wording import surroundings as words
-from monitor.wording.cards.whereabouts import alert_places
-from monitor.wording.places import countries_named, place_name
+from monitor.wording.cards.whereabouts import alert_places, near_of
+from monitor.wording.places import place_name
 from tests.makers.people import words as text
+from tests.makers.world import make_world
 from tests.service.ingest.sources import replay
 
 pytestmark = pytest.mark.django_db
@@ -61,19 +63,46 @@ def test_coordinates_are_read_as_people_write_them():
         assert parse_position(typed) is None, typed
 
 
-def test_without_a_list_of_places_countries_and_coordinates_are_found_and_it_says_so(client):
-    answer = client.get("/places.json?q=mexi").json()
-    assert [hit["name"] for hit in answer["hits"]] == ["Mexico"]
-    assert "No list of places is loaded" in answer["note"]
-    assert "data-context" not in client.get("/").content.decode()  # no overlay is offered either
+NAMED = {
+    "pozzuoli": ("Pozzuoli", "Campania, Italy, 81,231 inhabitants"),
+    "Kirishima": ("Kirishima", "Kagoshima, Japan, 123,205 inhabitants"),
+    **dict.fromkeys(("Mao Xian", "maoxian", "茂县", "mao hsien"), ("Fengyi", "Sichuan, China")),
+    **dict.fromkeys(("Bukarest", "bucharest"), ("Bucharest", "București, Romania, 1,877,155 inhabitants")),
+    "Paris": ("Paris", "Île-de-France, France, 2,138,551 inhabitants"),  # the larger one
+    "Etna": ("Etna", "volcano, Italy"),
+    "italien": ("Italy", "country"),
+    "rhone alpes": ("Auvergne-Rhône-Alpes", "region of France"),
+}
+PLACED = {
+    (14.12, 40.826): "Pozzuoli (Campi Flegrei), Italy",
+    (14.27, 40.86): "Naples, Italy",
+    (14.26, 41.06): "23 km north of Naples, Italy",
+    (15.0, 37.75): "Etna, Italy",
+    (103.85, 31.685): "Fengyi, China",
+    (-30.5, 0.25): "0.25° N 30.50° W",
+}
+
+
+def test_names_anywhere_on_earth_are_found_and_name_places(client, tmp_path, monkeypatch):
+    make_world(tmp_path / "cities1000.json", monkeypatch)
+    for typed, expected in NAMED.items():
+        hits = client.get("/places.json", {"q": typed}).json()["hits"]
+        kept = hits if expected[1].startswith(("country", "region")) else [hit for hit in hits if hit["at"]]
+        assert (kept[0]["name"], kept[0]["detail"]) == expected, typed
+    with translation.override("de"):
+        assert place_search(text="Paris")[0].detail == "Île-de-France, Frankreich"
+    points = [(*point, False) for point in PLACED]
+    for point, where in zip(PLACED, whereabouts_of(points=points), strict=True):
+        assert place_name(*point, near=near_of(where)) == PLACED[point]
+    assert "data-context" not in client.get("/").content.decode()  # estimated borders are no layer of the map
+
+
+def test_coordinates_are_found(client):
     (hit,) = client.get("/places.json", {"q": "19.4, -99.1"}).json()["hits"]
     west, south, east, north = hit["bounds"]
     assert west < -99.1 < east
     assert south < 19.4 < north
-    page = text(client.get("/places/?q=nowhere+at+all"))
-    assert "No place of this name was found. No list of places is loaded" in page
-    ((_, (west, _, east, _)),) = countries_named("new zealand", 5)
-    assert 160 < west < east < 180  # by its largest part
+    assert "No place of this name was found." in text(client.get("/places/?q=nowhere+at+all"))
 
 
 def test_a_page_without_javascript_leads_to_the_map(client, villages):
@@ -192,7 +221,7 @@ def test_an_address_is_found_when_enter_is_pressed_and_not_while_it_is_typed(ser
 
 
 def test_a_question_is_asked_once_a_day_and_one_in_some_seconds_for_all_visitors_together(server, settings):
-    for known in ("Mexico", "47.0, -12.0", "ab"):
+    for known in ("47.0, -12.0", "ab"):
         ask(known)
     assert server.requests == []
     settings.GEOCODER_SECONDS = 30

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.gis.geos import Point
 from django.core import mail as mails
 from django.test import Client
 from django.utils import timezone, translation
@@ -19,6 +20,7 @@ from django.utils.translation import gettext
 
 from detection.models import AlertExposure
 from detection.rules.updates import Cause, Change
+from ingest.models import ContextLayer, Place
 from lab.samples.alerts import step, update
 from monitor import tasks
 from monitor.maps.map.plans import mail_plan
@@ -227,10 +229,12 @@ def test_long_lines_are_broken_for_mail_servers_and_what_a_reader_calls_a_place_
         assert label in mail.body
 
 
-def test_where_nothing_is_loaded_the_map_shows_the_countries_around(make_alert):
+def test_far_from_any_town_the_map_shows_the_next_ones(make_alert):
     alert = make_alert(8.54, 47.37)
+    layer = ContextLayer.objects.create(kind="places", name="made", file_sha256="0" * 64)
+    Place.objects.create(layer=layer, name="Far", search_name="far", population=9, position=Point(9.0, 47.0, srid=4326))
     plan = mail_plan(alert, alert_card(alert))
-    assert {"Switzerland", "France", "Italy"} <= {name.text for name in plan.names}
+    assert [name.text for name in plan.names] == ["Far"]
     (mark,) = plan.marks
     assert (mark.x, mark.y) == (pytest.approx(320, abs=1), pytest.approx(plan.height / 2, abs=1))
     assert plan.scale.label == "100 km"

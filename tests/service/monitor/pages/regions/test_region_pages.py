@@ -16,7 +16,7 @@ WISH = FORM | {"where": "region"}
 
 
 def test_the_list_finds_regions_by_name_and_shows_measured_ones_first(client, watched_region):
-    assert "No borders of regions are loaded here." in text(client.get("/regions/"))
+    assert "No region matches this choice." in text(client.get("/regions/"))
     for nowhere in ("/regions/nowhere/", "/embed/regions/nowhere/"):
         assert client.get(nowhere).status_code == 404
     make_region("Mid Isle", (-12.1, 46.9, -11.9, 47.1), simulated=True, code="VM-1", country="Velmark")
