@@ -12,6 +12,7 @@ from ground_motion.readers.records import Submission, VelocityField
 from ingest.models import Product, ProductEvent
 from ingest.models.products import restored, withdrawn
 from ingest.products import functions
+from ingest.products.datum import datum_settle
 from ingest.products.loading import Expect, Progress
 from ingest.products.releases import releases_settle
 from ingest.products.services import product_delete, product_event, products_load
@@ -49,10 +50,11 @@ def product_restore(*, product: Product, by: str) -> None:
     releases_settle(like=product)  # It takes the lock before rows are changed.
     for derived in Product.every.filter(derived_from=product).exclude(withdrawn_at=None):
         product_delete(product=derived)  # These are derived again from all products that stand then.
-    Product.every.filter(pk=product.pk).update(withdrawn_at=None, derived_at=None)
+    Product.every.filter(pk=product.pk).update(withdrawn_at=None, derived_at=None, datum_at=None)
     product.refresh_from_db()
     product_event(product=product, act=Act.RESTORED, by=by)
     releases_settle(like=product)
+    datum_settle(product=product)
     restored.send(Product, product=product)
 
 

@@ -14,11 +14,13 @@ from ground_motion.core.errors import AlreadyLoaded, Undeclared
 from ground_motion.core.files import files_sha256
 from ground_motion.readers.formats.registry import TITLES, open_velocity_fields
 from ground_motion.readers.records import PLAIN_SUBMISSION, Component, FieldHeader, Submission, VelocityField
+from ground_motion.statistics.datum import Source
 from ingest.foundation.geos import geos
 from ingest.foundation.locks import content_key, hold_lock
 from ingest.foundation.storage import delete_files
 from ingest.models import MeasurementPoint, Product, ProductEvent, ReleaseChange
 from ingest.products import functions
+from ingest.products.datum import datum_settle
 from ingest.products.loading import Expect, Progress, Totals, field_copy, fields_check
 from ingest.products.releases import releases_settle
 
@@ -84,8 +86,15 @@ def products_load(
     with hold_lock(content_key(sha256)), connection.cursor() as cursor:
         loaded = list(Product.objects.filter(file_sha256=sha256).order_by("pk"))
         by_component = {product.component: product for product in loaded}
-        alike = by_component.keys() == {field.header.component.value for field in fields} and all(
-            _holds(by_component[field.header.component.value], field) for field in fields
+        same_still = all(
+            product.header.get("declared", {}).get("still", "") == submission.still
+            for product in loaded
+            if submission.still
+        )
+        alike = (
+            same_still
+            and by_component.keys() == {field.header.component.value for field in fields}
+            and all(_holds(by_component[field.header.component.value], field) for field in fields)
         )
         before = answer_loaded(path, loaded, bool(loaded) and not alike)
         fields_check(path=path, fields=fields)
@@ -145,7 +154,9 @@ def product_delete(*, product: Product, by: str = "", why: str = "") -> None:
         product.delete()
         releases_settle(like=product)
         # Tiles derived with this product, or not derived because of it, are examined again.
-        Product.objects.filter(footprint__intersects=product.footprint).update(derived_at=None)
+        beside = Product.objects.filter(footprint__intersects=product.footprint)
+        beside.update(derived_at=None)
+        beside.filter(datum_source=Source.OVERLAP).update(datum_at=None)
 
 
 def rests_delete() -> None:
@@ -181,6 +192,7 @@ def field_publish(
     product.refresh_from_db(fields=["superseded_by", "tile", "newer_releases"])
     for older in [*Product.objects.filter(superseded_by=product), *([product] if product.superseded_by else [])]:
         product_event(product=older, act=Act.SUPERSEDED, by=submission.loaded_by, other=older.superseded_by)
+    datum_settle(product=product)
     return product
 
 
@@ -222,7 +234,7 @@ def declared_words(submission: Submission) -> dict[str, str]:
     """Return what was declared of a file, by fields of the upload form; `mapping` is the column list's text."""
     declared, period = submission.declared, submission.declared.period or ("", "")
     facts: dict[str, object] = {"unit": declared.unit, "positive": declared.positive, "track": declared.track}
-    facts |= {"direction": declared.direction, "first_day": period[0], "last_day": period[1]}
+    facts |= {"still": submission.still, "direction": declared.direction, "first_day": period[0], "last_day": period[1]}
     if declared.mapping:
         facts |= {"mapping": declared.mapping.read_text(encoding="utf-8")}
     if submission.source_format != "auto":

@@ -8,8 +8,10 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from detection.rules.motion import Figure
 from ground_motion.methods.deformation.motion.series import STILL_MM_YR
+from ground_motion.statistics.datum import Datum
 from monitor.wording.components import way
 from monitor.wording.dates import month_words, period_words
+from monitor.wording.datum import zero_sentence
 from monitor.wording.figures import (
     decimal,
     figure,
@@ -26,7 +28,6 @@ from monitor.wording.figures import (
 NOT_A_BUILDING = gettext_lazy(
     "It is the mean of all points around this place, not the motion of one building: a single house can move otherwise."
 )
-RELATIVE = gettext_lazy("Speeds are relative to ground that the data set takes to be still.")
 
 
 def chart_sentence(rates: Sequence[Figure], changes: Sequence[int], first: date, last: date) -> str:
@@ -126,11 +127,18 @@ def here_sentence(rate: Figure) -> str:
 
 
 def sure_sentences(
-    rate: Figure, n_points: int, radius_m: float, scatter_mm_yr: float, coherence: float | None, enough: int
+    rate: Figure,
+    n_points: int,
+    radius_m: float,
+    scatter_mm_yr: float,
+    coherence: float | None,
+    enough: int,
+    zero: Datum,
 ) -> list[str]:
     """Return sentences on certainty at a place: number of points, interval, scatter, coherence, reference.
 
-    enough: number of points from which on they are not few; a cell of a coarse grid is the mean of many.
+    enough: number of points from which on they are not few; a cell of a coarse grid is the mean of many. zero: the
+    datum of the rate, whose uncertainty that of the rate holds.
     """
     counted = ngettext(
         "The speed is that of the only point within %(radius)s m.",
@@ -151,4 +159,4 @@ def sure_sentences(
     if coherence is not None:
         usual = _("Their usual temporal coherence is %(coherence)s (0: useless, 1: perfect).")
         lines.append(usual % {"coherence": decimal(coherence, 2)})
-    return [*lines, str(RELATIVE)]
+    return [*lines, zero_sentence(zero)]

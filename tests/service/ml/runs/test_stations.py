@@ -5,10 +5,10 @@ import pytest
 from pyproj import Transformer
 
 from ingest.models import Product, Station
+from ingest.stations import comparison as compared_stations
 from ingest.stations.selectors import PointsAround
 from ingest.stations.services import stations_load
 from ml.models import Prediction
-from ml.runs import stations as compared_stations
 from ml.runs.repetition import run_repeat
 from tests.makers.stations import enu_mm, gnss_table
 from tests.makers.watching import watch

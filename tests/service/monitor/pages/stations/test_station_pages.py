@@ -15,8 +15,8 @@ from ingest.jobs import services as jobs
 from ingest.models import IngestJob, Product, Station, StationFile
 from ingest.products.services import product_load
 from ingest.stations import selectors
+from ingest.stations.comparison import Left, comparisons_of, plane_of
 from ingest.stations.services import stations_load, stations_settle
-from ml.runs.stations import Left, comparisons_of, plane_of
 from tests.makers import stations as made
 from tests.makers.egms import LOS_ASCENDING
 
