@@ -1,5 +1,7 @@
 """Every rate is stated against ground that stands still, whatever the zero of its file: the same ground, one answer."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from django.db.models import Avg
@@ -13,7 +15,7 @@ from ingest.models import MeasurementPoint, Product, PyramidCell
 from ingest.products.datum import datum_settle, datums_due
 from ingest.products.life import product_withdraw
 from ingest.products.selectors import product_points
-from ingest.products.services import product_load
+from ingest.products.services import fields_open, product_load, products_load
 from ingest.stations.services import stations_load
 from tests.makers.stations import days_of, enu_mm, gnss_table
 
@@ -39,7 +41,7 @@ def delta(x, y):
 
 def load(folder, ground, zero=0.0, still="", half=1.0, **facts):
     """Load vertical motion of 28 km on cells of 400 m, which counts from a zero of its own."""
-    y, x = np.mgrid[0:70, 0 : int(70 * half)] * 0.4 + 0.2
+    y, x = np.mgrid[0:70, 0 : int(70 * half)] * 0.4 + 0.2 / half  # Fields of the same points would be versions of one.
     rate = (ground(x, y) + zero + np.random.default_rng(2).normal(0, 0.3, x.shape)).ravel()
     series = (rate[:, None] * YEARS).round(2)
     rows = np.column_stack([EAST_M + 1000 * x.ravel(), NORTH_M + 1000 * y.ravel(), rate.round(3), series])
@@ -115,14 +117,36 @@ def test_a_field_that_is_given_again_with_another_zero_says_the_same_everywhere(
         point = MeasurementPoint.objects.filter(product=product).order_by("pid")[2000]
         series = client.get(reverse("point-series", args=[product.pk, point.pid])).json()
         answers.append((rates_of(product), here, series, product.datum_mm_yr))
-        Product.objects.filter(pk=product.pk).update(withdrawn_at="2026-01-01T00:00Z")
+        product_withdraw(product=product, why="its zero was another one", by="operator")
     (first, house, chart, datum), (again, house_again, chart_again, datum_again) = answers
     assert datum_again - datum == 10
     assert np.abs(first - again).max() < 1e-3
     assert chart["displacement_mm"] == pytest.approx(chart_again["displacement_mm"], abs=0.2)
     assert chart["sentence"] == chart_again["sentence"]
     assert house["sentence"] == house_again["sentence"]
-    assert house["datum"] == house_again["datum"]
+    assert house["how_sure"] == house_again["how_sure"]
+    assert "declared to stand still" in house["how_sure"][-1]
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize(
+    ("name", "still"), [("campi_flegrei_licsbas", (14.21, 40.895)), ("kirishima_alos2", (130.92, 31.97))]
+)
+def test_a_real_field_with_another_zero_has_the_same_rates(real_data, name, still):
+    path, submission = real_data / "velocity_real" / name, Submission(still=disc(*still, 1500).wkt)
+    rates, sigmas = [], []
+    for zero in (0, 10):
+        (field,) = fields_open(path=path, submission=submission)
+
+        def shifted(read=field.batches, zero=zero):
+            return (replace(batch, velocity_mm_yr=batch.velocity_mm_yr + np.float32(zero)) for batch in read())
+
+        (product,) = products_load(path=path, submission=submission, fields=(replace(field, batches=shifted),))
+        assert (product.datum_source, product.datum_sigma_mm_yr <= 2) == (Source.DECLARED, True)
+        rates.append(rates_of(product))
+        sigmas.append(product.datum_sigma_mm_yr)
+        product_withdraw(product=product, why="its zero was another one", by="operator")
+    assert np.abs(rates[1] - rates[0]).max() <= 2 * sigmas[0]
 
 
 @pytest.mark.parametrize("order", [("gnss", "local"), ("local", "gnss")])
