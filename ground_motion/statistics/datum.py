@@ -139,10 +139,8 @@ def from_edge(x_m: Float64, y_m: Float64, rate_mm_yr: Float64) -> Datum | None:
     if rates.size < MIN_EDGE_CELLS or min(np.ptp(cells.row), np.ptp(cells.col)) < MIN_ACROSS:
         return None
     ordered = np.sort(rates)
-    first, behind = (
-        np.searchsorted(ordered, rates + sign * EDGE_REACH_MM_YR, side) for sign, side in ((-1, "left"), (1, "right"))
-    )
-    near = behind - first
+    first = np.searchsorted(ordered, rates - EDGE_REACH_MM_YR, "left")
+    near = np.searchsorted(ordered, rates + EDGE_REACH_MM_YR, "right") - first
     still = np.abs(rates - rates[np.argmax(near)]) <= EDGE_REACH_MM_YR
     level, share = float(np.median(rates[still])), float(still.mean())
     if share < MIN_EDGE_SHARE or abs(level) > MAX_OFF_MM_YR:

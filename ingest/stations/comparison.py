@@ -102,7 +102,7 @@ def _curves(dates: Sequence[date], values: Float64, days: Sequence[date], series
     return Curves(dates, values - np.nanmean(values), shown, mean - mean.mean())
 
 
-def fixed_differences(*, product: Product) -> list[tuple[tuple[float, float], Difference]]:
+def fixed_differences(*, product: Product) -> list[tuple[tuple[float, ...], Difference]]:
     """Return the places (degrees) of GNSS stations on a product's ground, and by how much its points exceed each.
 
     Stations in a global or unknown frame are left out, because still ground drifts with its continent there;
