@@ -86,15 +86,8 @@ def products_load(
     with hold_lock(content_key(sha256)), connection.cursor() as cursor:
         loaded = list(Product.objects.filter(file_sha256=sha256).order_by("pk"))
         by_component = {product.component: product for product in loaded}
-        same_still = all(
-            product.header.get("declared", {}).get("still", "") == submission.still
-            for product in loaded
-            if submission.still
-        )
-        alike = (
-            same_still
-            and by_component.keys() == {field.header.component.value for field in fields}
-            and all(_holds(by_component[field.header.component.value], field) for field in fields)
+        alike = by_component.keys() == {field.header.component.value for field in fields} and all(
+            _holds(by_component[field.header.component.value], field, submission.still) for field in fields
         )
         before = answer_loaded(path, loaded, bool(loaded) and not alike)
         fields_check(path=path, fields=fields)
@@ -112,9 +105,11 @@ def products_load(
         ]
 
 
-def _holds(product: Product, field: VelocityField) -> bool:
+def _holds(product: Product, field: VelocityField, still: str) -> bool:
     """Return whether a product has the header and first points that a file yields by the present declarations."""
     before = product.header.get("declared", {})
+    if still and still != before.get("still"):
+        return False
     for name in DECLARED:
         given = getattr(field.header, name)
         # A renamed file may no longer state what its published name did: nobody declared that, so nothing differs.
@@ -205,7 +200,9 @@ def product_create(
     submission: Submission,
     corrects: Product | None = None,
 ) -> Product:
-    """Write the row of a loaded field."""
+    """Write the row of a loaded field. Ground that was declared to be still stays so if a version corrects another."""
+    before = corrects.header.get("declared", {}) if corrects else {}
+    kept = {"still": before["still"]} if "still" in before else {}
     return Product.objects.create(
         id=product_id,
         name=product_name(header, submission.called or f"{path.parent.name}/{path.stem}"),
@@ -222,7 +219,7 @@ def product_create(
         footprint=geos(totals.footprint.outline()),
         attribution=submission.attribution or header.attribution,
         licence=submission.licence or header.licence,
-        header=header.extras | {"declared": declared_words(submission)},
+        header=header.extras | {"declared": kept | declared_words(submission)},
         file_name=path.name,
         file_sha256=sha256,
         loaded_by=submission.loaded_by,
