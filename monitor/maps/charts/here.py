@@ -114,7 +114,7 @@ class Here(NamedTuple):
     def sentence(self) -> str:
         """Return the answer in one sentence, and what only new passes show here."""
         if self.tracks:
-            own = words.here_sentence(self.tracks[0].rate)
+            own = words.here_sentence(self.tracks[0].rate, datum_sigma_of(self.tracks[0].trace.product))
         else:
             none = _("No points within %(radius)s m of this place: that does not mean that the ground is still.")
             own = none % {"radius": whole(self.radius_m)}
@@ -124,7 +124,8 @@ class Here(NamedTuple):
     @property
     def motion(self) -> str:
         """Return 'moves', 'still', 'unclear' or 'none'."""
-        return words.motion_at(self.tracks[0].rate) if self.tracks else "none"
+        main = self.tracks[0] if self.tracks else None
+        return words.motion_at(main.rate, datum_sigma_of(main.trace.product)) if main else "none"
 
     @property
     def how_sure(self) -> list[str]:

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from datetime import date
 
+import numpy as np
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from detection.rules.motion import Figure
+from detection.rules.motion import SHOWN_SIGMAS, Figure
 from ground_motion.methods.deformation.motion.series import STILL_MM_YR
 from ground_motion.statistics.datum import Datum
 from monitor.wording.components import way
@@ -103,16 +104,22 @@ def profile_sentence(component: str, length_m: float, width_m: float, n_points: 
     return f"{opening} {where} {str(way(component, rate).there) % {'rate': figure(rate)}}"
 
 
-def motion_at(rate: Figure) -> str:
-    """Return 'moves', 'still' or 'unclear': whether a mean rate exceeds STILL_MM_YR and its uncertainty."""
+def motion_at(rate: Figure, zero_sigma_mm_yr: float = 0.0) -> str:
+    """Return 'moves', 'still' or 'unclear': whether a mean rate exceeds STILL_MM_YR and its uncertainty.
+
+    zero_sigma_mm_yr: part of the uncertainty that all ground shares: it keeps no place from being as still as the rest.
+    """
     if rate.surely_moves:
         return "moves"
-    return "still" if (rate.margin or 0.0) <= STILL_MM_YR else "unclear"
+    own = np.sqrt(max(0.0, (rate.sigma or 0.0) ** 2 - zero_sigma_mm_yr**2))
+    is_still = abs(rate.value) <= STILL_MM_YR and SHOWN_SIGMAS * own <= STILL_MM_YR
+    return "still" if is_still else "unclear"
 
 
-def here_sentence(rate: Figure) -> str:
+def here_sentence(rate: Figure, zero_sigma_mm_yr: float = 0.0) -> str:
     """Return one sentence of at most 20 words on the mean rate of the points around a place, with its uncertainty."""
-    when, along, motion = period_words(rate.since, rate.until), way(rate.along, rate.value), motion_at(rate)
+    when, along = period_words(rate.since, rate.until), way(rate.along, rate.value)
+    motion = motion_at(rate, zero_sigma_mm_yr)
     if motion == "still":
         bound = max(STILL_MM_YR, abs(rate.value) + (rate.margin or 0.0))
         # Translators, here and below: %(margin)s is "2" or "2.4", %(when)s is "between 2020 and 2024"
