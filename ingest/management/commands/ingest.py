@@ -46,7 +46,7 @@ class Command(BaseCommand):
         parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files, or folders of them")
         add_declarations(parser)
         still = "ground that stands still: a GeoJSON file of polygons, or a disc; rates are stated against it"
-        parser.add_argument("--still", type=still_ground, default="", metavar="FILE|LON,LAT,KM", help=still)
+        parser.add_argument("--still", type=still_ground, metavar="FILE|LON,LAT,KM", help=still)
         parser.add_argument(
             "--attribution", default="", help="line to show on the map where the file does not name its source"
         )
@@ -71,7 +71,7 @@ class Command(BaseCommand):
             attribution=options["attribution"],
             licence=options["licence"],
             loaded_by=getpass.getuser(),
-            still=options["still"],
+            still=options["still"] or "",
         )
         paths = self._arrivals(options["paths"], submission.declared)
         if len(paths) > 1:
