@@ -13,6 +13,7 @@ from ingest.jobs import services as jobs
 from ingest.jobs import watching
 from ingest.jobs.steps import Step, attempt, rows_due, stage
 from ingest.models import StandingOrder
+from ingest.products.datum import datum_settle, datums_due
 from ingest.products.derived import derived_make
 from ingest.products.parts import parts_merge
 from ingest.products.releases import release_changes_make, releases_settle, releases_unsettled
@@ -36,7 +37,7 @@ def pair_new_scenes() -> None:
 
 @stage
 def compare_releases() -> None:
-    """Compare superseded releases with their successors, and delete rests and stations' files that are replaced."""
+    """Delete stations' files and rests that are replaced, settle data, and compare releases with their successors."""
     stations_settle()
     for product in rows_due(Step.SETTLE, releases_unsettled()):
         if disk_full():  # Rests are copies of points.
@@ -46,6 +47,9 @@ def compare_releases() -> None:
             if unsettled := releases_unsettled().filter(pk=product.pk).first():
                 releases_settle(like=unsettled)
     rests_delete()
+    for product in rows_due(Step.DATUM, datums_due()):
+        with attempt(Step.DATUM, product):
+            datum_settle(product=product)
     if not disk_full():
         release_changes_make()
 

@@ -20,7 +20,6 @@ from detection.selectors import offsets_of, shorter_pairs_cover
 from ground_motion.core.areas import area_of, polygons_of
 from ground_motion.core.errors import promised
 from ground_motion.core.projections import transformer
-from ground_motion.methods.deformation.filters.still import assumption
 from ground_motion.methods.deformation.motion.series import WITHIN_90
 from ground_motion.methods.deformation.places.causes import causes_for
 from ground_motion.methods.deformation.places.measure import reach_m
@@ -142,8 +141,6 @@ def _area_detection(
     figures = figures_of(area, outline, epsg, statistics, (series.dates, series.mean_mm) if series else None)
     shown = reasons_of(area, [*views.values()], [seen.direction for seen in products])
     reasons = [_reason(products[number], reason, place) for number, reason in shown.items()]
-    if sentence := assumption(statistics.get("still_share")):
-        reasons[0]["assumes"] = sentence
     return Detection(
         kind=classify(evidence_of(reasons, product.component, area.rate_mm_yr, figures["area_m2"], area.kinds)),
         reasons=reasons,

@@ -268,7 +268,10 @@ class Interferograms:
 
 @dataclass(frozen=True, kw_only=True)
 class Submission:
-    """Details submitted with a file; empty: as in the file. loaded_by: never public; called: name without a track."""
+    """Details submitted with a file; empty: as in the file. loaded_by: never public; called: name without a track.
+
+    still: ground that stands still, as WKT in degrees.
+    """
 
     source_format: str = "auto"
     declared: Declaration = field(default_factory=Declaration)
@@ -276,6 +279,7 @@ class Submission:
     licence: str = ""
     loaded_by: str = ""
     called: str = ""
+    still: str = ""
 
 
 PLAIN_SUBMISSION = Submission()

@@ -34,6 +34,7 @@ class StepFailure(models.Model):
         SEAL = "seal", "sealed evidence of an alert"
         STAMP = "stamp", "time stamp of sealed evidence"
         SETTLE = "settle", "versions of a data set"
+        DATUM = "datum", "zero of a data set"
 
     class State(models.TextChoices):
         QUEUED = "queued", "waiting"

@@ -8,6 +8,7 @@ from django.dispatch import Signal
 
 from ground_motion.core.areas import zone_of
 from ground_motion.readers.records import Component, Direction, Reference, Technique
+from ground_motion.statistics.datum import FILE_SIGMA_MM_YR, Datum, Source
 from ingest.foundation.storage import raster_storage
 
 DERIVED = "derived"  # The level of products of vertical and eastward motion that are made of two directions.
@@ -107,8 +108,17 @@ class Product(FromFile):
         max_length=5,
         choices=[(r.value, r.value) for r in Reference],
         default=Reference.LOCAL.value,
-        help_text="zero of the rates: gnss, stations; local, a point or the mean of the scene",
+        help_text="zero of the file: gnss, stations; local, a point or the mean of the scene",
     )
+    datum_mm_yr = models.FloatField(default=0.0, help_text="subtracted from the file's rates; see products.datum")
+    datum_sigma_mm_yr = models.FloatField(default=FILE_SIGMA_MM_YR)
+    datum_source = models.CharField(max_length=10, choices=[(s.value, s.value) for s in Source], default=Source.FILE)
+    datum_n = models.PositiveIntegerField(default=0, help_text="stations, points or fields that the datum comes from")
+    datum_share = models.FloatField(
+        default=0.0, help_text="of the edge of the field that is still, if it comes from that"
+    )
+    datum_at = models.DateTimeField(null=True, help_text="when it was solved; null: it is due")
+    datum_moved_at = models.DateTimeField(null=True, help_text="when it changed: what was computed before is due again")
     has_series = models.BooleanField(default=True)
     superseded_by = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="supersedes")
     newer_releases = models.PositiveIntegerField(null=True, help_text="of its tile or places; null: never settled")
@@ -152,6 +162,12 @@ class Product(FromFile):
         return self.grid_epsg or zone_of(self.footprint)
 
     @property
+    def datum(self) -> Datum:
+        """Datum against which its points are stored: the file's rates less this."""
+        source, share = Source(self.datum_source), self.datum_share
+        return Datum(self.datum_mm_yr, self.datum_sigma_mm_yr, source, self.datum_n, share)
+
+    @property
     def n_dates(self) -> int:
         """Number of dates in each series of the product; 0 without series."""
         return len(self.dates) if self.has_series else 0
@@ -184,7 +200,10 @@ class ProductEvent(models.Model):
 
 
 class MeasurementPoint(models.Model):
-    """A point whose motion is known. mm and mm/yr; LOS positive toward the satellite, up and east positive."""
+    """A point whose motion is known. mm and mm/yr; LOS positive toward the satellite, up and east positive.
+
+    velocity_mm_yr: against the product's datum.
+    """
 
     pk = models.CompositePrimaryKey("product", "pid")
     product = models.ForeignKey(Product, models.DO_NOTHING, db_constraint=False, db_index=False)
@@ -211,7 +230,7 @@ class MeasurementPoint(models.Model):
 
 
 class DisplacementSeries(models.Model):
-    """A point's displacements on the product's dates, packed by `ingest.products.encoding`."""
+    """A point's displacements on the product's dates as in the file, packed by `ingest.products.encoding`."""
 
     pk = models.CompositePrimaryKey("product", "pid")
     product = models.ForeignKey(Product, models.DO_NOTHING, db_constraint=False, db_index=False)

@@ -31,6 +31,7 @@ from ingest.foundation.geos import geos
 from ingest.foundation.locks import content_key, hold_lock
 from ingest.models import DerivedTile, Product
 from ingest.models.products import DERIVED
+from ingest.products.datum import datum_settle
 from ingest.products.selectors import views_in
 from ingest.products.services import field_publish, product_delete
 
@@ -83,8 +84,8 @@ class Tile(NamedTuple):
 
     @property
     def key(self) -> str:
-        """Identifier of the derived products: a hash of method, tile and input files."""
-        inputs = sorted(product.file_sha256 for product in self.products)
+        """Identifier of the derived products: a hash of method, tile, and input files with their data."""
+        inputs = sorted(f"{product.file_sha256}{product.datum_mm_yr or ''}" for product in self.products)
         return hashlib.sha256("\n".join([METHOD, self.name, *inputs]).encode()).hexdigest()
 
 
@@ -152,6 +153,7 @@ def tile_derive(*, tile: Tile) -> list[Product]:
             with transaction.atomic():
                 product = field_publish(cursor, path=Path(tile.name), sha256=tile.key, field=field)
             product.derived_from.set(tile.products)
+            datum_settle(product=product)
             made.append(product)
     return made
 

@@ -5,6 +5,8 @@ which. No value is clipped. Binary COPY: PostgreSQL documentation, COPY, "Binary
 """
 
 from collections.abc import Sequence
+from datetime import date
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 from ground_motion.readers.records import Float32, Float64
 
 STEP_MM = 0.1
+DAYS_A_YEAR = 365.25
 MISSING_INT16 = np.int16(-32768)
 _LARGEST_MM = np.float32(STEP_MM * 32767)
 
@@ -51,6 +54,27 @@ def unpack_series(packed: Sequence[bytes], n_dates: int) -> Float32:
         else:
             raise ValueError(f"a series of {len(blob)} bytes does not hold {n_dates} dates")
     return series
+
+
+class Dated(Protocol):
+    """Product of which series are unpacked: its dates, and its datum, mm/yr."""
+
+    dates: list[date]
+    datum_mm_yr: float
+
+
+def unpack_against_datum(packed: Sequence[bytes], product: Dated) -> Float32:
+    """Decode a product's series, less what its datum moves since the first date. Returns (len(packed), dates), mm."""
+    series = unpack_series(packed, len(product.dates))
+    if product.datum_mm_yr:
+        series -= datum_mm(product, product.dates)
+    return series
+
+
+def datum_mm(product: Dated, days: Sequence[date]) -> Float32:
+    """Return how far still ground moves in a product's file from its first date to these days, (days,), mm."""
+    years = np.array([(day - product.dates[0]).days for day in days]) / DAYS_A_YEAR
+    return np.asarray(product.datum_mm_yr * years, dtype=np.float32)
 
 
 def _from_steps(steps: NDArray[np.int16]) -> Float32:

@@ -11,7 +11,9 @@ from typing import Any
 
 from django.db import connection
 
+from ground_motion.statistics.datum import ANCHORS, Source
 from ingest.foundation.locks import Lock
+from ingest.models.products import DERIVED
 from ingest.products import partitions, pyramid, sampling, settling
 from ingest.products.partitions import POINTS, SERIES
 
@@ -44,11 +46,44 @@ _SEAL = f"""
         RETURNING file_sha256
     ) DELETE FROM ingest_derivedtile WHERE key IN (SELECT file_sha256 FROM sealed);
     UPDATE ingest_product SET derived_at = NULL WHERE withdrawn_at IS NULL AND ST_Intersects(footprint, ground);
+    UPDATE ingest_product SET datum_at = NULL WHERE datum_source = '{Source.OVERLAP}' AND footprint && ground;
     RETURN n; END"""  # noqa: S608
 _UNSEAL = f"""
     BEGIN
     LOCK TABLE ONLY {POINTS} IN SHARE UPDATE EXCLUSIVE MODE;
-    UPDATE ingest_product SET withdrawn_at = NULL, derived_at = NULL WHERE id = product; END"""  # noqa: S608
+    UPDATE ingest_product SET withdrawn_at = NULL, derived_at = NULL, datum_at = NULL WHERE id = product; END"""  # noqa: S608
+# Rests of a release share its datum. Products that have no datum of their own take it from one that has, and are due
+# again when that is new. A process that may not change products settles only those that were never settled.
+_DATUM = f"""
+    DECLARE known ingest_product; held bigint; moved boolean; BEGIN
+    SELECT * INTO known FROM ingest_product WHERE id = product FOR UPDATE;
+    IF known.datum_at IS NOT NULL AND NOT has_table_privilege(session_user, 'ingest_product', 'UPDATE') THEN
+        RAISE EXCEPTION 'the datum of product % is settled', product USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    moved := mm_yr <> known.datum_mm_yr;
+    FOR held IN
+        SELECT product UNION ALL SELECT from_product_id FROM ingest_product_derived_from
+        JOIN ingest_product AS rest ON rest.id = from_product_id
+        WHERE to_product_id = product AND rest.level <> '{DERIVED}'
+    LOOP
+        IF moved THEN
+            UPDATE {POINTS} SET velocity_mm_yr = velocity_mm_yr + (known.datum_mm_yr - mm_yr) WHERE product_id = held;
+            UPDATE {pyramid.TABLE} SET velocity_mm_yr = velocity_mm_yr + (known.datum_mm_yr - mm_yr)
+            WHERE product_id = held;
+        END IF;
+        UPDATE ingest_product SET
+            datum_mm_yr = mm_yr, datum_sigma_mm_yr = sigma, datum_source = source, datum_n = n, datum_share = share,
+            datum_at = clock_timestamp(), derived_at = CASE WHEN moved THEN NULL ELSE derived_at END,
+            datum_moved_at = CASE WHEN moved THEN clock_timestamp() ELSE datum_moved_at END
+        WHERE id = held;
+    END LOOP;
+    IF source = ANY ('{{{",".join(ANCHORS)}}}') AND (known.datum_at IS NULL OR
+        (known.datum_mm_yr, known.datum_sigma_mm_yr, known.datum_source) IS DISTINCT FROM (mm_yr, sigma, source)) THEN
+        UPDATE ingest_product SET datum_at = NULL
+        WHERE id <> product AND footprint && known.footprint AND level <> '{DERIVED}'
+            AND datum_source NOT IN ('{"', '".join(ANCHORS)}') AND simulated = known.simulated;
+    END IF;
+    RETURN moved; END"""  # noqa: S608
 LOCK_MS = 1000  # Readers wait at most so long behind a waiting exchange.
 _MEMBERS = f"""
     (SELECT string_agg(id::text, ', ' ORDER BY id) FROM ingest_product WHERE points_deleted_at IS NULL AND id IN
@@ -174,6 +209,14 @@ CREATE_FUNCTIONS = "".join(
         ),
         _function("ingest_product_seal(product bigint) RETURNS bigint", _SEAL),
         _function("ingest_product_unseal(product bigint) RETURNS void", _UNSEAL),
+        _function(
+            "ingest_points_lock() RETURNS void", f"BEGIN LOCK TABLE ONLY {POINTS} IN SHARE UPDATE EXCLUSIVE MODE; END"
+        ),
+        _function(
+            "ingest_datum_set(product bigint, mm_yr float8, sigma float8, source text, n int, share float8)"
+            " RETURNS boolean",
+            _DATUM,
+        ),
         _function("ingest_product_drop(product bigint) RETURNS void", _DROP),
         _function(
             "ingest_parts_build(parts bigint[]) RETURNS bigint",
@@ -210,6 +253,10 @@ product_drop: Callable[[int], None] = partial(_call, "ingest_product_drop")
 product_seal: Callable[[int], int] = partial(_call, "ingest_product_seal")
 # Undo the seal of a product, but not of what was derived from it.
 product_unseal: Callable[[int], None] = partial(_call, "ingest_product_unseal")
+# Wait for loads, deletions and settling of other products, and let them wait until the end of this transaction.
+points_lock: Callable[[], None] = partial(_call, "ingest_points_lock")
+# Store a product's datum (mm/yr, its sigma, source, n and share), and its points against that; return whether it moved.
+datum_set: Callable[[int, float, float, str, int, float], bool] = partial(_call, "ingest_datum_set")
 # Copy parts into a new, detached and indexed part; return its number. Commit before `parts_swap`.
 parts_build: Callable[[list[int]], int] = partial(_call, "ingest_parts_build")
 # Replace the source parts by the merged part. OperationalError if readers would wait longer than a second.

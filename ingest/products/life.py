@@ -9,6 +9,7 @@ from django.utils import timezone
 from ingest.models import Product, ProductEvent
 from ingest.models.products import restored, withdrawn
 from ingest.products import functions
+from ingest.products.datum import datum_settle
 from ingest.products.releases import releases_settle
 from ingest.products.services import product_delete, product_event, product_seal
 
@@ -48,4 +49,5 @@ def product_restore(*, product: Product, by: str) -> None:
     product.refresh_from_db()
     product_event(product=product, act=Act.RESTORED, by=by)
     releases_settle(like=product)
+    datum_settle(product=product)
     restored.send(Product, product=product)

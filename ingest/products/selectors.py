@@ -19,7 +19,7 @@ from ingest.foundation.geos import geos
 from ingest.foundation.locks import rows_of
 from ingest.models import DisplacementSeries, MeasurementPoint, Product
 from ingest.products import sampling
-from ingest.products.encoding import MISSING_INT16, unpack_series
+from ingest.products.encoding import MISSING_INT16, unpack_against_datum
 from ingest.products.partitions import POINTS, SERIES
 from ingest.products.parts import part_points
 
@@ -119,7 +119,7 @@ def product_series(*, product: Product, area: GEOSGeometry | None = None, at_onc
     while True:  # block by block: a cursor of the server would not outlive the transaction behind PgBouncer
         rows = rows_of(f"{chosen} {after} ORDER BY pid LIMIT %s", parameters)
         if rows:
-            yield unpack_series([bytes(blob) for _, blob in rows], len(product.dates))
+            yield unpack_against_datum([bytes(blob) for _, blob in rows], product)
         if len(rows) < at_once:
             return
         after, parameters = "AND pid > %s", [rows[-1][0], at_once]
@@ -150,7 +150,9 @@ def points_batches(
             rows = cursor.fetchmany(at_once)
             numbers = np.array([row[1:-1] for row in rows], dtype=np.float64).reshape(len(rows), 2 + len(VALUES))
             blobs = [absent if row[-1] is None else bytes(row[-1]) for row in rows]
-            series = unpack_series(blobs, n_dates).reshape(len(rows), n_dates)
+            series = np.empty((len(rows), 0), dtype=np.float32)
+            if n_dates:
+                series = unpack_against_datum(blobs, product)
             yield PointBatch([row[0] for row in rows], numbers[:, :2], numbers[:, 2:].astype(np.float32), series)
             full = len(rows) == at_once
 
@@ -192,9 +194,8 @@ def views_in(*, product: Product, cells: Cells, epsg: int, dates: Sequence[date]
     velocity, std, height = numbers[:, 2:5].T.astype(np.float32)
     series = np.full((len(rows), len(dates)), np.nan, dtype=np.float32)
     if product.has_series and rows and len(dates):
-        series = interpolate_dates(
-            unpack_series([bytes(row[8]) for row in rows], len(product.dates)), product.dates, dates
-        )
+        unpacked = unpack_against_datum([bytes(row[8]) for row in rows], product)
+        series = interpolate_dates(unpacked, product.dates, dates)
     return DirectionPoints(x, y, velocity, std, height, numbers[:, 5:8].astype(np.float32), series)
 
 
@@ -226,7 +227,7 @@ def point_series(*, point: MeasurementPoint) -> Float32:
     if not point.product.has_series:
         return np.empty(0, dtype=np.float32)
     packed = DisplacementSeries.objects.values_list("packed", flat=True).get(product_id=point.product_id, pid=point.pid)
-    return np.asarray(unpack_series([bytes(packed)], len(point.product.dates))[0])
+    return np.asarray(unpack_against_datum([bytes(packed)], point.product)[0])
 
 
 def points_count_within(*, product: Product, area: GEOSGeometry) -> int:
@@ -246,7 +247,7 @@ def series_within(*, product: Product, area: GEOSGeometry, most: int) -> tuple[i
         SELECT s.packed, count(*) OVER () FROM {POINTS} p JOIN {SERIES} s USING (product_id, pid)
         {SAMPLED_WITHIN}"""  # noqa: S608
     rows = rows_of(sql, [product.pk, bytes(area.ewkb), most])
-    return rows[0][1] if rows else 0, unpack_series([bytes(blob) for blob, _ in rows], len(product.dates))
+    return rows[0][1] if rows else 0, unpack_against_datum([bytes(blob) for blob, _ in rows], product)
 
 
 def area_series(*, product: Product, area: GEOSGeometry, most: int = MAX_AVERAGED) -> AreaSeries | None:

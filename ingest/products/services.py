@@ -15,11 +15,13 @@ from ground_motion.core.errors import AlreadyLoaded, InputError, Undeclared
 from ground_motion.core.files import files_sha256
 from ground_motion.readers.formats.registry import TITLES, open_velocity_fields
 from ground_motion.readers.records import PLAIN_SUBMISSION, Component, FieldHeader, Submission, VelocityField
+from ground_motion.statistics.datum import Source
 from ingest.foundation.geos import geos
 from ingest.foundation.locks import content_key, hold_lock
 from ingest.foundation.storage import delete_files
 from ingest.models import MeasurementPoint, Product, ProductEvent, ReleaseChange
 from ingest.products import functions
+from ingest.products.datum import datum_settle
 from ingest.products.loading import Expect, Progress, Totals, field_copy, fields_check
 from ingest.products.releases import releases_settle
 
@@ -89,7 +91,7 @@ def products_load(
         loaded = list(Product.objects.filter(file_sha256=sha256).order_by("pk"))
         by_component = {product.component: product for product in loaded}
         alike = by_component.keys() == {field.header.component.value for field in fields} and all(
-            _holds(by_component[field.header.component.value], field) for field in fields
+            _holds(by_component[field.header.component.value], field, submission.still) for field in fields
         )
         _refuse_known(path, loaded, differs=not alike, corrects=why is not None)
         fields_check(path=path, fields=fields)
@@ -102,9 +104,11 @@ def products_load(
         return made
 
 
-def _holds(product: Product, field: VelocityField) -> bool:
+def _holds(product: Product, field: VelocityField, still: str) -> bool:
     """Return whether a product has the header and first points that a file yields by the present declarations."""
     before = product.header.get("declared", {})
+    if still and still != before.get("still"):
+        return False
     for name in DECLARED:
         given = getattr(field.header, name)
         # A renamed file may no longer state what its published name did: nobody declared that, so nothing differs.
@@ -152,7 +156,9 @@ def product_delete(*, product: Product, by: str = "", why: str = "") -> None:
         product.delete()
         releases_settle(like=product)
         # Tiles derived with this product, or not derived because of it, are examined again.
-        Product.objects.filter(footprint__intersects=product.footprint).update(derived_at=None)
+        beside = Product.objects.filter(footprint__intersects=product.footprint)
+        beside.update(derived_at=None)
+        beside.filter(datum_source=Source.OVERLAP).update(datum_at=None)
 
 
 def rests_delete() -> None:
@@ -196,6 +202,7 @@ def field_publish(
     product.refresh_from_db(fields=["superseded_by", "tile", "newer_releases"])
     for older in [*Product.objects.filter(superseded_by=product), *([product] if product.superseded_by else [])]:
         product_event(product=older, act=Act.SUPERSEDED, by=submission.loaded_by, other=older.superseded_by)
+    datum_settle(product=product)
     return product
 
 
@@ -208,7 +215,9 @@ def product_create(
     submission: Submission,
     corrects: Product | None = None,
 ) -> Product:
-    """Write the row of a loaded field."""
+    """Write the row of a loaded field. Ground that was declared to be still stays so if a version corrects another."""
+    before = corrects.header.get("declared", {}) if corrects else {}
+    kept = {"still": before["still"]} if "still" in before else {}
     return Product.objects.create(
         id=product_id,
         name=product_name(header, submission.called or f"{path.parent.name}/{path.stem}"),
@@ -222,7 +231,7 @@ def product_create(
         footprint=geos(totals.footprint.outline()),
         attribution=submission.attribution or header.attribution,
         licence=submission.licence or header.licence,
-        header=header.extras | {"declared": declared_words(submission)},
+        header=header.extras | {"declared": kept | declared_words(submission)},
         file_name=path.name,
         file_sha256=sha256,
         loaded_by=submission.loaded_by,
@@ -234,7 +243,7 @@ def declared_words(submission: Submission) -> dict[str, str]:
     """Return what was declared of a file, by fields of the upload form; `mapping` is the column list's text."""
     declared, period = submission.declared, submission.declared.period or ("", "")
     facts: dict[str, object] = {"unit": declared.unit, "positive": declared.positive, "track": declared.track}
-    facts |= {"direction": declared.direction, "first_day": period[0], "last_day": period[1]}
+    facts |= {"still": submission.still, "direction": declared.direction, "first_day": period[0], "last_day": period[1]}
     if declared.mapping:
         facts |= {"mapping": declared.mapping.read_text(encoding="utf-8")}
     if submission.source_format != "auto":

@@ -115,13 +115,13 @@ _MAKE_RESTS = f"""
         SELECT ST_Union(footprint ORDER BY file_sha256) INTO ground FROM ingest_product
         WHERE id = ANY (standing) AND newer_releases < older.newer_releases;
         CONTINUE WHEN ST_Covers(ground, older.footprint);
-        SELECT count(*), bit_xor(hashtextextended(pid || velocity_mm_yr, 0)),
+        SELECT count(*), bit_xor(hashtextextended(pid, 0)),
                 ST_SetSRID(ST_Extent(position)::geometry, 4326)
             INTO points, content, extent FROM {POINTS}
             WHERE product_id = older.id AND NOT ST_Intersects(position, ground);
         CONTINUE WHEN points < least({MIN_REST_POINTS}, greatest(1, {MIN_REST_SHARE} * older.n_points));
         key := format('rest %s %s %s', older.file_sha256, points, content)
-            || format(' %s %s %s', older.track, older.direction, older.dates);
+            || format(' %s %s %s %s', older.track, older.direction, older.dates, older.header -> 'declared');
         key := encode(sha256(convert_to(key, 'UTF8')), 'hex');
         due := due || key;
         UPDATE ingest_product SET superseded_by_id = NULL

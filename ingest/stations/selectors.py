@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from ground_motion.readers.records import UNIT_VECTORS, Component, Float32, Technique
 from ingest.foundation.locks import rows_of
 from ingest.models import Product, Station
-from ingest.products.encoding import unpack_series
+from ingest.products.encoding import unpack_against_datum
 from ingest.products.partitions import POINTS, SERIES
 
 RADII_M = (50.0, 100.0, 200.0, 400.0, 800.0, 1600.0)
@@ -93,7 +93,7 @@ def _summary(product: Product, radius_m: float, rows: Sequence[Sequence[Any]]) -
     packed = [bytes(row[6]) for row in rows if row[6] is not None]
     series = np.empty((len(rows), 0), dtype=np.float32)
     if product.has_series and len(packed) == len(rows):
-        series = unpack_series(packed, len(product.dates))
+        series = unpack_against_datum(packed, product)
     velocity, std = numbers[:, :2].T.astype(np.float32)
     east, north, up = map(float, numbers[:, 2:].mean(axis=0))
     component = Component(product.component)

@@ -34,9 +34,9 @@ from ingest.foundation.geos import geos
 from ingest.models import Product, ScenePair
 from ingest.products import selectors as ingest_selectors
 from ingest.scenes.images import read_pair
+from ingest.stations.comparison import plane_of
 from ml.models import ModelVersion, Prediction, Run
 from ml.runs import selectors
-from ml.runs.stations import plane_of
 from ml.runs.stored import RasterWindows, opened_prediction
 
 Task = ModelVersion.Task
@@ -107,9 +107,12 @@ def _planes(run: Run, products: list[Product], epsg: int) -> dict[str, Plane]:
 
 
 def _track(product: Product, points: PointCloud, plane: list[float] | None) -> Track:
-    """Return a track for the search of wide regions; the plane, if any, replaces its zero by that of stations."""
+    """Return a track for the search of wide regions; the plane, if any, replaces its zero by that of stations.
+
+    Rates against a datum that something outside the file confirms are absolute, as those of a calibrated file.
+    """
     if plane is None:
-        return Track(points, Reference(product.reference))
+        return Track(points, Reference.GNSS if product.datum.source.is_outside else Reference.LOCAL)
     zero = Plane(*plane).at(points.x, points.y).astype(np.float32)
     return Track(points._replace(velocity_mm_yr=points.velocity_mm_yr - zero), Reference.GNSS, float(zero.mean()))
 

@@ -7,6 +7,7 @@ the provisional dates, it replaces them; how far they were off is kept.
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
+from copy import copy
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ from ingest.foundation.locks import rows_of
 from ingest.foundation.storage import delete_files, raster_put, raster_storage, stored_tiff
 from ingest.models import Interferogram, Product
 from ingest.products import sampling
-from ingest.products.encoding import fits_int16, pack_int16, unpack_series
+from ingest.products.encoding import fits_int16, pack_int16, unpack_against_datum
 from ingest.products.partitions import POINTS, SERIES
 from ingest.products.selectors import product_points, product_series
 from ingest.scenes.interferograms import REACH_DATES, releases_to_continue, same_view
@@ -138,7 +139,9 @@ def _begin(product: Product) -> tuple[Kept, LivingSeries]:
     points = product_points(product=product)
     x, y = transformer(4326, product.metric_epsg).transform(points.longitude, points.latitude)
     ground = Ground(np.asarray(x), np.asarray(y), points.height_m)
-    state = begin(ground, product.dates, product_series(product=product), half_wave_mm(product.header))
+    as_in_file = copy(product)  # The series go on from the file's zero, so that a datum that moves changes none.
+    as_in_file.datum_mm_yr = 0.0
+    state = begin(ground, product.dates, product_series(product=as_in_file), half_wave_mm(product.header))
     if len(state.position_mm) != ground.x_m.size:
         raise UnusableData(f"{product} has {ground.x_m.size:,} points and {len(state.position_mm):,} series.")
     series, _ = LivingSeries.objects.update_or_create(
@@ -319,7 +322,7 @@ def _same_points(older: Product, newer: Product) -> tuple[list[str], Float32, Fl
         WHERE ST_DistanceSphere(old.position, nearest.position) <= {NEAR_M}"""  # noqa: S608
     rows = rows_of(sql)
     before, after = (
-        unpack_series([bytes(row[column]) for row in rows], len(product.dates))
+        unpack_against_datum([bytes(row[column]) for row in rows], product)
         for column, product in ((1, older), (2, newer))
     )
     return [row[0] for row in rows], before, after

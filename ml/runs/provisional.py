@@ -9,7 +9,7 @@ from django.contrib.gis.geos import GEOSGeometry
 
 from ground_motion.readers.records import Float32
 from ingest.models import MeasurementPoint, Product
-from ingest.products.encoding import unpack_series
+from ingest.products.encoding import datum_mm, unpack_series
 from ingest.products.selectors import pids_within
 from ml.models import LivingChunk, LivingDate, LivingSeries, LivingValues
 
@@ -89,4 +89,5 @@ def provisional_values(
         rows, slots = np.array(places[number]).T
         values[rows, column[pk]] = unpack_series([bytes(displacement)], sizes[number])[0, slots]
         sigmas[rows, column[pk]] = unpack_series([bytes(sigma)], sizes[number])[0, slots]
-    return Provisional([day for _, day in dates], values, sigmas)
+    days = [day for _, day in dates]
+    return Provisional(days, values - datum_mm(series.product, days), sigmas)

@@ -23,6 +23,9 @@ Task = ModelVersion.Task
 MAX_ANNOUNCED = 128  # runs announced at a time: more than workers begin between two checks
 MAX_COMPANIONS = 8  # Each neighbouring file of a track counts as a track, because it has its own zero.
 SAME_GROUND = ("track", "direction", "burst", "polarisation", "source_format", "simulated", "backscatter")
+# A result that a withdrawn track took part in, or that was made against another datum, is made again.
+STALE = Q(state=Run.State.SUCCEEDED, started_at__lt=F("product__datum_moved_at"))
+STALE |= Q(companions__withdrawn_at__isnull=False)
 MIN_SHARE = 0.5  # A predecessor must show this share of a pair's ground, because slices of one track overlap a little.
 
 
@@ -47,6 +50,7 @@ def inputs_due(
     if version is not None:
         runs = runs.filter(model_version__version=version, model_version__weights_sha256=weights_sha256)
     if task == Task.DEFORMATION:
+        runs = runs.exclude(STALE)
         # Superseded velocity fields that still answer for a place that no newer release covers are searched, too.
         fields = Product.objects.answering().filter(technique=Technique.INSAR)
         return fields.exclude(pk__in=runs.filter(pair=None).values("product")).order_by("id")

@@ -90,8 +90,7 @@ def runs_queue(*, method: str, task: str | None = None) -> list[Run]:
 def run_queue(*, subject: Product | ScenePair, version: ModelVersion) -> Run:
     """Return the run of a version on a product or pair, creating it if there is none."""
     wanted = {"product": subject} if isinstance(subject, Product) else {"pair": subject}
-    # A result that a withdrawn track took part in is made again without it.
-    for stale in Run.every.filter(model_version=version, companions__withdrawn_at__isnull=False, **wanted).distinct():
+    for stale in Run.every.filter(selectors.STALE, model_version=version, **wanted).distinct():
         delete_files(result.raster for result in Prediction.every.filter(run=stale))
         stale.delete()
     run, _ = Run.objects.get_or_create(model_version=version, **wanted)

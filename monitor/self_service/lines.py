@@ -1,6 +1,8 @@
 """Pages of an organisation's lines: a list with a form to add one, and the page of each with its charts and tables."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from math import hypot
 from typing import Any
 
 from django import forms
@@ -14,6 +16,7 @@ from django.views.decorators.http import require_GET
 
 from detection.rules.motion import Figure
 from ground_motion.core.errors import promised
+from ingest.products.datum import datum_sigma_of
 from ingest.products.encoding import unpack_series
 from monitor.maps.imaging.lines import rate_profile, strip_chart
 from monitor.maps.map.place_search import NumberField
@@ -29,6 +32,7 @@ from monitor.web.request_limits import GIVEN_FILES, PREVIEWS, REPORTS, costly
 from monitor.web.secret_links import Expired
 from monitor.wording.cards.lines import break_words, fastest_words, station_words, unknown_words
 from monitor.wording.dates import period_words
+from monitor.wording.datum import zero_sentence
 from monitor.wording.figures import cell_text
 from monitor.wording.images import data_set_name
 from monitor.wording.refusals import Refusal, number_or_none
@@ -190,6 +194,9 @@ def _shown(line: Line, reading: LineReading) -> dict[str, Any]:
         None if rate is None else Figure(rate, sigma, *between, along="up", against="local")
         for rate, sigma in zip(reading.rate_mm_yr, reading.sigma_mm_yr, strict=True)
     ]
+    # All points share the error of the zero, so that it widens a rate, but no difference along the line.
+    zero = datum_sigma_of(reading.product)
+    absolute = [rate and replace(rate, sigma=rate.sigma and hypot(rate.sigma, zero)) for rate in rates]
     first_m, last_m = _ends_m(line)
     ends_km = (first_m / 1000, last_m / 1000)
     at_km = [(line.first_station_m + one.station_m) / 1000 for one in breaks if one.is_beyond]
@@ -201,7 +208,8 @@ def _shown(line: Line, reading: LineReading) -> dict[str, Any]:
         "reading": reading,
         "reading_name": _name(reading),
         "breaks": [break_words(line, one) for one in breaks],
-        "fastest": fastest_words(stations_m, rates),
+        "fastest": fastest_words(stations_m, absolute),
+        "zero": zero_sentence(reading.product.datum),
         "unknown": unknown_words(reading.rate_mm_yr, line.length_m),
         "strip": strip_chart(unpack_series(cells, n_dates), reading.dates, ends_km, at_km) if cells else None,
         "profile": rate_profile([at / 1000 for at in stations_m], rates, ends_km, at_km) if any(rates) else None,

@@ -95,11 +95,6 @@ def reason_sentences(component: str, reason: Mapping[str, Any]) -> list[str]:
     )
     first %= figures
     more = _of_series(reason)
-    if assumed := reason.get("assumes"):  # `deformation.filters.still` found little stable ground.
-        only = _("Only %(share)s of the product's view stands still: rates are taken against that.")
-        nothing = _("Nothing in the product's view stands still: rates are taken against its own zero.")
-        share = re.search(r"(\d+) %", assumed)
-        more.append(only % {"share": percent(int(share[1]) / 100)} if share else nothing)
     if around is None:
         return [first, _("There are too few points around it to compare with."), *more]
     figures = {

@@ -1,15 +1,22 @@
 """Options of command lines with which a submitter declares what files do not state. Does not use Django."""
 
 import argparse
+import json
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from shapely.errors import ShapelyError
+from shapely.geometry import shape
+
+from ground_motion.core.areas import disc, polygons_of
+from ground_motion.core.errors import UnusableData
 from ground_motion.readers.formats.registry import FORMATS
 from ground_motion.readers.images.scenes import POLARISATIONS, SCALES
 from ground_motion.readers.raster import MM_PER_UNIT, TOWARD
 from ground_motion.readers.records import Declaration, Direction
 
+MAX_STILL_BYTES = 2**20
 NAMES = ("mapping", "unit", "positive", "track", "period", "scale", "polarisation", "acquired_at", "platform")
 
 
@@ -22,6 +29,26 @@ def period_of(text: str) -> tuple[date, date]:
     if last <= first:
         raise argparse.ArgumentTypeError(f"{text!r} ends before it begins")
     return first, last
+
+
+def still_ground(text: str) -> str:
+    """Parse LON,LAT,KM, or read the areas of a GeoJSON file; return WKT, degrees. Raises ArgumentTypeError."""
+    try:
+        if (path := Path(text)).is_file():
+            content = json.loads(path.read_bytes()[:MAX_STILL_BYTES])
+            parts = [shape(part.get("geometry", part)) for part in content.get("features", [content])]
+            area = polygons_of(*parts)
+        else:
+            longitude, latitude, km = (float(number) for number in text.split(","))
+            area = disc(longitude, latitude, 1000 * km)
+    except (ValueError, TypeError, AttributeError, KeyError, ShapelyError, UnusableData) as fault:
+        problem = f"{text[:80]!r} is no area: give a GeoJSON file of polygons, or a disc as LON,LAT,KM: 14.2,40.9,1.5"
+        raise argparse.ArgumentTypeError(problem) from fault
+    if area.is_empty:
+        raise argparse.ArgumentTypeError(
+            f"{text[:80]!r} holds no polygon: give the outline of ground that stands still"
+        )
+    return str(area.wkt)
 
 
 def moment_of(text: str) -> datetime:

@@ -19,11 +19,12 @@ from django.db import connection
 from tqdm import tqdm
 
 from ground_motion.core.errors import EXAMPLES, AlreadyLoaded, InputError, Undeclared, first_names, printable
-from ground_motion.readers.formats.declared import add_declarations, declaration_of
+from ground_motion.readers.formats.declared import add_declarations, declaration_of, still_ground
 from ground_motion.readers.formats.walk import walk
 from ground_motion.readers.records import Declaration, Submission
 from ingest.foundation.failures import Cause, cause_of, reason_of
 from ingest.jobs.child import arrival_load
+from ingest.products.datum import datum_settle, datums_due
 from ingest.products.derived import derived_make
 from ingest.products.releases import release_changes_make
 from ingest.products.services import rests_delete
@@ -44,6 +45,8 @@ class Command(BaseCommand):
         """Declare files, format, declarations and switches."""
         parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files, or folders of them")
         add_declarations(parser)
+        still = "ground that stands still: a GeoJSON file of polygons, or a disc; rates are stated against it"
+        parser.add_argument("--still", type=still_ground, metavar="FILE|LON,LAT,KM", help=still)
         parser.add_argument(
             "--attribution", default="", help="line to show on the map where the file does not name its source"
         )
@@ -68,6 +71,7 @@ class Command(BaseCommand):
             attribution=options["attribution"],
             licence=options["licence"],
             loaded_by=getpass.getuser(),
+            still=options["still"] or "",
         )
         paths = self._arrivals(options["paths"], submission.declared)
         if len(paths) > 1:
@@ -85,6 +89,9 @@ class Command(BaseCommand):
         if new := pairs_make(baselines_days=settings.PAIR_BASELINES_DAYS):
             self.stdout.write(f"{new} new pairs of images")
         rests_delete()
+        for product in datums_due():
+            if datum_settle(product=product):
+                self.stdout.write(f"{product.name}: still ground moves by {product.datum_mm_yr:+.1f} mm/yr in the file")
         for change in release_changes_make():
             since = change.older.release or f"the version until {change.older.dates[-1]}"
             self.stdout.write(f"{change.newer.name}: {change.n_new:,} points new, {change.n_gone:,} gone since {since}")

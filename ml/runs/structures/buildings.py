@@ -9,7 +9,7 @@ import rasterio
 import shapely
 from django.contrib.gis.geos import GEOSGeometry
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 from numpy.typing import NDArray
 from rasterio.transform import rowcol
@@ -57,7 +57,7 @@ _OUTLINES = """
 
 
 def ledgers_due() -> QuerySet[Product]:
-    """Return current fields of scattered points on whose ground footprints, or elevation, came after any ledger."""
+    """Return current fields of points whose footprints, elevation or datum came after their ledger."""
     simulated, ground, made_at = (OuterRef(name) for name in ("simulated", "footprint", "buildings__made_at"))
     footprints = ContextLayer.objects.filter(
         kind=ContextKind.BUILDINGS, simulated=simulated, coverage__intersects=ground
@@ -67,7 +67,9 @@ def ledgers_due() -> QuerySet[Product]:
         layer__simulated=simulated, layer__loaded_at__gt=made_at, footprint__intersects=ground
     )
     fields = fields_answering().filter(posting_m=None, points_deleted_at=None)
-    return fields.filter(Q(Exists(newer)) | Q(Exists(higher)) | Q(Exists(footprints), buildings=None)).order_by("pk")
+    moved = Q(buildings__made_at__lt=F("datum_moved_at"))
+    due = Q(Exists(newer)) | Q(Exists(higher)) | Q(Exists(footprints), buildings=None) | moved
+    return fields.filter(due).order_by("pk")
 
 
 def ledger_make(*, product: Product) -> BuildingLedger:

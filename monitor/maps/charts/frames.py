@@ -14,7 +14,7 @@ from ground_motion.statistics.decomposition import interpolate_dates
 from ground_motion.statistics.series import fit_rates
 from ingest.models import Product
 from ingest.products import sampling
-from ingest.products.encoding import unpack_series
+from ingest.products.encoding import unpack_against_datum
 from ingest.products.partitions import POINTS, SERIES
 from monitor.maps.charts import selectors
 from monitor.maps.charts.selectors import Period
@@ -91,9 +91,9 @@ def period_tile(*, products: list[int], period: Period, z: int, x: int, y: int) 
     n_points = sum(counts.values())
     if not n_points:
         return b""
-    dates = dict(Product.objects.filter(pk__in=counts, has_series=True).values_list("pk", "dates"))
+    fields = Product.objects.filter(has_series=True).in_bulk(list(counts))
     share = sampling.share_leaving(n_points=n_points, most=MAX_FITTED)
-    values: dict[str, Any] = {"z": z, "x": x, "y": y, "products": list(dates), "most": 2 * MAX_FITTED}
+    values: dict[str, Any] = {"z": z, "x": x, "y": y, "products": list(fields), "most": 2 * MAX_FITTED}
     values["margin"] = WORLD_M / 2**z / 64
     by_product: dict[int, list[tuple[str, float, float, bytes]]] = defaultdict(list)
     with tile_cursor() as cursor:
@@ -101,11 +101,11 @@ def period_tile(*, products: list[int], period: Period, z: int, x: int, y: int) 
         for product, *row in cursor.fetchall():
             by_product[product].append(tuple(row))
     columns: list[list[Any]] = [[], [], [], [], []]
-    n_unfitted = sum(n for product, n in counts.items() if product not in dates)
+    n_unfitted = sum(n for product, n in counts.items() if product not in fields)
     for product, rows in by_product.items():
-        inside = period.holds(dates[product])
-        days = [day for day, holds in zip(dates[product], inside, strict=True) if holds]
-        series = unpack_series([bytes(row[3]) for row in rows], len(dates[product]))
+        inside = period.holds(fields[product].dates)
+        days = [day for day, holds in zip(fields[product].dates, inside, strict=True) if holds]
+        series = unpack_against_datum([bytes(row[3]) for row in rows], fields[product])
         rates = fit_rates(days, series[:, inside])
         fitted = [(row, rate) for row, rate in zip(rows, rates, strict=True) if np.isfinite(rate)]
         n_unfitted += len(rows) - len(fitted)

@@ -23,6 +23,7 @@ from ground_motion.readers.records import Component
 from ingest.context.selectors import Contact
 from ingest.foundation.geos import geos
 from ingest.models import Product
+from ingest.products.datum import datum_sigma_of
 from ingest.products.selectors import AreaSeries
 from ml.runs.provisional import provisional_within
 from monitor.maps.charts import words
@@ -55,7 +56,7 @@ class PlaceTrack(NamedTuple):
 
     trace: Trace
     fit: PeriodFit
-    sigma_mm_yr: float | None  # of the mean rate
+    sigma_mm_yr: float | None  # of the mean rate, with that of the datum
     coherence: float | None
     points: list[PointsIn]
 
@@ -113,7 +114,7 @@ class Here(NamedTuple):
     def sentence(self) -> str:
         """Return the answer in one sentence, and what only new passes show here."""
         if self.tracks:
-            own = words.here_sentence(self.tracks[0].rate)
+            own = words.here_sentence(self.tracks[0].rate, datum_sigma_of(self.tracks[0].trace.product))
         else:
             none = _("No points within %(radius)s m of this place: that does not mean that the ground is still.")
             own = none % {"radius": whole(self.radius_m)}
@@ -123,7 +124,8 @@ class Here(NamedTuple):
     @property
     def motion(self) -> str:
         """Return 'moves', 'still', 'unclear' or 'none'."""
-        return words.motion_at(self.tracks[0].rate) if self.tracks else "none"
+        main = self.tracks[0] if self.tracks else None
+        return words.motion_at(main.rate, datum_sigma_of(main.trace.product)) if main else "none"
 
     @property
     def how_sure(self) -> list[str]:
@@ -133,7 +135,8 @@ class Here(NamedTuple):
         main = self.tracks[0]
         scatter = main.trace.stated_sigma_mm_yr or 0.0
         n_points, enough = main.trace.n_points, _enough(main.points)
-        return words.sure_sentences(main.rate, n_points, self.radius_m, scatter, main.coherence, enough)
+        zero = main.trace.product.datum
+        return words.sure_sentences(main.rate, n_points, self.radius_m, scatter, main.coherence, enough, zero)
 
     @property
     def limits(self) -> list[str]:
@@ -215,7 +218,8 @@ def _track(parts: list[PointsIn], area: GEOSGeometry) -> PlaceTrack:
     common = stated if stated is not None else fit.sigma_mm_yr if fit.fitted else None
     scatter = (trace.stated_sigma_mm_yr or 0.0) / np.sqrt(trace.n_points)
     is_known = common is not None or trace.n_points > 1
-    sigma_mm_yr = float(np.hypot(common or 0.0, scatter)) if is_known else None
+    datum = datum_sigma_of(trace.product)
+    sigma_mm_yr = float(np.linalg.norm([common or 0.0, scatter, datum])) if is_known else None
     return PlaceTrack(trace, fit, sigma_mm_yr, coherence, parts)
 
 

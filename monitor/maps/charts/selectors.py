@@ -26,7 +26,7 @@ from ground_motion.readers.records import Float32, Float64
 from ingest.foundation.geos import geos
 from ingest.models import MeasurementPoint, Product
 from ingest.products import sampling
-from ingest.products.encoding import unpack_series
+from ingest.products.encoding import unpack_against_datum
 from ingest.products.partitions import POINTS, SERIES
 from ingest.products.selectors import points_count_within
 from monitor.maps.imaging.drawing import HALF_WORLD_M
@@ -323,8 +323,9 @@ def _sample(product: Product, area: GEOSGeometry, n_points: int, most: int) -> P
 def _as_columns(product: Product, rows: Sequence[Sequence[Any]], n_points: int, with_series: bool) -> PointsIn:
     """Return rows of _COLUMNS and, with_series, `packed` as columns."""
     longitude, latitude, rate, deviation, coherence = np.array([row[1:6] for row in rows], np.float64).reshape(-1, 5).T
-    dates = len(product.dates) if with_series else 0
-    packed = unpack_series([bytes(row[6]) for row in rows], dates) if dates else np.empty((len(rows), 0), np.float32)
+    packed = np.empty((len(rows), 0), np.float32)
+    if with_series:
+        packed = unpack_against_datum([bytes(row[6]) for row in rows], product)
     pids, n_points = [row[0] for row in rows], max(n_points, len(rows))
     return PointsIn(product, n_points, pids, longitude, latitude, rate, deviation, coherence, packed)
 

@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from datetime import date
 
+import numpy as np
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from detection.rules.motion import Figure
+from detection.rules.motion import SHOWN_SIGMAS, Figure
 from ground_motion.methods.deformation.motion.series import STILL_MM_YR
+from ground_motion.statistics.datum import Datum
 from monitor.wording.components import way
 from monitor.wording.dates import month_words, period_words
+from monitor.wording.datum import zero_sentence
 from monitor.wording.figures import (
     decimal,
     figure,
@@ -26,7 +29,6 @@ from monitor.wording.figures import (
 NOT_A_BUILDING = gettext_lazy(
     "It is the mean of all points around this place, not the motion of one building: a single house can move otherwise."
 )
-RELATIVE = gettext_lazy("Speeds are relative to ground that the data set takes to be still.")
 
 
 def chart_sentence(rates: Sequence[Figure], changes: Sequence[int], first: date, last: date) -> str:
@@ -102,16 +104,22 @@ def profile_sentence(component: str, length_m: float, width_m: float, n_points: 
     return f"{opening} {where} {str(way(component, rate).there) % {'rate': figure(rate)}}"
 
 
-def motion_at(rate: Figure) -> str:
-    """Return 'moves', 'still' or 'unclear': whether a mean rate exceeds STILL_MM_YR and its uncertainty."""
+def motion_at(rate: Figure, zero_sigma_mm_yr: float = 0.0) -> str:
+    """Return 'moves', 'still' or 'unclear': whether a mean rate exceeds STILL_MM_YR and its uncertainty.
+
+    zero_sigma_mm_yr: part of the uncertainty that all ground shares: it keeps no place from being as still as the rest.
+    """
     if rate.surely_moves:
         return "moves"
-    return "still" if (rate.margin or 0.0) <= STILL_MM_YR else "unclear"
+    own = np.sqrt(max(0.0, (rate.sigma or 0.0) ** 2 - zero_sigma_mm_yr**2))
+    is_still = abs(rate.value) <= STILL_MM_YR and SHOWN_SIGMAS * own <= STILL_MM_YR
+    return "still" if is_still else "unclear"
 
 
-def here_sentence(rate: Figure) -> str:
+def here_sentence(rate: Figure, zero_sigma_mm_yr: float = 0.0) -> str:
     """Return one sentence of at most 20 words on the mean rate of the points around a place, with its uncertainty."""
-    when, along, motion = period_words(rate.since, rate.until), way(rate.along, rate.value), motion_at(rate)
+    when, along = period_words(rate.since, rate.until), way(rate.along, rate.value)
+    motion = motion_at(rate, zero_sigma_mm_yr)
     if motion == "still":
         bound = max(STILL_MM_YR, abs(rate.value) + (rate.margin or 0.0))
         # Translators, here and below: %(margin)s is "2" or "2.4", %(when)s is "between 2020 and 2024"
@@ -126,11 +134,18 @@ def here_sentence(rate: Figure) -> str:
 
 
 def sure_sentences(
-    rate: Figure, n_points: int, radius_m: float, scatter_mm_yr: float, coherence: float | None, enough: int
+    rate: Figure,
+    n_points: int,
+    radius_m: float,
+    scatter_mm_yr: float,
+    coherence: float | None,
+    enough: int,
+    zero: Datum,
 ) -> list[str]:
     """Return sentences on certainty at a place: number of points, interval, scatter, coherence, reference.
 
-    enough: number of points from which on they are not few; a cell of a coarse grid is the mean of many.
+    enough: number of points from which on they are not few; a cell of a coarse grid is the mean of many. zero: the
+    datum of the rate, whose uncertainty that of the rate holds.
     """
     counted = ngettext(
         "The speed is that of the only point within %(radius)s m.",
@@ -151,4 +166,4 @@ def sure_sentences(
     if coherence is not None:
         usual = _("Their usual temporal coherence is %(coherence)s (0: useless, 1: perfect).")
         lines.append(usual % {"coherence": decimal(coherence, 2)})
-    return [*lines, str(RELATIVE)]
+    return [*lines, zero_sentence(zero)]

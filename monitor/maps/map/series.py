@@ -14,11 +14,13 @@ from ground_motion.methods.deformation.series.product import half_wave_mm, has_c
 from ground_motion.readers.records import Technique
 from ground_motion.statistics.series import fit_series
 from ingest.models import MeasurementPoint, Product
+from ingest.products.datum import datum_sigma_of
 from ingest.products.selectors import point_get, point_series
 from ml.runs.provisional import provisional_of_point
 from monitor.maps.imaging.charts import zero_mm
 from monitor.maps.map import selectors
 from monitor.wording.components import both_directions, component_label
+from monitor.wording.datum import datum_body
 from monitor.wording.families.changes import provisional_sentence, what_changed
 from monitor.wording.images import data_set_name
 from monitor.wording.points import point_sentence
@@ -41,7 +43,9 @@ def point_body(point: MeasurementPoint) -> dict[str, object]:
     motion = motion_of_series(product, dates, displacement) if dates else None
     negative, positive = both_directions(product.component)
     first, last = product.dates[0], product.dates[-1]
-    rate = Figure(point.velocity_mm_yr, point.velocity_std_mm_yr, first, last, along=product.component, against="local")
+    std = point.velocity_std_mm_yr
+    sigma = None if std is None else float(np.hypot(std, datum_sigma_of(product)))
+    rate = Figure(point.velocity_mm_yr, sigma, first, last, along=product.component, against="local")
     added = provisional_of_point(point=point)
     return {
         "product": product_summary(product),
@@ -120,6 +124,7 @@ def product_summary(product: Product) -> dict[str, object]:
         "component_label": component_label(product.component),
         "attribution": product.attribution,
         "simulated": product.simulated,
+        "datum": datum_body(product.datum),
         "url": reverse("product-detail", args=[product.pk]),
     }
 

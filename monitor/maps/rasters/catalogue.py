@@ -328,7 +328,7 @@ def _sources_of_year(layer: RasterLayer, group: str, box: GEOSGeometry) -> list[
         return [RasterSource(one.raster, f"{one.pk} {one.raster_sha256}") for one in found]
     found = _velocity_fields(layer).annotate(last=last_date("dates")).order_by("id")
     fields = found.filter(last__year=int(year[1]), footprint__intersects=box)
-    return [RasterSource(None, str(one.pk), product=one) for one in fields]
+    return [RasterSource(None, f"{one.pk} {one.datum_moved_at}", product=one) for one in fields]
 
 
 def _sources_of_releases(group: str, box: GEOSGeometry) -> list[RasterSource] | None:

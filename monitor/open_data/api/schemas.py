@@ -245,6 +245,19 @@ class DetectionOut(Figures):
     run_finished_at: datetime | None
 
 
+class DatumOut(Answer):
+    """What the rates of a velocity field are stated against: those of its file less `mm_yr`."""
+
+    mm_yr: float = Field(description="the rate that the file gives to ground that stands still; series lose it, too")
+    sigma_mm_yr: float = Field(description="one standard deviation, an error common to all points")
+    source: str = Field(
+        description="stations, declared, overlap, calibrated; still or file: nothing outside confirms it"
+    )
+    n: int = Field(description="stations, points or fields that it comes from")
+    share: float = Field(description="of the edge of the field that moves alike, if it comes from that")
+    sentence: str
+
+
 class ProductSummary(Answer):
     """Summary of a velocity field."""
 
@@ -255,6 +268,7 @@ class ProductSummary(Answer):
     component_label: str
     attribution: str
     simulated: bool
+    datum: DatumOut
     url: str
 
 

@@ -41,7 +41,8 @@ class Points(Collection):
     title = "Measurement points"
     description = (
         "Spots that reflect radar steadily, of the newest release of each data set. Velocities are in mm a year, sign: "
-        "see component; uncertainties are one standard deviation; unknown is null."
+        "see component; uncertainties are one standard deviation; unknown is null. Each data set counts from a zero, "
+        "which `datum` of the data set in the API names with its own uncertainty."
     )
     filters = {"product": Filter("id of a data set")}
     queryables = {name: name for name in ("pid", *FIGURES)} | {"product": "product_id", "geometry": "tile_point"}

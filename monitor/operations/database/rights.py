@@ -33,7 +33,8 @@ APPLICATION_TABLES = {
 # The process that reads files may do nothing but this.
 READER_TABLES = {
     "ingest_product": ADD,
-    POINTS: READ,  # They are compared with those of a file that is given again.
+    POINTS: READ,  # They are compared with those of a file that is given again, and with stations.
+    SERIES: READ,
     "ingest_productevent": ADD,
     "ingest_scene": CHANGE,
     "ingest_gauge": ADD,
@@ -57,6 +58,8 @@ FUNCTIONS = {
     "ingest_is_same(bigint, bigint)": (),
     "ingest_product_seal(bigint)": (APPLICATION, READER),
     "ingest_product_unseal(bigint)": (APPLICATION,),
+    "ingest_points_lock()": (APPLICATION, READER),
+    "ingest_datum_set(bigint, float8, float8, text, int, float8)": (APPLICATION, READER),
     "ingest_product_drop(bigint)": (APPLICATION,),
     "ingest_parts_build(bigint[])": (APPLICATION,),
     "ingest_parts_swap(bigint, bigint[])": (APPLICATION,),

@@ -21,7 +21,7 @@ from ground_motion.runtime.code_version import code_version
 from ingest.foundation.geos import geos
 from ingest.models import DisplacementSeries, Product
 from ingest.products import sampling
-from ingest.products.encoding import unpack_series
+from ingest.products.encoding import unpack_against_datum
 from ingest.products.partitions import POINTS, SERIES
 from ingest.products.pyramid import CELLS, FINEST_ZOOM
 from ingest.products.pyramid import TABLE as PYRAMID
@@ -214,7 +214,7 @@ def series_of(
             rows = cursor.fetchall()
     n_points = n_points if len(rows) >= most or share > 1 else len(rows)
     columns = np.array([row[1:] for row in rows], dtype=np.float64).reshape(len(rows), len(attributes))
-    return n_points, columns, unpack_series([bytes(row[0]) for row in rows], len(product.dates))
+    return n_points, columns, unpack_against_datum([bytes(row[0]) for row in rows], product)
 
 
 def _sample_sql(
@@ -236,7 +236,7 @@ def chosen_series(*, product: Product, pids: list[str]) -> list[tuple[str, Float
     """Return (pid, series) of the points that exist, in the given order; mm, NaN where missing."""
     rows = dict(DisplacementSeries.objects.filter(product=product, pid__in=pids).values_list("pid", "packed"))
     known = [pid for pid in pids if pid in rows]
-    return list(zip(known, unpack_series([bytes(rows[pid]) for pid in known], len(product.dates)), strict=True))
+    return list(zip(known, unpack_against_datum([bytes(rows[pid]) for pid in known], product), strict=True))
 
 
 def cells_zoom(ground: GEOSGeometry) -> int:

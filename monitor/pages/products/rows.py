@@ -13,12 +13,11 @@ from django.db.models import Max, Q, QuerySet
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 
 from ground_motion.core.areas import bounds_of
 from ground_motion.core.errors import promised
 from ground_motion.readers.formats.registry import TITLES
-from ground_motion.readers.records import Reference
 from ingest.models import Product, ReleaseChange, Scene
 from ingest.models.products import DERIVED
 from ingest.products.settling import SAME
@@ -27,16 +26,13 @@ from ml.runs.selectors import runs_of_products
 from monitor.maps.map.selectors import map_at
 from monitor.pages.uploads.forms import SIGN_WORDS, UNIT_WORDS
 from monitor.wording.components import component_label
+from monitor.wording.datum import zero_sentence
 from monitor.wording.families.changes import living_sentence
-from monitor.wording.figures import listed, whole
+from monitor.wording.figures import listed, mm_a_year, signed, whole
 from monitor.wording.images import DIRECTION_WORDS, data_set_name, method_name, piece, run_state
 from monitor.wording.points import change_sentences, release_name
 
 GROUND = ("source_format", "simulated", "track", "burst")  # These are the same for all scenes of a stack.
-ZERO_WORDS = {
-    Reference.GNSS: gettext_lazy("GNSS stations on the ground"),
-    Reference.LOCAL: gettext_lazy("a point or the mean of the scene, taken as stable"),
-}
 
 
 class Stated(NamedTuple):
@@ -110,9 +106,18 @@ def _stated(product: Product) -> list[Stated]:
         Stated(_("Track (relative orbit)"), _track_label(product), by("track")),
         Stated(_("Period"), f"{_between(product.dates[0], product.dates[-1])}, {dates}", by("first_day", "dates")),
         Stated(_("Tile"), "" if product.tile.startswith(SAME) else product.tile, by("tile")),
-        Stated(_("Rates are relative to"), ZERO_WORDS[Reference(product.reference)], by("reference")),
+        Stated(_("Zero of speeds"), _zero(product), _("computed here from what is loaded")),
     ]
     return [row for row in rows if row.value]
+
+
+def _zero(product: Product) -> str:
+    """Return what speeds are against, and what was subtracted from those of the file for that."""
+    if not product.datum_mm_yr:
+        return zero_sentence(product.datum)
+    # Translators: %(rate)s is "+10.0 mm a year"
+    less = _("In the file, still ground moves by %(rate)s; that is subtracted.")
+    return f"{zero_sentence(product.datum)} {less % {'rate': mm_a_year(signed(product.datum_mm_yr, 1))}}"
 
 
 def stacks(scenes: QuerySet[Scene], keys: Sequence[tuple[Any, ...]]) -> list[dict[str, Any]]:

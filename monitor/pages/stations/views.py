@@ -11,17 +11,18 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 
 from ground_motion.readers.formats.registry import TITLES
-from ground_motion.readers.records import Reference, Technique
+from ground_motion.readers.records import Technique
 from ground_motion.readers.stations.records import StationTechnique
 from ground_motion.statistics.stations import agreement
 from ingest.models import Product, Station
+from ingest.stations.comparison import MAX_STATIONS, Comparison, compared_with_curves, comparisons_of
 from ingest.stations.selectors import stations_in
-from ml.runs.stations import MAX_STATIONS, Comparison, compared_with_curves, comparisons_of
 from monitor.maps.charts.selectors import bounded
 from monitor.maps.imaging.charts import Curve, histogram_chart, scatter_chart, series_chart, spread_of
 from monitor.maps.map.selectors import map_at
 from monitor.web.request_limits import CHARTS, costly
 from monitor.wording.components import component_label
+from monitor.wording.datum import zero_sentence
 from monitor.wording.figures import decimal, signed, whole, with_uncertainty
 from monitor.wording.images import data_set_name
 
@@ -41,9 +42,6 @@ LEFT: dict[str, Any] = {
     "direction": gettext_lazy("its direction is not measured, or not stated"),
 }
 SCATTER = gettext_lazy("Around that, the stations scatter by %(scatter)s mm a year; their errors explain %(expected)s.")
-# What a common difference means, by whether the zero of the data set is that of stations.
-TIED = gettext_lazy("These data are tied to stations: a common difference is an error of one of the two.")
-OWN_ZERO = gettext_lazy("These data count from a zero of their own: a common difference is that zero, not an error.")
 
 
 @costly(CHARTS)
@@ -79,7 +77,7 @@ def product_stations(request: HttpRequest, product: int) -> HttpResponse:
             % {"scatter": decimal(found.scatter_mm_yr, 1), "expected": decimal(found.expected_mm_yr, 1)}
             if found.n > 1
             else "",
-            "zero": TIED if loaded.reference == Reference.GNSS else OWN_ZERO,
+            "zero": zero_sentence(loaded.datum),
             "chart": scatter_chart(rates),
             "histogram": histogram_chart(spread_of([one.mm_yr for one in of_one_zero])),
         }

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 from django.conf import settings
+from django.utils.translation import override
 
 from ground_motion.core.errors import UnusableData
 from ground_motion.readers.records import Float32
@@ -17,6 +18,7 @@ from ingest.products.selectors import VALUES, points_batches
 from ml.runs.provisional import living_of, provisional_days, provisional_values
 from monitor.models.operations import Extract
 from monitor.subscribers.extracts.formats import Layer
+from monitor.wording.datum import zero_sentence
 
 UNITS = (
     "velocity_mm_yr and its standard deviation: mm/yr; height_m: m; rmse_mm: mm; temporal_coherence: 0 to 1;"
@@ -25,7 +27,6 @@ UNITS = (
     f" columns d<date>: mm, rounded to {STEP_MM} mm unless a value of the point exceeds {STEP_MM * 32767:.0f} mm"
 )
 POSITIVE = {"los": "toward the satellite", "up": "up", "east": "to the east", "north": "to the north"}
-ZERO = {"gnss": "GNSS stations", "local": "a point or the mean of the scene"}
 MAX_NAME_LENGTH = 60
 REPLACED = "Data sets of this area were replaced in the meantime. Ask for the area again."
 
@@ -84,13 +85,15 @@ def _provisional(product: Product, added: list[date], pids: list[str], extract: 
 
 def _about(product: Product, layer: str, n_points: int) -> dict[str, str]:
     """Return the facts about a layer, in English, as programs and archives need them."""
+    with override("en"):
+        zero = zero_sentence(product.datum)
     return {
         "layer": layer,
         "data_set": product.name,
         "component": product.component,
         "positive": POSITIVE[product.component],
         "units": UNITS,
-        "zero": ZERO[product.reference],
+        "zero": zero,
         "track": str(product.track or ""),
         "direction": product.direction,
         "release": product.release,

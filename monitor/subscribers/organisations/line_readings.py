@@ -25,18 +25,22 @@ MAX_MM = 3000.0  # Displacements of a strip are cut here, so that they fit 16 bi
 
 
 def lines_due() -> QuerySet[Line]:
-    """Return lines that were changed, or that a newer field meets, since they were last read; strangers' come last."""
-    line, changed_at = OuterRef(OuterRef("pk")), OuterRef(OuterRef("changed_at"))
-    made = LineReading.objects.filter(line=line, product=OuterRef("pk"), made_at__gte=changed_at)
-    fields = fields_along().filter(~Exists(made), footprint__intersects=OuterRef("geometry"))
+    """Return lines that changed, or meet a newer field or datum, since they were last read; strangers' come last."""
+    fields = _fields_unread(OuterRef(OuterRef("pk")), OuterRef(OuterRef("changed_at")))
+    fields = fields.filter(footprint__intersects=OuterRef("geometry"))
     is_trusted = Exists(organisations_trusted().filter(pk=OuterRef("organisation")))
     return Line.objects.filter(Exists(fields)).order_by(is_trusted.desc(), "pk")
 
 
+def _fields_unread(line: Any, changed_at: Any) -> QuerySet[Product]:
+    """Return current fields in which a line was not read since it was changed, or the field's datum."""
+    made = LineReading.objects.filter(line=line, product=OuterRef("pk"), made_at__gte=changed_at)
+    return fields_along().filter(~Exists(made.exclude(made_at__lt=OuterRef("datum_moved_at"))))
+
+
 def line_read(*, line: Line) -> None:
     """Read a line in every current field that meets it and in which it was not read since it was changed."""
-    made = LineReading.objects.filter(line=line, product=OuterRef("pk"), made_at__gte=line.changed_at)
-    for product in fields_along().filter(~Exists(made), footprint__intersects=line.geometry).order_by("pk"):
+    for product in _fields_unread(line, line.changed_at).filter(footprint__intersects=line.geometry).order_by("pk"):
         motion = motion_along(
             product=product,
             line=from_wkb(bytes(line.geometry.wkb)),  # type: ignore[arg-type]  # It is a LineString.

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from math import hypot
 from typing import Any
 
 from django.contrib.gis.geos import GEOSGeometry
 
 from detection.rules.motion import Figure, sigma_of
+from ground_motion.methods.deformation.motion.series import WITHIN_90
+from ingest.products.datum import datum_sigma_of
 from ml.models import BuildingMotion
 from ml.runs.ledgers import buildings_at, town_in
 from monitor.wording.exposure import CANNOT_SAY, METHOD, building_sentences, town_sentences
@@ -39,13 +42,21 @@ def motion_sentences(motion: BuildingMotion) -> list[str]:
 
 def figures_of(motion: BuildingMotion) -> tuple[Figure, Figure]:
     """Return a building's rate, and how much it differs from that of the ground around, with their 90 % intervals."""
-    product = motion.ledger.product
-    ends = (motion.rate_low, motion.rate_high), (motion.deviation_low, motion.deviation_high)
+    product, known = motion.ledger.product, _known(motion)
+    ends = (known["rate_low"], known["rate_high"]), (motion.deviation_low, motion.deviation_high)
     rate, deviation = (
         Figure(value, sigma_of(*both), product.dates[0], product.dates[-1], along=product.component, ends=both)
         for value, both in zip((motion.rate_mm_yr, motion.deviation_mm_yr), ends, strict=True)
     )
     return replace(rate, against="local"), deviation
+
+
+def _known(motion: BuildingMotion) -> dict[str, Any]:
+    """Return a building's figures; the interval of its rate holds the error that all points of the product share."""
+    values = {name: getattr(motion, name) for name in FIGURES}
+    zero = WITHIN_90 * datum_sigma_of(motion.ledger.product)
+    low, high = (hypot(values[end] - motion.rate_mm_yr, zero) for end in ("rate_low", "rate_high"))
+    return values | {"rate_low": motion.rate_mm_yr - low, "rate_high": motion.rate_mm_yr + high}
 
 
 def town_words(*, area: GEOSGeometry, simulated: bool) -> list[str]:
@@ -56,7 +67,7 @@ def town_words(*, area: GEOSGeometry, simulated: bool) -> list[str]:
 
 def building_row(motion: BuildingMotion) -> dict[str, Any]:
     """Return a building's motion as JSON."""
-    return {name: getattr(motion, name) for name in FIGURES} | {
+    return _known(motion) | {
         "id": motion.building_id,
         "product_id": motion.ledger.product_id,
         "longitude": motion.building.position.x,
@@ -81,4 +92,4 @@ def site_rows(sites: Sequence[tuple[str, float, float]]) -> Iterator[Sequence[ob
             continue
         product = motion.ledger.product
         about = (product.component, product.dates[0], product.dates[-1])
-        yield [*row, "known", *(getattr(motion, one) for one in FIGURES), *about, " ".join(motion_sentences(motion))]
+        yield [*row, "known", *_known(motion).values(), *about, " ".join(motion_sentences(motion))]

@@ -14,6 +14,7 @@ from ground_motion.rasters.areas import SURE_SHARE
 from ground_motion.readers.records import Reference
 from monitor.wording.components import component_label, direction, way_of
 from monitor.wording.dates import IN, period_words
+from monitor.wording.datum import zero_of_several
 from monitor.wording.families.changes import (
     EVENLY,
     change_sentences,
@@ -257,6 +258,7 @@ class VelocityVoice(FamilyVoice):
     def limits(self, alert: AlertFigures, sources: Sequence[Any]) -> list[str]:
         """Return what these velocity fields cannot show."""
         lines = [*(str(line) for line in row_of(alert.kind).limits), *limits_of_fields(alert.component, sources)]
+        lines.append(zero_of_several([source.datum for source in sources]))
         if not _is_region(alert):
             lines.append(_("Measured against the ground around it: motion of the whole region does not show."))
         else:

@@ -284,14 +284,13 @@ function howSure(point, count) {
     point.velocity_std_mm_yr === null
       ? gettext("The data set gives no uncertainty for it.")
       : interpolate(likely, { mm: margin(point.velocity_std_mm_yr) });
-  const relative = gettext("It is relative to a reference area that is taken to be still.");
   const spot = gettext("The point stands for a spot of some metres, and its position is uncertain by as much.");
   const coherence = gettext("%(coherence)s (0: useless, 1: perfect)");
   return h(
     "details",
     {},
     h("summary", {}, gettext("How sure are we?")),
-    h("p", {}, `${interpolate(passes, { n: formatNumber(count) })} ${uncertainty} ${relative}`),
+    h("p", {}, `${interpolate(passes, { n: formatNumber(count) })} ${uncertainty} ${product.datum.sentence}`),
     h(
       "dl",
       { class: "facts" },

@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 from pyproj import Transformer
 
+from detection.kinds import Extent
+from detection.models import Alert
 from ingest.models import Product, Station
+from ingest.products.datum import datum_settle
+from ingest.stations import comparison as compared_stations
 from ingest.stations.selectors import PointsAround
 from ingest.stations.services import stations_load
 from ml.models import Prediction
-from ml.runs import stations as compared_stations
 from ml.runs.repetition import run_repeat
 from tests.makers.stations import enu_mm, gnss_table
 from tests.makers.watching import watch
@@ -37,14 +40,18 @@ def stations(folder):
 
 
 def test_loaded_stations_replace_the_stillest_ground_as_the_zero_of_a_wide_region(tmp_path):
-    write_plain(tmp_path, lambda *km: ZERO + truth(*km), positive="up", reference="local")
+    product = write_plain(tmp_path, lambda *km: ZERO + truth(*km), positive="up", reference="local")
     stations_load(path=stations(tmp_path))
+    assert datum_settle(product=product)
+    assert product.datum_mm_yr == pytest.approx(ZERO, abs=0.7)
     watch()
     prediction = Prediction.objects.get()
     (region,) = prediction.regions
     assert region["properties"]["reference"] == "gnss"
-    assert region["properties"]["level_mm_yr"] == pytest.approx(ZERO, abs=0.7)
-    assert region["properties"]["peak_rate_mm_yr"] == pytest.approx(-13, abs=2.5)  # the plain's own motion included
+    assert region["properties"]["level_mm_yr"] == pytest.approx(0, abs=0.7)
+    assert region["properties"]["rate_mm_yr"] == pytest.approx(-6, abs=1)  # the plain's own motion included
+    core = Alert.objects.get(extent=Extent.LOCAL)  # It counts from the plain around it.
+    assert core.peak_rate_mm_yr == pytest.approx(-9, abs=2)
     assert run_repeat(run=prediction.run).same
 
 

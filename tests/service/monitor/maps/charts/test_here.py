@@ -12,6 +12,7 @@ from pyproj import Geod, Transformer
 
 from detection.rules.motion import Figure
 from ground_motion.readers.context.records import ContextKind
+from ground_motion.statistics.datum import of_file
 from ingest.context.services import context_load
 from ingest.models import MeasurementPoint, Product
 from ingest.products.services import product_load
@@ -194,5 +195,5 @@ def test_the_page_shows_picture_curve_limits_and_a_rounded_address_and_keeps_not
 
 def test_cells_that_are_means_of_many_points_are_not_called_few():
     rate = Figure(-19.0, 0.5, date(2019, 1, 1), date(2023, 12, 1), along="up")
-    assert "So few points say little." in sure_sentences(rate, 4, 100.0, 0.4, None, enough=8)
-    assert "So few points say little." not in sure_sentences(rate, 4, 100.0, 0.4, None, enough=3)
+    assert "So few points say little." in sure_sentences(rate, 4, 100.0, 0.4, None, 8, of_file(False))
+    assert "So few points say little." not in sure_sentences(rate, 4, 100.0, 0.4, None, 3, of_file(False))

@@ -111,8 +111,7 @@ def test_the_points_behind_an_alert():
     reason |= {"rate_mm_yr": -6.1, "n_around": 800, "around_mm_yr": 0.3, "scatter_mm_yr": 0.9, "beyond": 0.74}
     reason |= {"jump_share": 0.9, "jump_mm": -27.2, "jump_date": "2022-05-31", "jump_cycles": 1, "odd_even_mm_yr": 0.34}
     for changes in ({}, {"around_mm_yr": 0.0}, {"around_mm_yr": None}, {"n_points": 1, "jump_cycles": 0}):
-        for assumes in ("Only 25 % of it stands still.", "Nothing stands still."):
-            assert whole(*reason_sentences("los", reason | changes | {"assumes": assumes}))
+        assert whole(*reason_sentences("los", reason | changes))
     for seen in ((True, True), (True, False), (False, False), (True, True, False)):
         assert whole(*agreement_sentences([reason | {"seen": one} for one in seen]))
         assert whole(agreement_sentence(sum(seen), len(seen)), _counted(sum(seen), len(seen)))

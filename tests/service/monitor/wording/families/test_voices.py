@@ -13,6 +13,7 @@ from detection.rules.lifecycle import State
 from detection.rules.motion import count_fast_places, motion_of
 from ground_motion.methods.deformation.motion.series import Trend
 from ground_motion.rasters.areas import KINDS as NETWORK_CLASSES
+from ground_motion.statistics.datum import of_file
 from monitor.wording.cards.cards import alert_card
 from monitor.wording.families import VOICES, voice
 from monitor.wording.families.changes import season_sentence
@@ -49,6 +50,7 @@ def source(kind: str, **values) -> SimpleNamespace:
     """Return what a run read: a product for velocities, a pair of images for all else."""
     if KINDS[Kind(kind)].family is Family.VELOCITY:
         named = {"component": "los", "direction": "ascending", "posting_m": None, "n_dates": 200, "dates": PERIOD}
+        named["datum"] = of_file(False)
         return SimpleNamespace(**(named | values))
     return SimpleNamespace(reference=SimpleNamespace(posting_m=30.0), temporal_baseline_days=12)
 

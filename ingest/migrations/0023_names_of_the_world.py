@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ingest", "0021_step_of_versions")]
+    dependencies = [("ingest", "0022_life_rests")]
 
     operations = [
         migrations.AddField(

@@ -102,15 +102,13 @@ def _curves(dates: Sequence[date], values: Float64, days: Sequence[date], series
     return Curves(dates, values - np.nanmean(values), shown, mean - mean.mean())
 
 
-def plane_of(*, product: Product, epsg: int) -> Plane | None:
-    """Return the plane (coordinates in epsg, metres) by which a product with a local zero exceeds GNSS stations.
+def fixed_differences(*, product: Product) -> list[tuple[tuple[float, ...], Difference]]:
+    """Return the places (degrees) of GNSS stations on a product's ground, and by how much its points exceed each.
 
-    None with too few stations, or if the product is already tied to stations. Stations in a global or unknown frame
-    are left out, because still ground drifts with its continent there.
+    Stations in a global or unknown frame are left out, because still ground drifts with its continent there;
+    benchmarks, because heights have a zero of their own.
     """
-    if product.reference != Reference.LOCAL:
-        return None
-    fixed = [
+    return [
         (comparison.station.position.coords, comparison.difference)
         for comparison in comparisons_of(product=product)
         if comparison.difference
@@ -118,6 +116,16 @@ def plane_of(*, product: Product, epsg: int) -> Plane | None:
         and (frame := comparison.station.frame.strip().upper())
         and not frame.startswith(MOVING_FRAMES)
     ]
+
+
+def plane_of(*, product: Product, epsg: int) -> Plane | None:
+    """Return the plane (coordinates in epsg, metres) by which a product with a local zero exceeds GNSS stations.
+
+    None with too few stations, or if the product is already tied to stations.
+    """
+    if product.reference != Reference.LOCAL:
+        return None
+    fixed = fixed_differences(product=product)
     if not fixed:
         return None
     project = transformer(4326, epsg).transform

@@ -1,0 +1,121 @@
+"""Datum of products: solved from stations, declared still ground, the fields beside and the field's own edge.
+
+The outcome depends on what is loaded, not on the order: a field without stations, declaration or calibration takes its
+datum from those that have one, and never from one that took it itself.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import numpy as np
+from django.contrib.gis.geos import GEOSGeometry
+from django.db import transaction
+from django.db.models import DateTimeField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet
+
+from ground_motion.core.projections import transformer
+from ground_motion.readers.records import Component, Float64, Reference, Technique
+from ground_motion.statistics import datum as solving
+from ground_motion.statistics.datum import ANCHORS, Datum, Source
+from ingest.models import Product, Station
+from ingest.models.products import DERIVED
+from ingest.products import functions
+from ingest.products.selectors import points_batches, product_points
+from ingest.stations.comparison import fixed_differences
+
+MAX_POINTS = 50_000  # More points tell no more of cells of a kilometre.
+MAX_BESIDE = 8
+LOADING = timedelta(minutes=1)  # Stations that were loaded at the same time may not have been seen.
+COLUMNS = tuple(f"datum_{name}" for name in ("mm_yr", "sigma_mm_yr", "source", "n", "share", "at", "moved_at"))
+COMPARABLE = {Component.LOS.value, Component.UP.value}  # Their rates are much alike on ground that hardly moves.
+UP_SHARE = 0.75  # of vertical motion along the line of sight
+
+
+def datum_sigma_of(product: Product) -> float:
+    """Return the standard deviation of a product's datum, mm/yr: an error that all its points have in common."""
+    return product.datum_sigma_mm_yr
+
+
+def datums_due() -> QuerySet[Product]:
+    """Return products whose datum was never solved, or not since stations or a field beside came or went."""
+    solved = ExpressionWrapper(OuterRef("datum_at") - LOADING, output_field=DateTimeField())
+    newer = Station.objects.filter(position__intersects=OuterRef("footprint"), file__loaded_at__gt=solved)
+    fields = Product.objects.filter(derived_from=None, points_deleted_at=None).exclude(level=DERIVED)
+    return fields.filter(Q(datum_at=None) | Exists(newer)).order_by("pk")
+
+
+@transaction.atomic
+def datum_settle(*, product: Product) -> bool:
+    """Solve a product's datum, and store its points against that; return whether it moved."""
+    # Fields beside that are loaded meanwhile wait for this transaction, or are seen by it.
+    functions.points_lock()
+    datum = _solve(product).applied
+    moved = functions.datum_set(product.pk, datum.mm_yr, datum.sigma_mm_yr, datum.source.value, datum.n, datum.share)
+    product.refresh_from_db(fields=COLUMNS)
+    return moved
+
+
+def _solve(product: Product) -> Datum:
+    """Return what the best source says; see `ground_motion.statistics.datum.Source`."""
+    own = solving.of_file(product.reference == Reference.GNSS)
+    if product.level == DERIVED:
+        return _of_parents(product)
+    if product.technique != Technique.INSAR:
+        return own
+    differences = [difference for _place, difference in fixed_differences(product=product)]
+    # Both differ from what is stored, which is against the datum that held so far.
+    if known := solving.from_stations(differences) or solving.from_still_ground(_rates_on_declared(product)):
+        return known._replace(mm_yr=known.mm_yr + product.datum_mm_yr)
+    if own.source in ANCHORS:
+        return own
+    return solving.from_fields([*_by_fields_beside(product)]) or solving.from_edge(*_in_file(product)) or own
+
+
+def _of_parents(product: Product) -> Datum:
+    """Return the datum of vertical or eastward motion made of two directions, whose zeros are right by as much."""
+    parents = [parent.datum for parent in product.derived_from.all()]
+    if not parents:
+        return solving.of_file(False)
+    worst = max(parents, key=lambda datum: [*Source].index(datum.source))
+    sigma = max(datum.sigma_mm_yr for datum in parents) / np.sqrt(2) / UP_SHARE
+    return worst._replace(mm_yr=0.0, sigma_mm_yr=float(sigma))
+
+
+def _rates_on_declared(product: Product) -> Float64:
+    """Return the stored rates of the points on ground that was declared to be still; none without a declaration."""
+    still = product.header.get("declared", {}).get("still")
+    if not still:
+        return np.empty(0)
+    area = GEOSGeometry(still, srid=4326)
+    batches = points_batches(product=product, area=area, with_series=False)
+    return np.concatenate([batch.values[:, 0] for batch in batches]).astype(np.float64)
+
+
+def _by_fields_beside(product: Product) -> Iterator[Datum]:
+    """Yield the datum by each field on the same ground that has one of its own."""
+    beside = Product.objects.current().filter(
+        technique=Technique.INSAR,
+        simulated=product.simulated,
+        datum_source__in=ANCHORS,
+        points_deleted_at=None,
+        footprint__intersects=product.footprint,
+    )
+    for other in beside.exclude(pk=product.pk).exclude(level=DERIVED).order_by("file_sha256")[:MAX_BESIDE]:
+        alike = (other.component, other.direction) == (product.component, product.direction)
+        if not alike and not {other.component, product.component} <= COMPARABLE:
+            continue
+        if other.dates[0] > product.dates[-1] or product.dates[0] > other.dates[-1]:
+            continue
+        area = product.footprint.intersection(other.footprint)
+        x, y, rate = _in_file(other, area, product.metric_epsg)
+        theirs = (x, y, rate - other.datum_mm_yr)
+        if found := solving.beside_field(_in_file(product, area), theirs, other.datum_sigma_mm_yr, alike):
+            yield found
+
+
+def _in_file(
+    product: Product, area: GEOSGeometry | None = None, epsg: int | None = None
+) -> tuple[Float64, Float64, Float64]:
+    """Return x and y, m, and the file's rates of an even sample of points, all or in an area's box."""
+    points = product_points(product=product, area=area, most=MAX_POINTS)
+    x, y = transformer(4326, epsg or product.metric_epsg).transform(points.longitude, points.latitude)
+    return x, y, points.velocity_mm_yr.astype(np.float64) + product.datum_mm_yr
