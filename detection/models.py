@@ -35,10 +35,6 @@ __all__ = [  # These tables are defined in other modules.
     "SetByHand",
     "SurgeSeries",
 ]
-RATES = ("rate_mm_yr", "peak_rate_mm_yr", "peak_low_mm_yr", "peak_high_mm_yr", "rate_sigma_mm_yr")
-SPEEDS = ("speed_m_day", "peak_speed_m_day", "speed_sigma_m_day", "bearing_deg")
-CHANGES = ("coherence_before", "coherence_after", "change_sigma")
-AREA_FIGURES = ("area_m2", *RATES, *SPEEDS, *CHANGES)  # The numbers of an area are published in this order.
 
 
 def _choices(values: Iterable[StrEnum]) -> list[tuple[str, str]]:
@@ -65,7 +61,7 @@ class Scan(models.Model):
 class AreaFigures(models.Model):
     """Figures of an area. Velocity fields fill the rates, offsets the speed, coherence change the coherence.
 
-    Rates are against the surroundings, their sign is the component's; bearing: of the motion, clockwise from north.
+    `detection.figures` says what each of them means. Rates are against the surroundings, their sign is the component's.
     """
 
     area = models.MultiPolygonField(srid=4326)
@@ -75,6 +71,9 @@ class AreaFigures(models.Model):
     peak_low_mm_yr = models.FloatField(null=True, help_text="90 % interval of the peak rate: its end nearer to zero")
     peak_high_mm_yr = models.FloatField(null=True, help_text="and its other end")
     rate_sigma_mm_yr = models.FloatField(null=True, help_text="one standard deviation")
+    around_mm_yr = models.FloatField(null=True, help_text="of the ground around, against the product's zero")
+    around_sigma_mm_yr = models.FloatField(null=True, help_text="its standard deviation, without that of the zero")
+    datum_sigma_mm_yr = models.FloatField(null=True, help_text="one standard deviation of the product's zero")
     speed_m_day = models.FloatField(null=True, help_text="median inside, never negative")
     peak_speed_m_day = models.FloatField(null=True)
     speed_sigma_m_day = models.FloatField(null=True, help_text="one standard deviation")
@@ -96,6 +95,19 @@ class AreaFigures(models.Model):
 
     class Meta:
         abstract = True
+
+    @property
+    def total_rate_mm_yr(self) -> float | None:
+        """Return the rate against the zero of the data set."""
+        return self._with_around(self.rate_mm_yr)
+
+    @property
+    def total_peak_mm_yr(self) -> float | None:
+        """Return the rate of the fastest part against the zero of the data set."""
+        return self._with_around(self.peak_rate_mm_yr)
+
+    def _with_around(self, rate_mm_yr: float | None) -> float | None:
+        return None if rate_mm_yr is None or self.around_mm_yr is None else rate_mm_yr + self.around_mm_yr
 
 
 class Alert(AreaFigures):

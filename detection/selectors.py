@@ -11,19 +11,9 @@ from django.db.models import Exists, F, Func, JSONField, OuterRef, Q, QuerySet, 
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
+from detection.figures import FIGURES
 from detection.kinds import EVENTS, FAMILIES, Family, Kind
-from detection.models import (
-    CHANGES,
-    RATES,
-    SPEEDS,
-    Alert,
-    AlertRelation,
-    Claim,
-    Detection,
-    Review,
-    Scan,
-    SealedEvidence,
-)
+from detection.models import Alert, AlertRelation, Claim, Detection, Review, Scan, SealedEvidence
 from detection.rules.codes import decode
 from detection.rules.lifecycle import LIVING, Source, State
 from detection.rules.verdicts import Verdict
@@ -42,7 +32,9 @@ PUBLIC_STATES = [State.FIRST, State.PROVISIONAL, State.CONFIRMED, State.FINISHED
 UNREVIEWED_STATES = [State.FIRST, State.PROVISIONAL]
 SEALED_OF_ALERT = (*OF_MAIN, "area_m2", "first_motion", "last_motion", "kind", "simulated")
 FOLLOWED_STATES = [*LIVING, State.FINISHED]  # Finished ones may resume.
-UNMEASURED = dict.fromkeys((*RATES, *SPEEDS, *CHANGES))  # The figures of an alert that no data show.
+UNMEASURED = dict.fromkeys(
+    row.name for row in FIGURES if row.family and row.stored
+)  # The figures of an alert that no data show.
 MOST_IMPORTANT_FIRST = ("-importance", "-id")  # All lists have this order; see detection.rules.importance.
 SAME_VIEW = (*VERSIONS, "track", "direction", "burst")
 OF_PLACES = ("tilt_mm_m_yr", "tilt_low_mm_m_yr", "tilt_high_mm_m_yr")  # see `ground_motion.rasters.areas.place_as_dict`

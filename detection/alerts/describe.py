@@ -9,8 +9,9 @@ import numpy as np
 from django.contrib.gis.geos import GEOSGeometry
 from shapely import from_wkb, get_coordinates, unary_union
 
+from detection.figures import stored_of
 from detection.kinds import Extent, Family, family, row_of
-from detection.models import CHANGES, RATES, SPEEDS, Alert, AlertCause, AlertExposure, Detection
+from detection.models import Alert, AlertCause, AlertExposure, Detection
 from detection.rules.lifecycle import as_json
 from detection.rules.motion import count_fast_places
 from detection.rules.severity import Exposure, exposure_points
@@ -170,7 +171,7 @@ def _velocity_figures(detections: Sequence[Detection], place: Surroundings) -> d
         "class_shares": {name: share for name, share in weighed.shares.items() if name != OTHER},
         "n_fast_places": count_fast_places(main.places, promised(main.rate_mm_yr)),
         "component": products[at].component,
-        **{name: getattr(main, name) for name in (*RATES, "extent", "reference")},
+        **{name: getattr(main, name) for name in (*stored_of(Family.VELOCITY), "extent", "reference")},
     }
 
 
@@ -181,5 +182,6 @@ def _pair_figures(detections: Sequence[Detection]) -> dict[str, Any]:
     else:
         detections = [detection for detection in detections if row_of(detection.kind).event] or detections
         main = max(detections, key=lambda detection: (data_span(detection)[1], detection.score))
-    columns = ("kind", *SPEEDS, *CHANGES, "usual_speed_m_day", "onset", "onset_sigma_days")
+    figures = (*stored_of(Family.OFFSETS), *stored_of(Family.SURFACE))
+    columns = ("kind", *figures, "usual_speed_m_day", "onset", "onset_sigma_days")
     return {name: getattr(main, name) for name in columns}

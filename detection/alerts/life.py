@@ -16,7 +16,7 @@ from detection.kinds import Family, family, row_of
 from detection.models import Alert, AlertLife, AlertMotion, AlertTransition, AlertUpdate, Detection
 from detection.rules import lifecycle, updates
 from detection.rules.lifecycle import Observation, SeriesMotion, State, ViewLife, as_json, may_become, with_dates
-from detection.rules.motion import sigma_of
+from detection.rules.motion import around_of, rate_of, sigma_of
 from detection.rules.updates import Cause, Change, Figures, ViewFigures
 from detection.search.patches import CHANGE
 from detection.selectors import detections_current
@@ -232,7 +232,10 @@ def _figures_as_rate(found: Sequence[Detection]) -> ViewFigures:
     low, high = main.peak_low_mm_yr, main.peak_high_mm_yr
     sigma = None if low is None or high is None else sigma_of(low, high)
     rate, rate_sigma = promised(main.rate_mm_yr), main.rate_sigma_mm_yr or 0.0
-    return ViewFigures(rate, rate_sigma, area_m2, until, _method(main), main.peak_rate_mm_yr, sigma)
+    around = around_of(main, rate_of(main, "", until, until))
+    still_mm_yr = None if main.around_mm_yr is None else 0.0
+    around_mm_yr, peak = around.value if around else still_mm_yr, main.peak_rate_mm_yr
+    return ViewFigures(rate, rate_sigma, area_m2, until, _method(main), peak, sigma, around_mm_yr)
 
 
 def _figures_as_speed(found: Sequence[Detection]) -> ViewFigures:

@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 from shapely import MultiPolygon, from_wkb, get_parts
 
 from detection.alerts.describe import data_span
-from detection.models import AREA_FIGURES, Detection
+from detection.figures import STORED
+from detection.models import Detection
 from detection.reviews.record import judgements
 from detection.rules.lifecycle import Source
 from detection.rules.verdicts import Verdict
@@ -25,7 +26,7 @@ from ground_motion.core.areas import bounds_of
 from ground_motion.core.files import new_file
 from ingest.models import Product
 
-FIGURES = (*AREA_FIGURES, "score")
+FIGURES = (*STORED, "score")
 TEXT, DAY = pa.string(), pa.date32()
 COLUMNS = {
     **dict.fromkeys(("alert", "verdict", "reason_code"), TEXT),

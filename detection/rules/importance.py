@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 
 from detection.kinds import Family, family, row_of
 from detection.rules.lifecycle import State
-from detection.rules.motion import Figure, Stated, is_known, stated
+from detection.rules.motion import Figure, Stated, compared, is_known
 from detection.rules.passes import passes_of
 from detection.rules.severity import Severity
 from ground_motion.methods.deformation.motion.series import Trend
@@ -65,11 +65,6 @@ class Terms(NamedTuple):
         """Return the importance."""
         return round(sum(self), 3)
 
-    @property
-    def surely_mm_yr(self) -> float:
-        """Return the rate that equals the steps of motion, mm a year, limited to the scale of steps."""
-        return MODERATE_MM_YR * math.exp2(self.motion - MODERATE_STEPS)
-
 
 def importance(
     alert: Any, *, exposure_weight: int | None = None, tilt_mm_m_yr: float | None = None, judgement: str = ""
@@ -79,7 +74,7 @@ def importance(
     exposure_weight: 0 to 2, None where it was not counted; tilt_mm_m_yr: lower end of the interval of the steepest
     tilt, mm a year per m; judgement: severity that a person gave, which counts in place of the computed one.
     """
-    told = stated(alert)
+    told = compared(alert)
     parts = list(_parts(told)) if told else []
     moving = [part for part in parts if part.is_motion]
     if alert.state == State.FINISHED or (told and told.at_rest):

@@ -8,24 +8,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
-from math import copysign, isfinite
+from math import copysign, hypot, isfinite
 from typing import Any, Protocol
 
 from detection.kinds import Extent, Family, family
 from ground_motion.core.errors import promised
 from ground_motion.methods.deformation.motion.series import STILL_MM_YR, WITHIN_90, Trend
 
+AROUND, DATUM = "around", "datum"  # the two things that rates of a place are stated against
 TURNED = (Trend.AT_REST, Trend.REVERSED)  # After these, the alert's own rate is mostly that from before the change.
+COMPARED = (*TURNED, Trend.BEGAN)  # Such ground rests, turned or began against the ground around it only.
 MIN_FAST = 2.0  # A place this many times as fast as the area's median stands for its alert.
 SHOWN_SIGMAS = 2.0  # A figure is stated with this many standard deviations, and is motion only beyond them.
 UNKNOWN_SIGMA = {"mm/yr": 2.0, "m/day": 0.0}  # About the slowest motion found; m/day: any counts.
 
 
 class Part(StrEnum):
-    """Part of an area that a figure is of: the median of all of it, or its fastest place."""
+    """Part that a figure is of: the median of all of an area, its fastest place, or the ground around it."""
 
     WHOLE = "whole"
     FASTEST = "fastest"
+    AROUND = "around"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,9 @@ class Figure:
 
     value: signed as its component; sigma: one standard deviation, None if it is not known; since, until: days between
     which it was measured; unit: mm/yr, or m/day along the ground; along: component (los, up, east or north), or ground
-    for motion along the ground; against: what it is compared with: around (the ground around), gnss, local (the
-    stillest ground of a product) or image (the rest of it); ends: measured 90 % interval, if any, signed.
+    for motion along the ground; against: what it is compared with: around (the ground around), datum (the zero of the
+    data set), gnss, local (the stillest ground of a product) or image (the rest of it); ends: measured 90 % interval,
+    if any, signed.
     """
 
     value: float
@@ -45,7 +49,7 @@ class Figure:
     part: Part = Part.WHOLE
     unit: str = "mm/yr"
     along: str = ""
-    against: str = "around"
+    against: str = AROUND
     ends: tuple[float, float] | None = None
 
     @property
@@ -102,11 +106,12 @@ class MotionFigures(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """Every rate that is stated of an alert.
+    """Every rate that is stated of an alert, all against the same.
 
     whole: of all data and the whole area; now: of the whole area since its last change, `whole` without one; before:
     the same before that change; fastest: of all data, in the fastest place, None if it was not measured apart; change:
-    the motion that changed; n_fast_places: places that surely move far faster than the median.
+    the motion that changed; n_fast_places: places that surely move far faster than the median; around: the surely
+    moving ground around it, None where that is still, not known, or no part of the comparison.
     """
 
     whole: Figure
@@ -115,6 +120,7 @@ class Stated:
     fastest: Figure | None
     change: MotionFigures | None
     n_fast_places: int
+    around: Figure | None = None
 
     @property
     def at_rest(self) -> bool:
@@ -132,8 +138,31 @@ class Stated:
     @property
     def figures(self) -> tuple[Figure, ...]:
         """Return each figure once, the headline first."""
-        every = (self.headline, self.now, self.whole, self.fastest, self.before)
+        every = (self.headline, self.now, self.whole, self.fastest, self.before, self.around)
         return tuple(dict.fromkeys(one for one in every if one is not None))
+
+    @property
+    def shift_mm_yr(self) -> float:
+        """Return what was added to the rates against the ground around, so that they are against the datum."""
+        return self.around.value if self.around and self.whole.against == DATUM else 0.0
+
+    def against_datum(self, datum_sigma_mm_yr: float) -> "Stated":
+        """Return the same with the motion of the ground around added, where that keeps every direction.
+
+        Otherwise the words would contradict the kind of the alert, so that the rates stay against the ground around.
+        """
+        if self.around is None:
+            return self
+        if self.change and (Trend(self.change.trend) in COMPARED or self.now.value * self.around.value < 0):
+            return self
+        figures = [self.whole, self.now, self.before, self.fastest]
+        moved = [one and _moved(one, self.around.value, datum_sigma_mm_yr) for one in figures]
+        if any(one and other and one.value * other.value <= 0 for one, other in zip(moved, figures, strict=True)):
+            return self
+        whole, now, before, fastest = moved
+        now = whole if self.now is self.whole else now
+        both = replace(self, whole=promised(whole), now=promised(now), before=before, fastest=fastest)
+        return both if both.headline.is_motion else self
 
 
 def motion_of(alert: Any) -> MotionFigures | None:
@@ -146,7 +175,16 @@ def motion_of(alert: Any) -> MotionFigures | None:
 
 
 def stated(alert: Any) -> Stated | None:
-    """Return the figures that are stated of an alert; None if no rate or speed of it was measured."""
+    """Return the figures that are stated of an alert; None if no rate or speed of it was measured.
+
+    Rates are against the datum where the ground around surely moves.
+    """
+    told = compared(alert)
+    return told and told.against_datum(getattr(alert, "datum_sigma_mm_yr", None) or 0.0)
+
+
+def compared(alert: Any) -> Stated | None:
+    """Return the same with all rates against the ground around, on which decisions rest."""
     if family(alert.kind) is Family.OFFSETS and is_known(alert.speed_m_day):
         return _speeds(alert)
     if family(alert.kind) is not Family.VELOCITY or not is_known(alert.rate_mm_yr):
@@ -157,8 +195,9 @@ def stated(alert: Any) -> Stated | None:
         # Points at rest no longer differ; else the deviation includes how much they do, as that of the alert does.
         spread = 0.0 if change.trend == Trend.AT_REST else alert.rate_sigma_mm_yr or 0.0
         told = changed(whole, change, max(change.rate_sigma_mm_yr, spread))
-        return replace(told, fastest=_fastest(alert, whole), n_fast_places=alert.n_fast_places)
-    return Stated(whole, whole, None, _fastest(alert, whole), None, alert.n_fast_places)
+        n_fast, around = alert.n_fast_places, around_of(alert, whole)
+        return replace(told, fastest=_fastest(alert, whole), n_fast_places=n_fast, around=around)
+    return Stated(whole, whole, None, _fastest(alert, whole), None, alert.n_fast_places, around_of(alert, whole))
 
 
 def changed(whole: Figure, change: MotionFigures, sigma_mm_yr: float) -> Stated:
@@ -171,18 +210,48 @@ def changed(whole: Figure, change: MotionFigures, sigma_mm_yr: float) -> Stated:
 
 def rate_of(area: Any, component: str, since: date, until: date) -> Figure:
     """Return the rate of the whole area of an alert or a detection of velocity fields."""
-    against = area.reference if area.extent == Extent.REGION else "around"
+    against = area.reference if area.extent == Extent.REGION else AROUND
     return Figure(area.rate_mm_yr, area.rate_sigma_mm_yr, since, until, along=component, against=against)
 
 
+def rate_stated(area: Any, component: str, since: date, until: date) -> Figure:
+    """Return the rate of the whole area of a detection, against the datum where the ground around surely moves."""
+    whole = rate_of(area, component, since, until)
+    told = Stated(whole, whole, None, None, None, 0, around_of(area, whole))
+    return told.against_datum(getattr(area, "datum_sigma_mm_yr", None) or 0.0).whole
+
+
 def _fastest(alert: Any, whole: Figure) -> Figure | None:
-    """Return the rate of the fastest place; None if it is not known, or below the uncertainty of the whole."""
+    """Return the rate of the fastest place; None if it is not known, below that of the whole or its uncertainty."""
     peak, low, high = alert.peak_rate_mm_yr, alert.peak_low_mm_yr, alert.peak_high_mm_yr
-    if not is_known(peak):
+    if not is_known(peak) or abs(peak) < abs(whole.value):
         return None
     if is_known(low) and is_known(high):
         return replace(whole, value=peak, sigma=sigma_of(low, high), part=Part.FASTEST, ends=(low, high))
     return replace(whole, value=peak, sigma=None, part=Part.FASTEST) if abs(peak) >= (whole.margin or 0.0) else None
+
+
+def around_of(area: Any, whole: Figure) -> Figure | None:
+    """Return the rate of the ground around against the datum; None if it does not surely move."""
+    value, sigma = getattr(area, "around_mm_yr", None), getattr(area, "around_sigma_mm_yr", None)
+    if whole.against != AROUND or value is None or sigma is None or not isfinite(value + sigma):
+        return None
+    sigma = hypot(sigma, getattr(area, "datum_sigma_mm_yr", None) or 0.0)
+    around = replace(whole, value=value, sigma=sigma, part=Part.AROUND, against=DATUM)
+    return around if around.is_motion else None
+
+
+def _moved(one: Figure, by_mm_yr: float, datum_sigma_mm_yr: float) -> Figure:
+    """Return a rate against the datum. Its uncertainty holds that of the ground around already."""
+
+    def wider(offset: float, by: float) -> float:
+        return copysign(hypot(offset, by), offset)
+
+    value = one.value + by_mm_yr
+    datum = WITHIN_90 * datum_sigma_mm_yr
+    ends = one.ends and (value + wider(one.ends[0] - one.value, datum), value + wider(one.ends[1] - one.value, datum))
+    sigma = None if one.sigma is None else hypot(one.sigma, datum_sigma_mm_yr)
+    return replace(one, value=value, sigma=sigma, against=DATUM, ends=ends)
 
 
 def _speeds(alert: Any) -> Stated:

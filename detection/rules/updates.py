@@ -44,7 +44,8 @@ class ViewFigures(NamedTuple):
 
     rate: of the fastest part found, mm/yr, or m/day for offsets; sigma: its standard deviation; area_m2: area of all
     parts; until: last date of the data; by: format and method, because outlines of different methods are not compared;
-    peak, peak_sigma: highest rate in the fastest part and its error, None if not known.
+    peak, peak_sigma: highest rate in the fastest part and its error, None if not known; around: rate of the ground
+    around, against which the others are, None if not known.
     """
 
     rate: float
@@ -54,6 +55,7 @@ class ViewFigures(NamedTuple):
     by: str = ""
     peak: float | None = None
     peak_sigma: float | None = None
+    around: float | None = None
 
 
 class Figures(NamedTuple):
@@ -142,13 +144,21 @@ def from_json(stored: Mapping[str, Any]) -> Figures:
 def _changes_of_view(view: str, reported: ViewFigures, now: ViewFigures, unit: str) -> list[Change]:
     found, component = [], view.split("/")[0]
     if unit and _rate_changed(reported, now):
-        found.append(Change(Cause.RATE, reported.rate, now.rate, unit, component))
+        found.append(Change(Cause.RATE, *_both_stated(reported, now, "rate"), unit, component))
     elif unit and _peaks_differ(reported, now):  # if an outline grows with its rate, the median inside hardly changes
-        found.append(Change(Cause.PEAK, reported.peak, now.peak, unit, component))
+        found.append(Change(Cause.PEAK, *_both_stated(reported, now, "peak"), unit, component))
     small, large = sorted((reported.area_m2, now.area_m2))
     if reported.by == now.by and large >= AREA_FACTOR * small:
         found.append(Change(Cause.AREA, reported.area_m2, now.area_m2, "m2"))
     return found
+
+
+def _both_stated(reported: ViewFigures, now: ViewFigures, name: str) -> tuple[float, float]:
+    """Return a rate before and now, with that of the ground around added where this turns neither of them."""
+    around = now.around or 0.0
+    rates = getattr(reported, name), getattr(now, name)
+    before, after = rates[0] + (around if reported.around is None else reported.around), rates[1] + around
+    return (before, after) if before * rates[0] > 0 and after * rates[1] > 0 else rates
 
 
 def _differ(reported: ViewFigures, now: ViewFigures) -> bool:

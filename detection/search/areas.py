@@ -22,7 +22,7 @@ from ground_motion.core.errors import promised
 from ground_motion.core.projections import transformer
 from ground_motion.methods.deformation.motion.series import WITHIN_90
 from ground_motion.methods.deformation.places.causes import causes_for
-from ground_motion.methods.deformation.places.measure import reach_m
+from ground_motion.methods.deformation.places.measure import Background, reach_m, surroundings_of
 from ground_motion.methods.deformation.sealed.figures import Flagged, figures_of, measured_areas, reasons_of
 from ground_motion.methods.deformation.series.evidence import series_evidence
 from ground_motion.methods.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
@@ -101,9 +101,16 @@ def _search_cluster(
         around = {product: points_in(product, ground_around(flagged_area), raster.epsg) for product in products}
         views = {product: points for product, points in around.items() if points.x.size}
         backgrounds = [background_mm_yr(statistics, product) for product in views]
-        drawn = measured_areas(number, flagged, [*views.values()], backgrounds, causes)
-        detections += [_area_detection(statistics, area, views, raster.epsg) for area in drawn]
+        tracks = [*views.values()]
+        rings = [surroundings_of(flagged_area, *track, areas) for track in zip(tracks, backgrounds, strict=True)]
+        drawn = measured_areas(number, flagged, tracks, backgrounds, causes)
+        detections += [_area_detection(statistics, area, views, rings[area.track], raster.epsg) for area in drawn]
     return detections
+
+
+def datum_sigma_of(product: Product) -> float:
+    """Return one standard deviation of a product's zero, mm/yr; 0 where none is stated."""
+    return float(getattr(product, "datum_sigma_mm_yr", None) or 0.0)
 
 
 def _points_within(products: Sequence[Product], place: MultiPolygon) -> int:
@@ -123,6 +130,7 @@ def _region_detection(prediction: Prediction, feature: Mapping[str, Any]) -> Det
         peak_low_mm_yr=peak - math.copysign(WITHIN_90 * sigma, peak),
         peak_high_mm_yr=peak + math.copysign(WITHIN_90 * sigma, peak),
         rate_sigma_mm_yr=sigma,
+        datum_sigma_mm_yr=datum_sigma_of(product),
         area=place,
         area_m2=area_m2,
         n_points=ingest_selectors.points_count_within(product=product, area=place),
@@ -132,9 +140,21 @@ def _region_detection(prediction: Prediction, feature: Mapping[str, Any]) -> Det
 
 
 def _area_detection(
-    statistics: Mapping[str, Any], area: Area, views: Mapping[Product, SortedPoints], epsg: int
+    statistics: Mapping[str, Any],
+    area: Area,
+    views: Mapping[Product, SortedPoints],
+    around: Background | None,
+    epsg: int,
 ) -> Detection:
-    """Return a detection of an area. Its reasons begin with the track that gave the rates. statistics: of its run."""
+    """Return a detection of an area. Its reasons begin with the track that gave the rates.
+
+    Args:
+        statistics: Of its run.
+        area: The measured area.
+        views: Points in and around it, by product.
+        around: Rate of the ground around, in the track that gave the rates.
+        epsg: Projected system of the area.
+    """
     outline, products = to_geographic(area.polygon, epsg), [*views]
     place, product = to_django(outline), products[area.track]
     series = ingest_selectors.area_series(product=product, area=place)
@@ -146,6 +166,9 @@ def _area_detection(
         reasons=reasons,
         area=place,
         n_points=_points_within(products, place),
+        around_mm_yr=around and around.rate_mm_yr,
+        around_sigma_mm_yr=around and around.sigma_mm_yr,
+        datum_sigma_mm_yr=datum_sigma_of(product),
         **figures,
     )
 

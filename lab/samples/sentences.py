@@ -24,6 +24,7 @@ Row = tuple[str, str]
 LAST_LOOK = date(2024, 12, 25)
 PEAK = {"peak_rate_mm_yr": -26.0, "peak_low_mm_yr": -22.0, "peak_high_mm_yr": -30.4}
 FAST = {"peak_rate_mm_yr": -75.2, "peak_low_mm_yr": -65.0, "peak_high_mm_yr": -84.0}
+CITY = {"around_mm_yr": -13.0, "around_sigma_mm_yr": 1.2, "datum_sigma_mm_yr": 0.8}
 SINKING = made.velocity(Kind.SUBSIDENCE, "up", -8.2)
 
 
@@ -78,6 +79,8 @@ def _moving_alerts() -> list[tuple[str, Alert]]:
         ("sideways", velocity(Kind.UNKNOWN, "east", -5.4)),
         ("few points, large uncertainty", velocity(Kind.SUBSIDENCE, "los", -5.0, 3.2)),
         ("uncertainty not known", velocity(Kind.SUBSIDENCE, "up", -5.0, None)),
+        ("sinking fast in a city that sinks", velocity(Kind.SUBSIDENCE, "up", -27.0, n_fast_places=2, **FAST, **CITY)),
+        ("rising in a city that sinks", velocity(Kind.UPLIFT, "up", 11.0, **CITY)),
         ("very fast, half a year", velocity(Kind.GROUNDWATER, "los", -214.0, 7.0, **short)),
         ("wide region, stations", made.region(Kind.SUBSIDENCE, "up", -4.2, "gnss")),
         ("wide region, no stations", made.region(Kind.UPLIFT, "los", 3.0, "local")),

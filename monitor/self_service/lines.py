@@ -30,7 +30,7 @@ from monitor.subscribers.organisations import lines
 from monitor.subscribers.subscriptions import given_files
 from monitor.web.request_limits import GIVEN_FILES, PREVIEWS, REPORTS, costly
 from monitor.web.secret_links import Expired
-from monitor.wording.cards.lines import break_words, fastest_words, station_words, unknown_words
+from monitor.wording.cards.lines import break_words, fastest_words, station_words, unknown_words, verdict_sentence
 from monitor.wording.dates import period_words
 from monitor.wording.datum import zero_sentence
 from monitor.wording.figures import cell_text
@@ -127,6 +127,7 @@ def line_page(request: HttpRequest, token: str, organisation: int, line: int) ->
     reading = next((one for one in readings if one.pk == wanted), readings[0] if readings else None)
     if reading:
         reading.refresh_from_db(fields=DRAWN)
+    n_beyond = len(places_of(shown.breaks.filter(is_beyond=True).exclude(reading=None)))
     context = {
         "token": token,
         "mine": mine,
@@ -136,9 +137,9 @@ def line_page(request: HttpRequest, token: str, organisation: int, line: int) ->
         "ends": [station_words(station) for station in _ends_m(shown)],
         "map_url": reverse("map") + map_at(*shown.geometry.extent),
         "others": [(one, _name(one)) for one in readings if one != reading],
-        "n_beyond": len(places_of(shown.breaks.filter(is_beyond=True).exclude(reading=None))),
+        "n_beyond": n_beyond,
         "simulated": bool(reading and reading.product.simulated),
-        **(_shown(shown, reading) if reading else {}),
+        **(_shown(shown, reading, n_beyond) if reading else {}),
     }
     return render(request, "self_service/lines/line.html", context, status=422 if form.errors else 200)
 
@@ -186,8 +187,8 @@ def _stations_m(line: Line, reading: LineReading) -> list[float]:
     return [line.first_station_m + (at + 0.5) * reading.step_m for at in range(len(reading.rate_mm_yr))]
 
 
-def _shown(line: Line, reading: LineReading) -> dict[str, Any]:
-    """Return figures, charts and table of a reading."""
+def _shown(line: Line, reading: LineReading, n_beyond: int) -> dict[str, Any]:
+    """Return figures, charts and table of a reading. n_beyond: places beyond the limit in any reading of the line."""
     stations_m, breaks = _stations_m(line, reading), list(reading.breaks.all())
     between = reading.product.dates[0], reading.product.dates[-1]
     rates = [
@@ -204,10 +205,12 @@ def _shown(line: Line, reading: LineReading) -> dict[str, Any]:
     packed = bytes(reading.strip)
     size = 2 * n_dates
     cells = [packed[at : at + size] for at in range(0, len(packed), size)] if n_dates else []
+    worded = [break_words(line, one) for one in breaks]
     return {
         "reading": reading,
         "reading_name": _name(reading),
-        "breaks": [break_words(line, one) for one in breaks],
+        "breaks": worded,
+        "verdict": verdict_sentence(n_beyond, worded),
         "fastest": fastest_words(stations_m, absolute),
         "zero": zero_sentence(reading.product.datum),
         "unknown": unknown_words(reading.rate_mm_yr, line.length_m),

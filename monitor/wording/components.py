@@ -13,7 +13,6 @@ COMPONENT_LABELS = {
     "east": gettext_lazy("east and west"),
     "north": gettext_lazy("north and south"),
 }
-FASTEST = gettext_lazy("The fastest part moved by about %(rate)s %(when)s.")
 
 
 class Way(NamedTuple):
@@ -29,7 +28,8 @@ class Way(NamedTuple):
     line: Any  # It names a line of a chart.
     there: Any  # It stands at a place on a profile.
     arrow: str
-    fastest: Any = FASTEST
+    fastest: Any
+    around: Any
     moved_short: Any = ""  # It has at most twenty words, where `moved` and `has_moved` have more.
     has_moved_short: Any = ""
 
@@ -49,6 +49,7 @@ SANK = Way(
     gettext_lazy("There the ground sinks by about %(rate)s mm a year."),
     "↓",
     gettext_lazy("The fastest part sank by about %(rate)s %(when)s."),
+    gettext_lazy("The ground around it sank by about %(rate)s in the same time."),
 )
 ROSE = Way(
     gettext_lazy("rising"),
@@ -62,6 +63,7 @@ ROSE = Way(
     gettext_lazy("There the ground rises by about %(rate)s mm a year."),
     "↑",
     gettext_lazy("The fastest part rose by about %(rate)s %(when)s."),
+    gettext_lazy("The ground around it rose by about %(rate)s in the same time."),
 )
 AWAY = Way(
     gettext_lazy("away from the satellite"),
@@ -77,6 +79,8 @@ AWAY = Way(
     ),
     gettext_lazy("There the ground moves away from the satellite by about %(rate)s mm a year."),
     "↘",
+    gettext_lazy("The fastest part moved away from the satellite by about %(rate)s %(when)s."),
+    gettext_lazy("The ground around it moved away from the satellite by about %(rate)s in the same time."),
     moved_short=gettext_lazy("The ground here moved away from the satellite by about %(rate)s %(when)s."),
     has_moved_short=gettext_lazy("The ground here has moved away from the satellite by about %(rate)s %(since)s."),
 )
@@ -93,6 +97,8 @@ TOWARD = Way(
     ),
     gettext_lazy("There the ground moves toward the satellite by about %(rate)s mm a year."),
     "↖",
+    gettext_lazy("The fastest part moved toward the satellite by about %(rate)s %(when)s."),
+    gettext_lazy("The ground around it moved toward the satellite by about %(rate)s in the same time."),
     moved_short=gettext_lazy("The ground here moved toward the satellite by about %(rate)s %(when)s."),
     has_moved_short=gettext_lazy("The ground here has moved toward the satellite by about %(rate)s %(since)s."),
 )
@@ -107,6 +113,8 @@ WEST = Way(
     gettext_lazy("Line %(number)s moved west by about %(rate)s between %(first)s and %(last)s."),
     gettext_lazy("There the ground moves west by about %(rate)s mm a year."),
     "←",
+    gettext_lazy("The fastest part moved west by about %(rate)s %(when)s."),
+    gettext_lazy("The ground around it moved west by about %(rate)s in the same time."),
 )
 EAST = Way(
     gettext_lazy("moving east"),
@@ -119,6 +127,8 @@ EAST = Way(
     gettext_lazy("Line %(number)s moved east by about %(rate)s between %(first)s and %(last)s."),
     gettext_lazy("There the ground moves east by about %(rate)s mm a year."),
     "→",
+    gettext_lazy("The fastest part moved east by about %(rate)s %(when)s."),
+    gettext_lazy("The ground around it moved east by about %(rate)s in the same time."),
 )
 SOUTH = Way(
     gettext_lazy("moving south"),
@@ -131,6 +141,8 @@ SOUTH = Way(
     gettext_lazy("Line %(number)s moved south by about %(rate)s between %(first)s and %(last)s."),
     gettext_lazy("There the ground moves south by about %(rate)s mm a year."),
     "↓",
+    gettext_lazy("The fastest part moved south by about %(rate)s %(when)s."),
+    gettext_lazy("The ground around it moved south by about %(rate)s in the same time."),
 )
 NORTH = Way(
     gettext_lazy("moving north"),
@@ -143,6 +155,8 @@ NORTH = Way(
     gettext_lazy("Line %(number)s moved north by about %(rate)s between %(first)s and %(last)s."),
     gettext_lazy("There the ground moves north by about %(rate)s mm a year."),
     "↑",
+    gettext_lazy("The fastest part moved north by about %(rate)s %(when)s."),
+    gettext_lazy("The ground around it moved north by about %(rate)s in the same time."),
 )
 SIGN_WAYS = {Sign.SINKING: SANK, Sign.RISING: ROSE}
 WAYS = {"los": (AWAY, TOWARD), "up": (SANK, ROSE), "east": (WEST, EAST), "north": (SOUTH, NORTH)}

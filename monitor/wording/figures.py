@@ -1,13 +1,15 @@
 """Figures with their units: rates, speeds, areas; numbers and lists as the reader's language writes them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
+from typing import Any
 
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 
+from detection.figures import FIGURES, figures_known
 from detection.rules.motion import SHOWN_SIGMAS, Figure
 from ground_motion.methods.deformation.motion.series import WITHIN_90
 
@@ -182,6 +184,13 @@ def length_words(length_km: float) -> str:
     return _("%(number)s km") % {"number": decimal(length_km, 1 if length_km < 9.95 else 0)}
 
 
+def figure_rows(area: Any, *, everyone: bool) -> list[tuple[str, str]]:
+    """Return label and value of each known figure of an alert. everyone: leave out those that are for operators."""
+    known = figures_known(area)
+    rows = [row for row in FIGURES if row.name in known and (row.public or not everyone)]
+    return [(str(row.label), _IN_UNIT[row.unit](known[row.name])) for row in rows]
+
+
 def _speed_unit(speed_m_day: float) -> tuple[str, float]:
     """Return the unit for a speed, a key of UNITS, and the factor that converts metres a day to it."""
     return ("metres a day", 1.0) if speed_m_day >= 1.0 else ("centimetres a day", 100.0)
@@ -197,3 +206,13 @@ def _joined(parts: Sequence[str], end: str) -> str:
 def cell_text(text: str) -> str:
     """Return text as a table cell that spreadsheets do not run as a formula; numbers do not need it."""
     return f"'{text}" if text.startswith(_STARTS_A_FORMULA) else text
+
+
+_IN_UNIT: dict[str, Callable[[float], str]] = {  # units of `detection.figures`
+    "m2": area_label,
+    "mm/yr": lambda value: mm_a_year(signed(value)),
+    "m/day": speed_words,
+    "degrees": lambda value: f"{whole(value)}°",
+    "0 to 1": percent,
+    "usual scatters": lambda value: signed(value, 1),
+}

@@ -11,6 +11,7 @@ from detection.kinds import row_of
 from detection.rules.updates import Cause
 from monitor.wording.components import way_of
 from monitor.wording.dates import day_words, month_words
+from monitor.wording.families.changes import rate_and_way
 from monitor.wording.figures import area_label, figure, mm_a_year, speed_words, whole
 
 Change = Mapping[str, Any]
@@ -64,8 +65,8 @@ def _sentences(kind: str, change: Change, day: str) -> list[str]:
             month = month_words(date.fromisoformat(after))
             return [_("Since %(month)s it has moved faster than before.") % {"month": month}]
         case Cause.PASSES:
-            rates = {"before": mm_a_year(figure(before)), "after": mm_a_year(figure(after))}
-            # Translators: %(before)s and %(after)s are "30 mm a year"
+            rates = {name: rate_and_way(change[name], change["component"]) for name in ("before", "after")}
+            # Translators: %(before)s and %(after)s are "30 mm a year (away from the satellite)"
             now = _("New passes of the satellite show about %(after)s now, instead of %(before)s.")
             return [now % rates, _("That is provisional: the next release of the data replaces it.")]
         case Cause.FINISHED:

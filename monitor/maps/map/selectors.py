@@ -10,7 +10,7 @@ import numpy as np
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
-from django.db.models import Count, Max, Q, Sum
+from django.db.models import Count, Exists, Max, OuterRef, Q, Sum
 from django.utils.translation import get_language
 from numpy.typing import NDArray
 from shapely import contains_xy, from_wkb
@@ -214,18 +214,28 @@ def points_in_tile(*, products: list[int], z: int, x: int, y: int) -> dict[int, 
 
 
 def map_totals() -> dict[str, Any]:
-    """Return the numbers of alerts, loaded products, points and pairs, and the bounds at which the map opens."""
-    searched = Product.objects.current().exclude(level=DERIVED)
+    """Return the numbers of alerts, searched products, points and pairs, and the bounds at which the map opens.
+
+    n_waiting: products that are loaded, and not searched yet.
+    """
+    loaded = Product.objects.current().exclude(level=DERIVED)
+    scanned = Run.objects.filter(prediction__scan__isnull=False)
     insar = Q(technique=Technique.INSAR)  # only InSAR is searched for alerts and counted
-    totals = searched.aggregate(
-        n=Count("id", filter=insar), points=Sum("n_points", filter=insar), bounds=BoundsOf("footprint")
+    done = Q(insar, Exists(scanned.filter(Q(product=OuterRef("pk")) | Q(companions=OuterRef("pk")))))
+    totals = loaded.aggregate(
+        n=Count("id", filter=done),
+        all=Count("id", filter=insar),
+        points=Sum("n_points", filter=done),
+        bounds=BoundsOf("footprint"),
     )
     alerts = alerts_public().aggregate(
         n_alerts=Count("pk"), n_moving=Count("pk", filter=~Q(state=State.FINISHED)), bounds=BoundsOf("area")
     )
     bounds = alerts.pop("bounds") or totals["bounds"]
     bounds = bounds or Scene.objects.aggregate(bounds=BoundsOf("footprint"))["bounds"]
-    amounts = {"n_products": totals["n"], "n_points": totals["points"] or 0, "n_pairs": ScenePair.objects.count()}
+    pairs = ScenePair.objects.filter(Exists(scanned.filter(pair=OuterRef("pk"))))
+    amounts = {"n_products": totals["n"], "n_points": totals["points"] or 0, "n_pairs": pairs.count()}
+    amounts["n_waiting"] = totals["all"] - totals["n"]
     return amounts | alerts | {"bounds": list(bounds) if bounds else None}
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
 from django.core.cache import cache
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rasterio.features import geometry_mask
@@ -21,7 +21,7 @@ from ground_motion.core.areas import box_around, join_halves
 from ground_motion.core.errors import promised
 from ground_motion.core.geometry import web_mercator_of
 from ingest.foundation.geos import geos
-from ml.models import Prediction
+from ml.models import LivingDate, Prediction
 from monitor.maps.imaging.drawing import Float32, window_values
 from monitor.maps.rasters.catalogue import RasterSource, newest_of_products
 from monitor.maps.rasters.layers import RASTER_LAYERS_BY_NAME
@@ -109,7 +109,10 @@ def visibilities_in(regions: Mapping[int, GEOSGeometry]) -> dict[int, Visibility
 
 
 def _latest(here: Q) -> QuerySet[Prediction]:
-    return newest_of_products(LAYER.needs).filter(here, run__product__superseded_by=None).select_related("run__product")
+    current = newest_of_products(LAYER.needs).filter(here, run__product__superseded_by=None)
+    passes = LivingDate.objects.filter(series__product=OuterRef("run__product"), series__replaced_by=None)
+    last_pass = Subquery(passes.exclude(n_known=0).order_by("-day").values("day")[:1])
+    return current.select_related("run__product").annotate(last_pass=last_pass)
 
 
 def _visibility(region: GEOSGeometry | None, predictions: Sequence[Prediction]) -> Visibility | None:
@@ -122,7 +125,8 @@ def _visibility(region: GEOSGeometry | None, predictions: Sequence[Prediction]) 
     key = f"noticed-{hashlib.sha256(b''.join([outline.wkb.tobytes(), *rasters])).hexdigest()}"
     # The shares are cached, because computing them opens every raster.
     shares: tuple[float, float] | None = cache.get_or_set(key, lambda: _shares(outline, predictions), KEPT_S)
-    return Visibility(*promised(shares), max(product.dates[-1] for product in products))
+    passes = [day for prediction in predictions if (day := getattr(prediction, "last_pass", None))]
+    return Visibility(*promised(shares), max([*passes, *(product.dates[-1] for product in products)]))
 
 
 def visibility_sentence(region: GEOSGeometry | None, with_day: bool = True) -> str:

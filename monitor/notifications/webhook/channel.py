@@ -16,6 +16,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone, translation
 
+from detection.figures import figures_known
 from detection.models import Alert
 from ground_motion.core.areas import bounds_of
 from monitor.models.lines import BREAK_FIGURES
@@ -30,7 +31,6 @@ from monitor.wording.cards.cards import PROPERTIES, AlertCard, KeptCards, alert_
 WEBHOOK = "webhook"
 PREFIX = "whsec_"  # Secrets begin with this.
 BOTH_FOR = timedelta(days=1)  # The old secret also signs for this time.
-FIGURES = ("rate_mm_yr", "rate_sigma_mm_yr", "peak_rate_mm_yr", "speed_m_day", "speed_sigma_m_day", "area_m2")
 
 
 class Channel(base.EndpointChannel):
@@ -114,7 +114,7 @@ def _facts(alert: Alert, card: AlertCard) -> dict[str, Any]:
         "bbox": [round(edge, 6) for edge in bounds_of(alert.area)],
         "first_seen": card.first_seen.isoformat(),
         "updated": card.updated.isoformat(),
-        **{name: getattr(alert, name) for name in FIGURES if getattr(alert, name) is not None},
+        **figures_known(alert),
     }
 
 

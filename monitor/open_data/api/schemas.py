@@ -7,6 +7,8 @@ from django.utils.functional import Promise
 from ninja import Schema
 from pydantic import Field, create_model, field_validator
 
+from detection.figures import FIGURES
+
 
 class Answer(Schema):
     """Answer whose texts are in the language of the request."""
@@ -28,29 +30,25 @@ class Fault(Answer):
     remedy: str
 
 
-class Figures(Answer):
+class _Area(Answer):
     """Figures of an area.
 
     Rates come from velocity fields, speeds from offsets between two images, coherence and its change from image pairs.
     Figures without such data are null. Uncertainties are one standard deviation.
     """
 
-    area_m2: float
     extent: str = Field("local", description="local: a place, against the ground around; region: against `reference`")
     reference: str = Field("", description="of a region's rates: gnss, stations; local, the stillest part of the data")
-    rate_mm_yr: float | None = Field(None, description="median inside; sign: see component")
-    peak_rate_mm_yr: float | None = None
-    peak_low_mm_yr: float | None = Field(None, description="90 % interval of the peak rate: its end closer to zero")
-    peak_high_mm_yr: float | None = None
-    rate_sigma_mm_yr: float | None = None
-    speed_m_day: float | None = Field(None, description="median inside, never negative")
-    peak_speed_m_day: float | None = None
-    speed_sigma_m_day: float | None = None
-    bearing_deg: float | None = Field(None, description="toward where it moves, clockwise from north")
-    coherence_before: float | None = Field(None, description="0 to 1")
-    coherence_after: float | None = Field(None, description="0 to 1")
-    change_sigma: float | None = Field(None, description="change of coherence in usual scatters; negative: lost")
     class_shares: dict[str, float] = Field({}, description="how likely each cause is; what is missing to 1: none")
+
+
+_COLUMNS: dict[str, Any] = {
+    row.name: (float, Field(description=row.description))
+    if row.family is None
+    else (float | None, Field(None, description=row.description))
+    for row in FIGURES
+}
+Figures = create_model("Figures", __base__=_Area, __doc__=_Area.__doc__, **_COLUMNS)
 
 
 class MotionOut(Answer):
@@ -113,18 +111,18 @@ class TakenOut(Answer):
 class FigureOut(Answer):
     """One stated rate of an alert, with all that it means."""
 
-    part: str = Field(description="whole: median of the area; fastest: its fastest place")
+    part: str = Field(description="whole: median of the area; fastest: its fastest place; around: the ground around")
     value: float = Field(description="sign: see component")
     sigma: float | None = Field(description="one standard deviation; null: not known")
     unit: str = Field(description="mm/yr or m/day")
     since: date
     until: date
     along: str = Field(description="los, up, east, north or ground")
-    against: str = Field(description="around: the ground around it; gnss; local, the stillest ground; image")
+    against: str = Field(description="around, datum (zero of the data), gnss, local (still ground) or image")
     is_motion: bool = Field(description="false: below twice its sigma, so motion is not certain")
 
 
-class AlertOut(Figures):
+class AlertOut(Figures):  # type: ignore[valid-type,misc]  # made while the program runs
     """A place that moves, with one code for its whole life."""
 
     code: str
@@ -223,7 +221,7 @@ class AlertDetail(AlertOut):
     evidence: EvidenceOut
 
 
-class DetectionOut(Figures):
+class DetectionOut(Figures):  # type: ignore[valid-type,misc]
     """Area detected by one run; an alert combines the detections of one place."""
 
     id: int

@@ -1,7 +1,7 @@
 """Issue of a CAP 1.2 message after each step of an alert's life, with the texts of the alert's card."""
 
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element, SubElement, tostring
 
@@ -12,20 +12,22 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
+from detection.figures import figures_known
 from detection.models import Alert, AlertTransition
 from detection.rules.lifecycle import TAKEN_BACK, State
 from ground_motion.core.text import plain_text
 from monitor.models.messages import CapMessage
 from monitor.wording.cards.cards import alert_card, alert_title, update_sentences
+from monitor.wording.dates import days_words
 
 NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
 # Only CAP's lower severities are used: slow motion is no extraordinary threat, and nobody has measured damage.
 SEVERITIES = {"minor": "Minor", "moderate": "Minor", "strong": "Moderate"}
 # The certainty of all other states is Observed.
 CERTAINTIES = {"first": "Possible", "provisional": "Likely"} | dict.fromkeys(map(str, TAKEN_BACK), "Unlikely")
+MAX_AGE = timedelta(days=3 * 365)  # Releases of velocity fields end two years before they appear, at most.
 OVER = (*TAKEN_BACK, State.MERGED, State.FINISHED)
 FACTS = ("code", "state", "severity", "source", "component")
-FIGURES = ("rate_mm_yr", "rate_sigma_mm_yr", "peak_rate_mm_yr", "speed_m_day", "speed_sigma_m_day", "change_sigma")
 
 
 def moment(at: datetime) -> str:
@@ -47,19 +49,18 @@ def compose(message: CapMessage) -> str:
     """Return a message as XML, with an `info` in each language of the site."""
     alert = message.alert
     facts = {name: str(getattr(alert, name)) for name in FACTS if getattr(alert, name)}
-    facts |= {name: f"{getattr(alert, name):.2f}" for name in FIGURES if getattr(alert, name) is not None}
-    facts["area_m2"] = f"{alert.area_m2:.0f}"
+    facts |= {name: f"{value:.2f}" for name, value in figures_known(alert).items()}
     infos, notes = [], []
     for language, _name in settings.LANGUAGES:
         with translation.override(language):
             infos.append(_info(message, language, facts))
-            notes.append(_note(alert))
+            notes.append(note(alert))
     root = Element("alert", {"xmlns": NAMESPACE})
     head = {
         "identifier": message.identifier,
         "sender": sender(),
         "sent": moment(message.sent_at),
-        "status": "Test" if alert.simulated else "Actual",
+        "status": "Actual" if is_actual(message) else "Test",
         "msgType": message.message_type,
         "scope": "Public",
         "note": "\n".join(notes),
@@ -89,7 +90,7 @@ def _info(message: CapMessage, language: str, facts: dict[str, str]) -> Element:
         "category": "Geo",
         "event": card.kind_label,
         "responseType": "None" if over else "Monitor",
-        "urgency": "Past" if over else "Unknown",
+        "urgency": "Unknown" if is_actual(message) and not over else "Past",
         "severity": SEVERITIES[alert.severity],
         "certainty": CERTAINTIES.get(message.transition.to_state, "Observed"),
     }
@@ -159,11 +160,18 @@ def message_issue(*, transition: AlertTransition) -> CapMessage:
     return message
 
 
-def _note(alert: Alert) -> str:
+def is_actual(message: CapMessage) -> bool:
+    """Return whether a message is of real ground whose last measurement is recent enough to act on."""
+    return not message.alert.simulated and message.sent_at.date() - message.alert.last_motion <= MAX_AGE
+
+
+def note(alert: Alert) -> str:
+    """Return from when the measurements are, and that a message is no emergency warning."""
+    # Translators: %(when)s is "between 4 and 16 October 2023"
     no_warning = _(
-        "Found in satellite measurements that are days to weeks old. This is not an emergency warning, and it does "
-        "not replace the judgement of an engineer on site."
-    )
+        "Found in satellite measurements %(when)s. This is not an emergency warning, and it does not replace the "
+        "judgement of an engineer on site."
+    ) % {"when": days_words(alert.first_motion, alert.last_motion)}
     if not alert.is_measured:
         no_warning = _(
             "Reported by a specialist; satellite measurements do not show it. This is not an emergency warning, and it "

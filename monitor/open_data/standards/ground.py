@@ -6,10 +6,11 @@ from typing import ClassVar
 from django.db.models import F, Func, IntegerField, QuerySet
 from django.urls import reverse
 
+from detection.figures import FIGURES, STORED
 from detection.glaciers.selectors import motion_of, motions_known
 from detection.kinds import Kind
 from detection.lists import alerts_matching
-from detection.models import AREA_FIGURES, Alert, GlacierMotion
+from detection.models import Alert, GlacierMotion
 from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
 from detection.selectors import alert_by_code, alerts_public
@@ -29,7 +30,7 @@ MOTION_FIGURES = ("state", "speed_m_day", "sigma_m_day", "usual_m_day", "n_pairs
 PERIOD = ("dates__0", last_date("dates"))  # of a velocity field or a station
 OF_STATIONS = ("code", "technique", "frame", "first_date", "last_date", "n_dates")
 OF_PRODUCTS = ("component", "level", "direction", "track", "release", "n_points", "licence", "simulated")
-FIGURES = (*AREA_FIGURES, "importance", "extent", "component", "first_motion", "last_motion")
+FACTS = ("importance", "extent", "component", "first_motion", "last_motion")
 
 
 class Alerts(Rows):
@@ -48,7 +49,7 @@ class Alerts(Rows):
         "state": Filter("how far it is reviewed", tuple(State)),
         "severity": Filter("how much it matters", tuple(Severity)),
     }
-    queryables = {name: name for name in ("kind", "state", "severity", "simulated", *FIGURES)} | {"geometry": "area"}
+    queryables = {name: name for name in (*filters, "simulated", *STORED, *FACTS)} | {"geometry": "area"}
     period = ("first_motion", "last_motion")
 
     def rows(self, query: Query) -> QuerySet[Alert]:
@@ -62,7 +63,7 @@ class Alerts(Rows):
         found = []
         for alert, card in zip(rows, alert_cards(rows), strict=True):
             own = {name: getattr(card, name) for name in (*BRIEF, "first_seen", "updated")}
-            own |= {name: getattr(alert, name) for name in FIGURES}
+            own |= {name: getattr(alert, name) for name in (*(row.name for row in FIGURES), *FACTS)}
             found.append({"type": "Feature", "id": card.code, "geometry": geojson(alert.area), "properties": own})
         return found
 

@@ -150,15 +150,18 @@ def series_row(product: Product, series: AreaSeries, provisional: ProvisionalMea
     return SeriesRow(product, series, data_set_name(product.name), component_label(product.component), changed, added)
 
 
-def places_block(detections: Sequence[Detection]) -> Places | None:
-    """Return the fastest places in the fastest detection; None without places."""
+def places_block(detections: Sequence[Detection], shift_mm_yr: float = 0.0) -> Places | None:
+    """Return the fastest places in the fastest detection; None without places.
+
+    shift_mm_yr: rate of the ground around, where the alert's rates are stated with it.
+    """
     measured = [detection for detection in detections if detection.places]
     if not measured:
         return None
     places = max(measured, key=lambda detection: abs(detection.peak_rate_mm_yr or 0.0)).places
     outlines = [_feature(place[level], level) for place in places for level in LEVELS]
     steepest = max(places, key=lambda place: place.get("tilt_mm_m_yr", 0.0))
-    rows = [_place_row(place) for place in places[:MAX_ROWS]]
+    rows = [_place_row(place, shift_mm_yr) for place in places[:MAX_ROWS]]
     return Places(rows, tilt_sentence(steepest), {"type": "FeatureCollection", "features": outlines})
 
 
@@ -177,8 +180,8 @@ def _feature(geometry: dict[str, Any], level: str) -> dict[str, Any]:
     return {"type": "Feature", "geometry": geometry, "properties": {"level": level}}
 
 
-def _place_row(place: Mapping[str, Any]) -> dict[str, str]:
-    peak, low, high = (figure(place[f"peak_{name}mm_yr"]) for name in ("rate_", "low_", "high_"))
+def _place_row(place: Mapping[str, Any], shift_mm_yr: float) -> dict[str, str]:
+    peak, low, high = (figure(place[f"peak_{name}mm_yr"] + shift_mm_yr) for name in ("rate_", "low_", "high_"))
     half, core = (area_label(area_of(shape(place[level]))) for level in LEVELS)
     # Translators: a range of rates, such as "12 to 16"
     between = _("%(low)s to %(high)s") % {"low": low, "high": high}

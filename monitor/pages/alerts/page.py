@@ -7,6 +7,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from detection.models import Alert
+from detection.rules.motion import stated
 from detection.selectors import detections_shown
 from monitor.maps.charts.selectors import points_exist
 from monitor.maps.map.plans import alert_plan
@@ -16,6 +17,7 @@ from monitor.pages.glaciers.views import series_table
 from monitor.web.context import MAX_CREDITS, shortened, site_facts
 from monitor.wording.cards.cards import alert_card
 from monitor.wording.cards.looks import looks_at_alert
+from monitor.wording.figures import figure_rows
 from monitor.wording.places import coordinates
 
 MAX_SERIES = 2
@@ -40,6 +42,7 @@ class AlertBlocks:
         self.residents = around.residents_block(alert)
         self.doubt = evidence.doubt_sentence(alert)
         sources = self.evidence.sources or [row.product for row in self.series]
+        self.figures = figure_rows(alert, everyone=True)
         self.limits = self.card.voice.limits(alert, sources)
 
 
@@ -52,7 +55,8 @@ class AlertPage(AlertBlocks):
         self.advice = self.card.voice.advice(alert.kind, alert.state)
         self.motion = motion.motion_block(self.over_time.motion)
         self.speeds = [series_table(view) for view in self.over_time.speeds or []]
-        self.places = motion.places_block(self.detections)
+        told = stated(alert)
+        self.places = motion.places_block(self.detections, told.shift_mm_yr if told else 0.0)
         self.first_outline = motion.first_outline(alert)
         self.since = since_block(alert, self.newest_first) if alert.is_measured else None
         self.methods = evidence.method_block(alert, self.detections)

@@ -35,6 +35,7 @@ from monitor.subscribers.reports.selectors import reports_near
 from monitor.web.guards import account_in, may_publish, may_review
 from monitor.wording.cards.cards import alert_cards, update_sentences
 from monitor.wording.families import voice
+from monitor.wording.figures import figure_rows
 from monitor.wording.regions import distance_label
 from monitor.wording.states import PROPOSE_FORM, VERDICT_FORMS, VERDICT_HEADINGS, in_language, state_label, step_reason
 
@@ -56,6 +57,7 @@ class CasePage(AlertBlocks):
     ) -> None:
         """Read a case. claim: who holds it; draft: what the reviewer had entered; fault: why that was not recorded."""
         super().__init__(alert)
+        self.figures = figure_rows(alert, everyone=False)
         waiting, is_reviewer = proposal_waiting(alert=alert), may_review(request.user)
         change = (waiting and waiting.change) or {}
         proposed = from_json(_wanted(alert, change, "area")) if "area" in change else None

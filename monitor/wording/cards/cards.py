@@ -11,9 +11,10 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from detection.alerts.importance import terms_of
+from detection.figures import figures_known
 from detection.kinds import Family, Mark, family, row_of
 from detection.models import Alert, AlertExposure, AlertMotion, AlertTransition, AlertUpdate
-from detection.rules.importance import AT_REST, MAX_STEPS, NO_MOTION, Terms
+from detection.rules.importance import AT_REST, MODERATE_STEPS, NO_MOTION, STRONG_STEPS, Terms
 from detection.rules.lifecycle import END_UNPROVED, TAKEN_BACK, Source, State
 from detection.rules.motion import Figure, stated
 from detection.selectors import Tilt, alerts_related, steepest_tilts
@@ -25,7 +26,7 @@ from monitor.wording.exposure import building_tilt_sentence, exposure_rows, expo
 from monitor.wording.families import FamilyVoice, voice, voice_of
 from monitor.wording.families.changes import rests_on_passes
 from monitor.wording.families.voice import Headline
-from monitor.wording.figures import area_label, listed, mm_a_year, round_figure
+from monitor.wording.figures import area_label, listed
 from monitor.wording.states import REPORTED_BEFORE, REPORTED_MEANINGS, STATE_LABELS, state_label, step_reason
 from monitor.wording.updates import change_sentences
 
@@ -64,7 +65,7 @@ STANDS_AGAIN = gettext_lazy("This alert is valid again. It had been taken back w
 SEEN_AGAIN = gettext_lazy("This place had been called “not motion”. It is being reviewed again.")
 BEHIND = {  # Such alerts come after all that move.
     AT_REST: gettext_lazy("Ranked last: it is at rest or finished."),
-    NO_MOTION: gettext_lazy("Ranked low: none of its rates is larger than its uncertainty."),
+    NO_MOTION: gettext_lazy("Ranked low: that it moves against the ground around it is not certain."),
 }
 VALUED = {1.0: gettext_lazy("something of value stands on it"), 2.0: gettext_lazy("much of value stands on it")}
 SUDDEN = {1.0: gettext_lazy("such motion may turn sudden"), -1.0: gettext_lazy("it may be building work")}
@@ -123,12 +124,7 @@ class AlertCard:
     @property
     def figure(self) -> str:
         """Return the headline in one line, such as '↓ 40 ± 13 mm a year since March 2023'; without one, the label."""
-        if self.headline is None:
-            return self.rate_label
-        number, margin, unit, arrow, says, when, part, beside = self.headline
-        words = (arrow or f"{says},", number, margin and f"± {margin}", unit, part, when)
-        line = " ".join(word for word in words if word)
-        return f"{line}; {beside}" if beside else line
+        return self.headline.line if self.headline else self.rate_label
 
     @property
     def sentences(self) -> list[str]:
@@ -277,6 +273,7 @@ def alert_feature(alert: Alert, card: AlertCard) -> dict[str, object]:
         "id": alert.pk,
         "geometry": alert_geometry(alert),
         "properties": {name: getattr(card, name) for name in PROPERTIES}
+        | figures_known(alert)
         | {"first_seen": card.first_seen.isoformat(), "updated": card.updated.isoformat()},
     }
 
@@ -350,7 +347,7 @@ def _step_words(transition: AlertTransition) -> str:
 
 
 def why_words(alert: Alert, terms: Terms) -> str:
-    """Return why an alert stands where it does: 'Rank: worth 46 mm a year, faster of late.'; or ''."""
+    """Return why an alert stands where it does: 'Rank: its motion counts as large, faster of late.'; or ''."""
     if terms.standing in BEHIND:
         return str(BEHIND[terms.standing])
     parts: list[Any] = [_size(alert, terms)] if alert.is_measured else []
@@ -363,7 +360,7 @@ def why_words(alert: Alert, terms: Terms) -> str:
         parts.append(_("seen in new passes alone"))
     if not parts:
         return ""
-    # Translators: %(reasons)s is a list: "worth 46 mm a year, faster of late and much of value stands on it"
+    # Translators: %(reasons)s is a list: "its motion counts as large, faster of late and much of value stands on it"
     return _("Rank: %(reasons)s.") % {"reasons": listed(parts)}
 
 
@@ -371,8 +368,6 @@ def _size(alert: Alert, terms: Terms) -> str:
     if family(alert.kind) is Family.SURFACE:
         # Translators: %(area)s is "12 hectares"
         return _("%(area)s of changed surface") % {"area": area_label(alert.area_m2)}
-    rate = mm_a_year(round_figure(terms.surely_mm_yr))
-    if terms.motion >= MAX_STEPS:
-        return _("worth more than %(rate)s") % {"rate": rate}
-    # Translators, here and above: %(rate)s is "46 mm a year"
-    return (_("worth %(rate)s") if terms.motion else _("worth less than %(rate)s")) % {"rate": rate}
+    if terms.motion >= STRONG_STEPS:
+        return _("its motion counts as large")
+    return _("its motion counts as medium") if terms.motion >= MODERATE_STEPS else _("its motion counts as small")

@@ -56,6 +56,26 @@ def break_words(line: Any, row: Any) -> BreakWords:
     )
 
 
+def verdict_sentence(n_beyond: int, found: Sequence[BreakWords]) -> str:
+    """Return whether a step is beyond the owner's limit. found: steps listed; n_beyond: places in all data sets."""
+    n_possible = sum(one.may_be_beyond for one in found)
+    if n_beyond:
+        sentence = ngettext(
+            "Motion changes abruptly, beyond your limit, at %(n)s place.",
+            "Motion changes abruptly, beyond your limit, at %(n)s places.",
+            n_beyond,
+        )
+        return sentence % {"n": whole(n_beyond)}
+    if n_possible:
+        sentence = ngettext(
+            "No step is surely beyond your limit; %(n)s may be.",
+            "No step is surely beyond your limit; %(n)s may be.",
+            n_possible,
+        )
+        return sentence % {"n": whole(n_possible)}
+    return _("Where points lie, no step beyond your limit was found.")
+
+
 def notice_sentence(line: Any, rows: Iterable[Any]) -> str:
     """Return a sentence on new breaks: 'New step in the motion at km 12.4–12.7.'. rows: as for `break_words`."""
     found = [break_words(line, row) for row in rows]
@@ -88,8 +108,8 @@ def unknown_words(rates: Sequence[float | None], length_m: float) -> str:
     if not n:
         return _("There are enough points all along the line.")
     sentence = _(
-        "At %(n)s of %(all)s places along the line (%(share)s, about %(km)s km) too few points lie near to say "
-        "anything."
+        "At %(n)s of %(all)s places along the line (%(share)s, about %(km)s km) too few points lie near to state a "
+        "speed."
     )
     km = decimal(n / of * length_m / 1000, 1)
     return sentence % {"n": whole(n), "all": whole(of), "share": percent(n / of), "km": km}

@@ -81,13 +81,18 @@ def change_sentences(kind: str, told: Stated) -> list[str]:
         return []
     trend, usual = Trend(change.trend), mm_a_year(round_figure(before.value))
     if trend in EVENLY:
+        when = IN.of(*_changed(change))
+        if not now.is_motion:
+            first = rate_sentence(way_of(kind, now.along, before.value).moved, before, when)
+            lately = _("Whether it still moves is not clear: %(rate)s %(when)s.")
+            return [first, lately % {"rate": figure_words(now), "when": IN.of(now.until, 0.0)}]
         first = rate_sentence(way_of(kind, now.along, now.value).moved, now, IN.of(now.until, 0.0))
-        sure = now.is_motion or trend is Trend.SLOWING
-        return [first, *([EVENLY[trend] % {"rate": usual, "when": IN.of(*_changed(change))}] if sure else [])]
+        return [first, EVENLY[trend] % {"rate": usual, "when": when}]
     if trend in TURNED or not now.is_motion:
         first = rate_sentence(way_of(kind, now.along, before.value).moved, before, UNTIL.of(*_changed(change)))
         if told.at_rest:
-            return [first, _("Since then it has been at rest.")]
+            moves = _("Since then it has moved as the ground around it does.")
+            return [first, moves if told.around else _("Since then it has been at rest.")]
         rate = {"rate": figure_words(now)}
         turned = way(now.along, now.value).since_then
         # Translators: %(rate)s is "2 mm a year (probably at most 5)"
@@ -175,6 +180,13 @@ def right_sentence(within_mm: float, n: int) -> str:
     return said % {"n": whole(n), "mm": figure(within_mm)}
 
 
+def rate_and_way(rate_mm_yr: float, component: str = "los") -> str:
+    """Return a rate with its direction: '30 mm a year (toward the satellite)'."""
+    # Translators: %(rate)s is "30 mm a year", %(way)s is "sinking" or "away from the satellite"
+    facts = {"rate": mm_a_year(round_figure(rate_mm_yr)), "way": direction(component, rate_mm_yr)}
+    return _("%(rate)s (%(way)s)") % facts
+
+
 def passes_sentences(alert: Any) -> list[str]:
     """Return what new passes show on an alert's ground, and that it is provisional; nothing if they show no change."""
     seen = passes_of(alert)
@@ -183,13 +195,13 @@ def passes_sentences(alert: Any) -> list[str]:
     facts = {
         "until": day_words(seen.until),
         "since": SINCE.of(seen.since, 0.0),
-        "now": mm_a_year(round_figure(seen.now_mm_yr)),
-        "before": mm_a_year(round_figure(seen.before_mm_yr)),
+        "now": rate_and_way(seen.now_mm_yr),
+        "before": rate_and_way(seen.before_mm_yr),
     }
     if seen.alone:
         said = _("Only new passes of the satellite, until %(until)s, show this.")
     elif seen.now.is_still:
-        # Translators, here and below: %(since)s is "since March 2026", %(now)s and %(before)s are "30 mm a year"
+        # Translators, here and below: %(since)s is "since March 2026", %(now)s is "30 mm a year (toward the satellite)"
         said = _("New passes of the satellite, until %(until)s, show it at rest %(since)s.")
     elif not seen.now.is_motion:
         said = _("New passes of the satellite, until %(until)s, show no certain motion %(since)s, after %(before)s.")

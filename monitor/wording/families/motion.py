@@ -184,13 +184,11 @@ class SurfaceVoice(PairVoice):
         return (far_changed if -promised(alert.change_sigma) >= FAR_SIGMAS else changed) % figures
 
     def headline(self, alert: AlertFigures) -> Headline:
-        """Return how well the images still match, and how unusual that is."""
-        times = _("%(times)s times the usual spread") % {"times": decimal(-promised(alert.change_sigma), 1)}
-        before = _("match of the images; %(before)s before") % _matches(alert)
-        when = days_words(alert.first_motion, alert.last_motion)
-        return Headline(
-            percent(promised(alert.coherence_after)), "", f"{before}, {times}", "↓", str(row_of(alert.kind).short), when
-        )
+        """Return how well the images still match, without an arrow, because nothing moved downwards."""
+        match, when = _matches(alert), days_words(alert.first_motion, alert.last_motion)
+        # Translators: follows "12 %"; %(before)s is "75 %"
+        unit = _("match of the two images, %(before)s in earlier ones") % match
+        return Headline(match["after"], "", unit, "", str(row_of(alert.kind).short), when)
 
     def brief(self, alert: AlertFigures) -> str:
         """Return when the surface changed."""

@@ -7,12 +7,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from detection.kinds import KIND_OF_CLASS, KINDS, Extent, Sign, row_of
-from detection.rules.motion import Figure, Part, Stated, rate_of, stated
+from detection.rules.motion import AROUND, DATUM, Figure, Part, Stated, compared, rate_stated, stated
 from ground_motion.core.errors import promised
 from ground_motion.methods.deformation.motion.series import Trend
 from ground_motion.rasters.areas import SURE_SHARE
 from ground_motion.readers.records import Reference
-from monitor.wording.components import component_label, direction, way_of
+from monitor.wording.components import component_label, direction, way, way_of
 from monitor.wording.dates import IN, period_words
 from monitor.wording.datum import zero_of_several
 from monitor.wording.families.changes import (
@@ -49,7 +49,11 @@ from monitor.wording.points import agreement_sentences, reason_sentences, tilt_s
 PARTS = {Part.WHOLE: gettext_lazy("on average"), Part.FASTEST: gettext_lazy("in the fastest part")}
 MIN_SHARE = 0.1  # A cause of a smaller share is not named.
 AGAINST = {  # what rates are compared with: measured as they are stated, or as seen from the satellite
-    "around": (
+    DATUM: (
+        gettext_lazy("This is measured against the zero of the data set."),
+        gettext_lazy("This is as seen from the satellite and measured against the zero of the data set."),
+    ),
+    AROUND: (
         gettext_lazy("This is compared with the ground around it."),
         gettext_lazy("This is as seen from the satellite and compared with the ground around it."),
     ),
@@ -79,6 +83,7 @@ ASSUMES = {
 }
 GAPS = gettext_lazy("Gaps between the points (forest, fields, water, snow) do not mean that the ground is still.")
 UNNAMED = gettext_lazy("The computer is not sure enough of a cause to name one.")
+NOT_IDENTIFIED = gettext_lazy("The cause is not identified.")
 MISFITS = gettext_lazy("The likeliest cause does not fit the direction of the motion, so that none is named.")
 FEW_IMAGES = 30
 UNEVEN = 1.3  # times as fast as all of it is the fastest part that is worth a sentence
@@ -97,15 +102,15 @@ class VelocityVoice(FamilyVoice):
         "moderate": Severity(
             gettext_lazy("medium importance"),
             gettext_lazy(
-                "Surely more than 10 mm a year now where it is fastest, or slower motion that speeds up, slides or "
-                "lies under buildings, roads or railways."
+                "Surely more than 10 mm a year now where it is fastest, beyond the ground around it, or slower motion "
+                "that speeds up, slides or lies under buildings, roads or railways."
             ),
         ),
         "strong": Severity(
             gettext_lazy("high importance"),
             gettext_lazy(
-                "Surely more than 40 mm a year now where it is fastest, or slower motion that speeds up, slides or "
-                "lies under many buildings or people."
+                "Surely more than 40 mm a year now where it is fastest, beyond the ground around it, or slower motion "
+                "that speeds up, slides or lies under many buildings or people."
             ),
         ),
     }
@@ -137,6 +142,7 @@ class VelocityVoice(FamilyVoice):
                 "since": since_change(told.change),
                 "label": label,
             }
+        label = _compared(label, told)
         if rests_on_passes(alert):
             label = provisional(label)
         return ", ".join([label, _("a wide region")]) if _is_region(alert) else label
@@ -154,10 +160,11 @@ class VelocityVoice(FamilyVoice):
             says = _("at rest")
         elif one.is_motion:
             arrow, says = own.arrow, str(own.label)
+        says = _compared(says, told)
         part, beside = str(PARTS[one.part]), ""
         if one.part is Part.FASTEST:
             beside = f"{with_uncertainty(told.whole.value, told.whole.sigma)} {PARTS[Part.WHOLE]}"
-        elif told.n_fast_places and told.fastest and told.fastest.is_motion and not told.at_rest:
+        elif told.n_fast_places and told.fastest and _is_faster(told.fastest, told.now) and not told.at_rest:
             fastest = f"{with_uncertainty(told.fastest.value, told.fastest.sigma)} {PARTS[Part.FASTEST]}"
             beside = f"{fastest} {_when(told, told.fastest)}"
         part = provisional(part) if rests_on_passes(alert) else part
@@ -168,8 +175,11 @@ class VelocityVoice(FamilyVoice):
         told = _stated(alert)
         one, when = told.headline, _when(told, told.headline)
         if told.at_rest:
-            return _("The ground here has been at rest %(since)s.") % {"since": when}
-        when = provisional(when) if rests_on_passes(alert) else when
+            rest = _("The ground here has been at rest %(since)s.")
+            if told.around:
+                rest = _("The ground here has moved as the ground around it does %(since)s.")
+            return rest % {"since": when}
+        when = _compared(provisional(when) if rests_on_passes(alert) else when, told)
         if not one.is_motion:
             return unclear_sentence(rate_and_margin(one.value, one.sigma), when)
         own = way_of(alert.kind, one.along, one.value)
@@ -202,18 +212,19 @@ class VelocityVoice(FamilyVoice):
             moved = change_sentences(alert.kind, told)
         else:
             moved = [rate_sentence(own.moved, main, when)]
-        faster_than = max(UNEVEN * abs(main.value), abs(told.now.value))
-        if fastest and fastest.is_motion and not stands_out and abs(fastest.value) > faster_than:
+        uneven = fastest and _is_faster(fastest, told.now) and abs(fastest.value) > UNEVEN * abs(main.value)
+        if fastest and uneven and told.now.is_motion and not stands_out:
             parts = [rate_sentence(own.fastest, fastest, when if told.change else _("in the same time"))]
         # A kind without a sign is described as seen from the satellite already.
         in_line_of_sight = row_of(alert.kind).sign is not None and alert.component == "los"
-        return " ".join([*moved, str(AGAINST[main.against][in_line_of_sight]), *parts, *passes_sentences(alert)])
+        against = [str(AGAINST[main.against][in_line_of_sight]), *_around_sentences(alert, told)]
+        return " ".join([*moved, *against, *parts, *passes_sentences(alert)])
 
     def cause(self, alert: AlertFigures) -> str:
-        """Return a sentence on the kind's own cause, else on the likeliest; empty if unknown and for rising ground."""
+        """Return a sentence on the kind's own cause, else on the likeliest; empty if no network looked for one."""
         row, likely = row_of(alert.kind), likely_causes(alert)
-        if not likely or row.sign is Sign.RISING:
-            return ""
+        if not likely:
+            return str(NOT_IDENTIFIED) if alert.class_shares else ""
         if _misfits(alert, likely):
             return str(MISFITS)
         own = next((one for one in likely if one[1] == row.network_class), None)
@@ -229,13 +240,14 @@ class VelocityVoice(FamilyVoice):
     def causes(self, alert: AlertFigures) -> list[str]:
         """Return sentences on the network's causes and their basis; empty if no network classified the area."""
         likely, row = likely_causes(alert), row_of(alert.kind)
-        if not likely:
+        if not alert.class_shares:
             return []
-        misfits = _misfits(alert, likely)
+        misfits = bool(likely) and _misfits(alert, likely)
         causes = ", ".join(words for words, _share in self.cause_shares(alert))
+        named = _("Most likely cause: %(cause)s.") % {"cause": causes} if likely else str(NOT_IDENTIFIED)
         return [
             str(row.meaning if row.network_class else MISFITS if misfits else UNNAMED),
-            *([] if misfits else [_("Most likely cause: %(cause)s.") % {"cause": causes}]),
+            *([] if misfits else [named]),
             _("The cause is estimated from shape and speed, learnt on simulated ground; maps of wells are not used."),
         ]
 
@@ -269,15 +281,16 @@ class VelocityVoice(FamilyVoice):
 
     def finding(self, detection: DetectionFigures, source: Any) -> Finding:
         """Return the rate of a detection in words, with the reasons for the detection."""
-        one = rate_of(detection, source.component, source.dates[0], source.dates[-1])
+        one = rate_stated(detection, source.component, source.dates[0], source.dates[-1])
         reasons = [line for reason in detection.reasons for line in reason_sentences(source.component, reason)]
         if len(detection.reasons) > 1:
             reasons = [*agreement_sentences(detection.reasons), *reasons]
         if len(detection.places) > 1:
             rates = listed([figure(place["peak_rate_mm_yr"]) for place in detection.places])
             # Translators: %(rates)s is "45, 30 and 12"
-            fastest = _("It moves fastest in %(n)s separate places: by up to %(rates)s mm a year.")
-            reasons.append(fastest % {"n": len(detection.places), "rates": rates})
+            fastest = _("It moves fastest in %(n)s separate places: by up to %(rates)s mm a year (%(way)s).")
+            way_words = direction(source.component, one.value)
+            reasons.append(fastest % {"n": len(detection.places), "rates": rates, "way": way_words})
         reasons += [line for line in [tilt_sentence(detection.places[0])] if line] if detection.places else []
         rate = _("%(number)s mm/year") % {"number": with_uncertainty(one.value, one.sigma)}
         figures = [
@@ -324,6 +337,32 @@ def _when(told: Stated, one: Figure) -> str:
     return IN.of(one.until, 0.0) if Trend(told.change.trend) in EVENLY else since_change(told.change)
 
 
+def _is_faster(fastest: Figure, now: Figure) -> bool:
+    """Return whether a part was surely fast, and faster than the whole is now."""
+    return fastest.is_motion and abs(fastest.value) > abs(now.value)
+
+
+def _compared(text: str, told: Stated) -> str:
+    """Return a text with what its rate is compared with, if that moves and is no part of the rate."""
+    # Translators: %(text)s is "rising 18 mm/year", "at rest" or "between 2020 and 2024"
+    against = _("%(text)s, compared with the ground around it") % {"text": text}
+    return against if told.around and not told.shift_mm_yr else text
+
+
+def _around_sentences(alert: AlertFigures, told: Stated) -> list[str]:
+    """Return how fast the ground around moved and, of a rate against the datum, how far it is from that."""
+    around, sentences = told.around, list[str]()
+    if around is None:
+        return sentences
+    if told.shift_mm_yr:
+        own = promised(compared(alert))
+        one = own.fastest if told.headline.part is Part.FASTEST else own.now
+        # Translators: %(difference)s is "40 mm a year (probably 35 to 45)"
+        differs = _("That differs by %(difference)s from the ground around it.")
+        sentences.append(differs % {"difference": figure_words(promised(one))})
+    return [*sentences, str(way(around.along, around.value).around % {"rate": figure_words(around)})]
+
+
 def _is_region(alert: AlertFigures) -> bool:
     return alert.extent == Extent.REGION
 
@@ -345,9 +384,10 @@ def _misfits(alert: AlertFigures, likely: Sequence[tuple[float, str]]) -> bool:
 def likely_causes(alert: AlertFigures) -> list[tuple[float, str]]:
     """Return (share, network's class) of each cause with a share of at least MIN_SHARE, the likeliest first.
 
-    A cause that moves the ground the other way than the alert's kind is none of them.
+    A cause that moves the ground the other way than the alert's kind is none of them, nor is rising ground, which names
+    no cause.
     """
     sign = row_of(alert.kind).sign
     shares = sorted(((share, name) for name, share in alert.class_shares.items() if share >= MIN_SHARE), reverse=True)
-    allowed = (None, sign or Sign.SINKING, sign or Sign.RISING)
+    allowed = (None,) if sign is Sign.RISING else (None, Sign.SINKING)
     return [(share, name) for share, name in shares if KINDS[KIND_OF_CLASS[name]].sign in allowed]

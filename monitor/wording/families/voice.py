@@ -113,6 +113,14 @@ class Headline(NamedTuple):
     part: str = ""
     beside: str = ""
 
+    @property
+    def line(self) -> str:
+        """Return the figure in one line: '↓ 40 ± 13 mm a year on average since March 2023'."""
+        margin = self.margin and f"± {self.margin}"
+        words = (self.arrow or f"{self.says},", self.number, margin, self.unit, self.part, self.when)
+        line = " ".join(word for word in words if word)
+        return f"{line}; {self.beside}" if self.beside else line
+
 
 class FamilyVoice(ABC):
     """Base of a voice, which words the alerts of one family. sources: products or image pairs behind an alert."""

@@ -67,6 +67,21 @@ def reach_m(area: Area) -> float:
     return float(max(AROUND_M, AROUND_SHARE * area.polygon.area**0.5))
 
 
+def surroundings_of(
+    area: Area, points: SortedPoints, background_mm_yr: float, others: Sequence[Area] = ()
+) -> Background | None:
+    """Return the rate of the ground against which `measure` measures an area in one track; None with too few points.
+
+    Args:
+        area: The area as it was flagged.
+        points: Points of the track, in the area's projected system.
+        background_mm_yr: Rate of still ground in the track, used if too few points are around.
+        others: Flagged areas, whose ground belongs to no background.
+    """
+    samples = drop_spikes(*points.near(area.polygon, reach_m(area)), points.heights_near(area.polygon, reach_m(area)))
+    return samples and _background(_ring(area, others), _off_m(area), samples, background_mm_yr)
+
+
 def measure(
     area: Area, tracks: Sequence[SortedPoints], backgrounds_mm_yr: Sequence[float], others: Sequence[Area] = ()
 ) -> list[Area]:

@@ -6,7 +6,7 @@ from shapely import Point, Polygon, box, contains_xy, get_parts
 
 from ground_motion.methods.deformation.gridding.points import PointCloud
 from ground_motion.methods.deformation.infer import detect_tracks, flagged_areas
-from ground_motion.methods.deformation.places.measure import measure
+from ground_motion.methods.deformation.places.measure import measure, surroundings_of
 from ground_motion.methods.deformation.places.outlines import peaks_of
 from ground_motion.methods.deformation.places.peak import Cells, field_draws
 from ground_motion.methods.deformation.places.surface import drop_spikes, rate_surface
@@ -57,6 +57,15 @@ def test_a_slide_beside_faster_ones_is_measured_against_still_ground():
     fast = flagged(box(-2500, -2500, 2500, 2500).difference(box(-2500, -700, 700, 700)), -40.0)
     (area,) = measure(slow, [SortedPoints(*points[:3])], [0.0], [slow, fast])
     assert area.peak_rate_mm_yr == pytest.approx(-9.0, abs=2.0)
+
+
+def test_a_bowl_in_a_city_that_sinks_as_a_whole_keeps_its_own_motion():
+    """The bowl is measured against the city; with the rate of the city it is as fast as its points."""
+    x, y = on_cells(85, 8000)
+    points, area = cloud(x, y, nested_bowl(x, y) - 13.0, 1.0, 85.0), flagged(Point(300, 0).buffer(1500), -3.9)
+    (bowl,), around = measured(points, area), surroundings_of(area, SortedPoints(*points[:3]), 0.0)
+    assert around.rate_mm_yr == pytest.approx(-13.0, abs=0.5)
+    assert bowl.peak_rate_mm_yr + around.rate_mm_yr == pytest.approx(-41.0, rel=0.1)
 
 
 def test_where_nothing_lies_around_a_track_is_held_against_its_own_still_ground():

@@ -41,7 +41,7 @@ def test_a_false_alert_is_called_one_and_one_of_real_data_is_compared_with_nothi
 
 
 @pytest.mark.long
-def test_the_demo_loads_once_and_everything_in_it_is_simulated(capsys, monkeypatch):
+def test_the_demo_loads_once_is_not_called_searched_and_everything_in_it_is_simulated(capsys, client, monkeypatch):
     monkeypatch.setattr(Command, "config", small())
     call_command("loaddemo")
     lines = capsys.readouterr().out.splitlines()
@@ -53,6 +53,9 @@ def test_the_demo_loads_once_and_everything_in_it_is_simulated(capsys, monkeypat
         assert not model.objects.filter(simulated=False).exists()
     assert ScenePair.objects.filter(temporal_baseline_days=12).exists()
     assert SimulatedTruth.objects.count() == 13
+    page = client.get("/").content.decode()
+    assert "4 data sets are not searched yet." in page
+    assert "Searched: " not in page
     call_command("loaddemo")
     assert "already" in capsys.readouterr().out
 

@@ -13,7 +13,7 @@ from rasterio.io import MemoryFile
 
 from ground_motion.core.rasters import write_cog
 from ingest.foundation.storage import save_with_raster
-from ml.models import Prediction, Run
+from ml.models import LivingDate, LivingSeries, Prediction, Run
 from ml.runs.stored import read_prediction
 from monitor.maps.imaging import drawing as rasters
 from monitor.maps.rasters.catalogue import evidence_raster
@@ -312,6 +312,10 @@ def test_the_best_view_counts_and_the_date_is_the_last_one(client, limits):
         assert seen.noticed_mm_yr == noticed_mm_yr
         assert seen.last_measured == max(one.run.product.dates[-1] for one in limits)
         assert visibilities_in({7: region, 8: AWAY}) == {7: seen, 8: None}
+    living, pass_on = LivingSeries.objects.create(product=limits[0].run.product), date(2030, 4, 12)
+    facts = {"n_interferograms": 1, "n_known": 5, "delay_sigma_mm": 1.0, "undone": 0}
+    LivingDate.objects.create(series=living, day=pass_on, **facts)
+    assert visibility_in(region).last_measured == pass_on
 
 
 def test_pages_lists_and_subscriptions_say_it(client, limits):

@@ -1,0 +1,132 @@
+"""Table of the figures of an area: columns, interfaces, warnings, exports and tables on pages are made from it.
+
+A new figure needs a row here and, unless it follows from others, a column of `detection.models.AreaFigures`.
+"""
+
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from django.utils.translation import gettext_lazy as _
+
+from detection.kinds import Family
+from detection.rules.motion import AROUND, DATUM, Part
+
+ALONG = "sign: see component"
+PARTS = {Part.WHOLE: "of the whole area", Part.FASTEST: "of its fastest part", Part.AROUND: "of the ground around it"}
+AGAINST = {AROUND: "against the ground around it", DATUM: "against the zero of the data set"}
+
+
+class Span(StrEnum):
+    """Part of the data's time that a figure is of. Figures since a change of the rate are those of the series."""
+
+    ALL = "all dates of the data"
+    PAIR = "between the two images"
+    NONE = ""
+
+
+class FigureRow(NamedTuple):
+    """Facts and words of one figure.
+
+    about: for programs, in English; label: for people, translated; family: None if areas of every family have it;
+    against: what it is compared with, as in `rules.motion.Figure`; sigma: name of its standard deviation, if it has
+    one; stored: whether it is a column, else it follows from columns; public: whether pages for everybody show it,
+    while operators and programs read every figure.
+    """
+
+    name: str
+    unit: str
+    about: str
+    label: Any
+    family: Family | None = Family.VELOCITY
+    part: Part | None = Part.WHOLE
+    span: Span = Span.ALL
+    against: str = ""
+    sigma: str = ""
+    stored: bool = True
+    public: bool = True
+
+    @property
+    def description(self) -> str:
+        """Return all that a program must know of the figure, in English."""
+        part, against = PARTS.get(self.part, "") if self.part else "", AGAINST.get(self.against, self.against)
+        sigma = self.sigma and f"standard deviation: {self.sigma}"
+        return "; ".join(filter(None, (f"{self.unit}: {self.about}", part, self.span, against, sigma)))
+
+
+_PEAK: dict[str, Any] = {"part": Part.FASTEST, "against": AROUND}
+_DATUM: dict[str, Any] = {"against": DATUM, "stored": False}
+_SPEED: dict[str, Any] = {"family": Family.OFFSETS, "span": Span.PAIR, "against": "the rest of the image"}
+_CHANGE: dict[str, Any] = {"family": Family.SURFACE, "span": Span.PAIR, "against": "against earlier pairs"}
+
+FIGURES = (
+    FigureRow("area_m2", "m2", "size of the outline", _("Area"), family=None, span=Span.NONE),
+    FigureRow("rate_mm_yr", "mm/yr", f"median rate, {ALONG}", _("Rate"), against=AROUND, sigma="rate_sigma_mm_yr"),
+    FigureRow("peak_rate_mm_yr", "mm/yr", f"highest rate, {ALONG}", _("Rate of the fastest part"), **_PEAK),
+    FigureRow("peak_low_mm_yr", "mm/yr", "end of its 90 % interval near zero", _("Fastest part, at least"), **_PEAK),
+    FigureRow("peak_high_mm_yr", "mm/yr", "other end of its 90 % interval", _("Fastest part, at most"), **_PEAK),
+    FigureRow("rate_sigma_mm_yr", "mm/yr", "one standard deviation of rate_mm_yr", _("Uncertainty"), against=AROUND),
+    FigureRow(
+        "around_mm_yr",
+        "mm/yr",
+        f"median rate of the ground around, {ALONG}",
+        _("Rate of the ground around"),
+        part=Part.AROUND,
+        against=DATUM,
+        sigma="around_sigma_mm_yr",
+    ),
+    FigureRow(
+        "around_sigma_mm_yr",
+        "mm/yr",
+        "one standard deviation of around_mm_yr, without that of the zero",
+        _("Uncertainty of the ground around"),
+        part=Part.AROUND,
+    ),
+    FigureRow(
+        "total_rate_mm_yr",
+        "mm/yr",
+        f"rate_mm_yr + around_mm_yr, {ALONG}",
+        _("Rate with that of the ground around"),
+        **_DATUM,
+    ),
+    FigureRow(
+        "total_peak_mm_yr",
+        "mm/yr",
+        f"peak_rate_mm_yr + around_mm_yr, {ALONG}",
+        _("Rate of the fastest part with that of the ground around"),
+        part=Part.FASTEST,
+        **_DATUM,
+    ),
+    FigureRow(
+        "datum_sigma_mm_yr",
+        "mm/yr",
+        "one standard deviation of the zero of the data set; 0: not estimated",
+        _("Uncertainty of the zero"),
+        part=None,
+    ),
+    FigureRow("speed_m_day", "m/day", "median speed, never negative", _("Speed"), sigma="speed_sigma_m_day", **_SPEED),
+    FigureRow("peak_speed_m_day", "m/day", "highest speed", _("Highest speed"), part=Part.FASTEST, **_SPEED),
+    FigureRow("speed_sigma_m_day", "m/day", "one standard deviation of speed_m_day", _("Uncertainty"), **_SPEED),
+    FigureRow("bearing_deg", "degrees", "toward where it moves, clockwise from north", _("Direction"), **_SPEED),
+    FigureRow("coherence_before", "0 to 1", "coherence of earlier pairs", _("Match of earlier images"), **_CHANGE),
+    FigureRow("coherence_after", "0 to 1", "coherence of this pair", _("Match of these images"), **_CHANGE),
+    FigureRow(
+        "change_sigma",
+        "usual scatters",
+        "change of coherence, negative: lost",
+        _("Change in usual scatters"),
+        public=False,
+        **_CHANGE,
+    ),
+)
+STORED = tuple(row.name for row in FIGURES if row.stored)
+
+
+def stored_of(family: Family) -> tuple[str, ...]:
+    """Return the columns of the figures that only areas of a family have."""
+    return tuple(row.name for row in FIGURES if row.family is family and row.stored)
+
+
+def figures_known(area: Any) -> dict[str, float]:
+    """Return the name and the value of each figure that an alert or a detection has."""
+    values = ((row.name, getattr(area, row.name)) for row in FIGURES)
+    return {name: value for name, value in values if value is not None}
