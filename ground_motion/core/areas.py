@@ -116,7 +116,8 @@ def _smooth_ring(ring: Float64, cell: float) -> Float64:
     dense = get_coordinates(segmentize(LinearRing(ring), cell))[:-1]
     for _ in range(SMOOTHINGS):
         dense = (np.roll(dense, 1, axis=0) + 2 * dense + np.roll(dense, -1, axis=0)) / 4
-    return get_coordinates(LinearRing(dense).simplify(cell / 10))
+    smooth: Float64 = get_coordinates(LinearRing(dense).simplify(cell / 10))
+    return smooth
 
 
 class Position(NamedTuple):
