@@ -220,7 +220,8 @@ def _one_view(places: QuerySet[Any], column: str) -> Bounds | None:
     if bounds is None or (bounds[2] - bounds[0]) % 360 <= MAX_VIEW_DEG:
         return bounds
     near = geos(box_around(getattr(promised(places.first()), column), SURROUNDINGS_M))
-    return promised(places.filter(**{f"{column}__intersects": near}).aggregate(bounds=BoundsOf(column))["bounds"])
+    around: Bounds = places.filter(**{f"{column}__intersects": near}).aggregate(bounds=BoundsOf(column))["bounds"]
+    return around
 
 
 class ProductSeries(TypedDict):
