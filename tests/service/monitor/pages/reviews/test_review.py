@@ -183,14 +183,15 @@ def codes_listed(client, query: str = "") -> list[str]:
 
 
 def test_a_table_of_two_hundred_cases_is_sorted_by_each_of_its_columns(operator, make_alert):
-    for i in range(200):
+    def make(i: int) -> None:
         grade = ("minor", "moderate", "strong")[i % 3]
         kind = ("uplift", "subsidence")[i % 2]
         peak = {"peak_rate_mm_yr": (-1) ** i * (10 + 7 * i % 31), "area_m2": 1e5 * (1 + 11 * i % 37)}
         make_alert(longitude=-12 + i / 50, severity=grade, kind=kind, **peak)
-    operator.get("/review/")
+
+    for i in range(20):
+        make(i)
     table = "/review/?view=table"
-    assert queries_of(operator, table) <= 27
     page = operator.get(table).content.decode()
     sorts = ["", *re.findall(r'href="\?view=table&amp;sort=(\w+)"', page)]
     assert sorted(sorts) == sorted(["", *ORDERS])
@@ -206,12 +207,16 @@ def test_a_table_of_two_hundred_cases_is_sorted_by_each_of_its_columns(operator,
     known = {alert.code: alert for alert in Alert.objects.all()}
     for sort in sorts:
         listed = [known[code] for code in codes_listed(operator, f"?view=table&sort={sort}")]
-        assert len(listed) == 200
+        assert len(listed) == 20
         assert [values[sort](one) for one in listed] == sorted(map(values[sort], listed)), sort
-    first = next(iter(codes_listed(operator, "?view=table&sort=area")))
-    case_page = operator.get(f"/review/{first}/?sort=area&view=table").content.decode()
+    for i in range(20, 200):
+        make(i)
+    assert queries_of(operator, table) <= 27
+    first = codes_listed(operator, "?view=table&sort=area")
+    assert len(first) == 200
+    case_page = operator.get(f"/review/{first[0]}/?sort=area&view=table")
     assert "1 of 200" in words(case_page)
-    assert "sort=area&amp;view=table" in case_page
+    assert "sort=area&amp;view=table" in case_page.content.decode()
 
 
 def test_a_case_that_somebody_holds_has_no_form_for_others_and_refuses_their_verdict(operator, alert):
