@@ -93,6 +93,7 @@ def smooth_steps(area: Any) -> MultiPolygon:
     parts = sorted(polygons_of(whole).geoms, key=lambda part: part.area)
     to_ground = np.array([max(math.cos(math.radians(whole.centroid.y)), 0.01), 1.0])
     edges = np.diff(np.asarray(parts[-1].exterior.coords) * to_ground, axis=0)  # (corners, 2)
+    edges = edges[edges.any(axis=1)]
     lengths = np.hypot(*edges.T)
     turns = np.abs((edges * np.roll(edges, 1, axis=0)).sum(axis=1) / (lengths * np.roll(lengths, 1)))
     square, straight = turns < SQUARE, turns > 1 - SQUARE
@@ -101,7 +102,11 @@ def smooth_steps(area: Any) -> MultiPolygon:
     cell, least = float(np.percentile(lengths, 10)), SHOWN_SHARE * parts[-1].area
 
     def smooth(ring: Any) -> Float64:
-        return _smooth_ring(np.asarray(ring.coords) * to_ground, cell) / to_ground
+        corners = get_coordinates(segmentize(LinearRing(np.asarray(ring.coords) * to_ground), cell))[:-1]
+        for _ in range(SMOOTHINGS):  # Each point becomes the mean of itself and its neighbours along the ring.
+            corners = (np.roll(corners, 1, axis=0) + 2 * corners + np.roll(corners, -1, axis=0)) / 4
+        drawn: Float64 = get_coordinates(LinearRing(corners).simplify(cell / 10)) / to_ground
+        return drawn
 
     drawn = [
         Polygon(smooth(part.exterior), [smooth(hole) for hole in part.interiors if Polygon(hole).area >= least])
@@ -109,15 +114,6 @@ def smooth_steps(area: Any) -> MultiPolygon:
         if part.area >= least
     ]
     return split_at_date_line(make_valid(union_all(drawn)))
-
-
-def _smooth_ring(ring: Float64, cell: float) -> Float64:
-    """Return a closed ring (n, 2), averaged along itself over about three cells."""
-    dense = get_coordinates(segmentize(LinearRing(ring), cell))[:-1]
-    for _ in range(SMOOTHINGS):
-        dense = (np.roll(dense, 1, axis=0) + 2 * dense + np.roll(dense, -1, axis=0)) / 4
-    smooth: Float64 = get_coordinates(LinearRing(dense).simplify(cell / 10))
-    return smooth
 
 
 class Position(NamedTuple):

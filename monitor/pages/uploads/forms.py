@@ -176,7 +176,10 @@ class ColumnsForm(forms.Form):
                 choices=[*empty, *((name, name) for name in table["names"])],
                 initial=known,
             )
-        self.fields["epsg"] = forms.TypedChoiceField(label=COLUMN_LABELS["epsg"], coerce=int, choices=_systems)
+        systems = [(code, _("metres, %(name)s") % {"name": name}) for code, name in IN_PLANES.items()]
+        self.fields["epsg"] = forms.TypedChoiceField(
+            label=COLUMN_LABELS["epsg"], coerce=int, choices=[(DEGREES, _("degrees (WGS 84)")), *systems]
+        )
 
     def clean(self) -> dict[str, Any]:
         """Check that no column is chosen twice. Raises ValidationError."""
@@ -192,12 +195,6 @@ class ColumnsForm(forms.Form):
         chosen = {of_role.get(role, role): self.cleaned_data[role] for role in self.roles if self.cleaned_data[role]}
         lines = [f"{role} = {json.dumps(name, ensure_ascii=False)}" for role, name in chosen.items()]
         return "\n".join([f"epsg = {epsg}", "[columns]", *lines, ""])
-
-
-def _systems() -> list[tuple[int, str]]:
-    """Return the systems of reference that positions may be in, EPSG code and words."""
-    metres = _("metres, %(name)s")
-    return [(DEGREES, _("degrees (WGS 84)")), *((code, metres % {"name": name}) for code, name in IN_PLANES.items())]
 
 
 def table_of(job: IngestJob) -> dict[str, Any]:
