@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from django.contrib.auth.models import User
 from django.db.models import F, FloatField, OuterRef, QuerySet, Subquery, Value
 from django.db.models.expressions import RawSQL
-from django.db.models.functions import Coalesce, Extract, Least
+from django.db.models.functions import Abs, Coalesce, Extract, Least
 
 from detection.lists import rows_among
 from detection.models import Alert, Claim, Proposal, Review
@@ -19,6 +19,14 @@ from ingest.foundation.geos import geos
 
 NEAR_M = 10_000.0
 MAX_NEIGHBOURS = 8
+ORDERS = {  # of a table of cases, by column: large, grave and late first
+    "kind": F("kind").asc(),
+    "speed": Abs("peak_rate_mm_yr").desc(nulls_last=True),
+    "area": F("area_m2").desc(),
+    "importance": F("importance").desc(),
+    "state": F("state").asc(),
+    "found": F("created_at").desc(),
+}
 
 
 class Wanted(NamedTuple):
@@ -70,14 +78,17 @@ def rows_proposed() -> set[int]:
     return set(Proposal.objects.filter(outcome=Proposal.Outcome.WAITING).values_list("alert", flat=True))
 
 
-def sort_cases(*, cases: QuerySet[Any], now: datetime) -> list[int]:
-    """Return the primary keys of cases, the most urgent first, those with a planned visit last; reads no outlines.
+def sort_cases(*, cases: QuerySet[Any], now: datetime, order: str = "") -> list[int]:
+    """Return the primary keys of cases in one of ORDERS; reads no outlines.
+
+    Without an order, the most urgent come first and those with a planned visit last.
 
     Urgency is the importance plus steps for the time since somebody last judged the case, or else since it was found.
     """
     waits = _waited_s(now) / (86_400.0 * DAYS_PER_STEP)
     urgency = F("importance") + Least(waits, MAX_WAIT_STEPS, output_field=FloatField())
-    return list(cases.order_by("visit_planned", urgency.desc(), "-id").values_list("pk", flat=True))
+    own = [ORDERS[order]] if order else []
+    return list(cases.order_by(*own, "visit_planned", urgency.desc(), "-id").values_list("pk", flat=True))
 
 
 def with_wait(*, cases: QuerySet[Any], now: datetime) -> QuerySet[Any]:

@@ -8,8 +8,21 @@ import re
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from pyproj import Geod
-from shapely import MultiPolygon, Polygon, box, from_wkb, get_num_coordinates, get_parts, make_valid, union_all
+from shapely import (
+    LinearRing,
+    MultiPolygon,
+    Polygon,
+    box,
+    from_wkb,
+    get_coordinates,
+    get_num_coordinates,
+    get_parts,
+    make_valid,
+    segmentize,
+    union_all,
+)
 from shapely.affinity import translate
 from shapely.geometry.base import BaseGeometry
 
@@ -21,7 +34,12 @@ MAX_VERTICES = 500
 MAX_RADIUS_M = 50_000.0
 FINEST_BORDER_DEGREES = 0.001  # Simplifying a border begins with about 100 m.
 _CORNERS = 64
+# An outline consists of steps if this number of its corners is square, and if this share is square or straight.
+MIN_SQUARE, STEPPED_SHARE, SQUARE = 12, 0.9, 0.15  # SQUARE: a cosine
+SHOWN_SHARE = 0.02  # of the largest part; smaller parts and holes are not drawn
+SMOOTHINGS = 4
 _GEOD = Geod(ellps="WGS84")
+Float64 = NDArray[np.float64]
 Bounds = tuple[float, float, float, float]
 _NUMBER = r"([+\-−]?\d{1,3}(?:\.\d+)?)\s*°?\s*"
 _PLAIN = re.compile(rf"{_NUMBER}[,;\s]\s*{_NUMBER}")
@@ -67,6 +85,35 @@ def simple_border(outline: BaseGeometry) -> MultiPolygon:
 def split_at_date_line(geometry: BaseGeometry) -> MultiPolygon:
     """Return an area with longitudes from -180 to 180, split in two where it crosses the date line."""
     return polygons_of(split_at_180(geometry))
+
+
+def smooth_steps(area: Any) -> MultiPolygon:
+    """Return an outline of raster cells without steps, small holes and crumbs, for drawing; any other as it is."""
+    whole = join_halves(area)
+    parts = sorted(polygons_of(whole).geoms, key=lambda part: part.area)
+    to_ground = np.array([max(math.cos(math.radians(whole.centroid.y)), 0.01), 1.0])
+    edges = np.diff(np.asarray(parts[-1].exterior.coords) * to_ground, axis=0)  # (corners, 2)
+    edges = edges[edges.any(axis=1)]
+    lengths = np.hypot(*edges.T)
+    turns = np.abs((edges * np.roll(edges, 1, axis=0)).sum(axis=1) / (lengths * np.roll(lengths, 1)))
+    square, straight = turns < SQUARE, turns > 1 - SQUARE
+    if square.sum() < MIN_SQUARE or np.mean(square | straight) < STEPPED_SHARE:
+        return split_at_date_line(whole)
+    cell, least = float(np.percentile(lengths, 10)), SHOWN_SHARE * parts[-1].area
+
+    def smooth(ring: Any) -> Float64:
+        corners = get_coordinates(segmentize(LinearRing(np.asarray(ring.coords) * to_ground), cell))[:-1]
+        for _ in range(SMOOTHINGS):  # Each point becomes the mean of itself and its neighbours along the ring.
+            corners = (np.roll(corners, 1, axis=0) + 2 * corners + np.roll(corners, -1, axis=0)) / 4
+        drawn: Float64 = get_coordinates(LinearRing(corners).simplify(cell / 10)) / to_ground
+        return drawn
+
+    drawn = [
+        Polygon(smooth(part.exterior), [smooth(hole) for hole in part.interiors if Polygon(hole).area >= least])
+        for part in parts
+        if part.area >= least
+    ]
+    return split_at_date_line(make_valid(union_all(drawn)))
 
 
 class Position(NamedTuple):

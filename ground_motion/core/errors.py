@@ -74,7 +74,10 @@ class InputError(UnusableData):
     """Error for a file that cannot be used: the file, the problem and the remedy on one line.
 
     values: replace the %(names)s in problem and remedy. words: (problem, remedy) with these names, for translation.
+    missing: names of what somebody can declare, so that the file can be used.
     """
+
+    missing: tuple[str, ...] = ()
 
     def __init__(self, path: str | PathLike[str], problem: str, remedy: str, **values: str | float) -> None:
         self.words, self.values = (problem, remedy), values
@@ -118,6 +121,12 @@ def refusing(
 
 class AlreadyLoaded(InputError):
     """Error for a file whose content (by SHA-256) is already in the database."""
+
+
+class UnknownColumns(InputError):
+    """Error for a table of which somebody must say what its columns are."""
+
+    missing = ("columns",)
 
 
 class Undeclared(InputError):

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from django.db import DataError, connections, transaction
 from django.utils import timezone
 
-from ground_motion.core.errors import AlreadyLoaded, InputError, Undeclared, one_line
+from ground_motion.core.errors import AlreadyLoaded, InputError, one_line
 from ground_motion.core.files import file_sha256
 from ground_motion.readers.formats.registry import SCENE_READERS, STATION_READERS, recognise
 from ground_motion.readers.records import PLAIN_SUBMISSION, Declaration, Direction, Submission
@@ -116,7 +116,7 @@ def job_carry_out(*, job_id: int, attempt: int, folder: Path | None = None) -> N
         _already(job, known)
     except InputError as fault:
         sentence = refusal(job, fault)
-        if isinstance(fault, Undeclared) and job.source == IngestJob.Source.UPLOAD:
+        if fault.missing and job.source == IngestJob.Source.UPLOAD:
             LEASE.prolong(job, error=sentence, inspection={"missing": fault.missing})  # The worker asks its sender.
             return
         job_reject(job, sentence)

@@ -1,5 +1,6 @@
 """Services that queue, claim and execute the jobs that load files. Each file is read in a confined process."""
 
+import hashlib
 import json
 import logging
 import shutil
@@ -26,7 +27,7 @@ from ingest.foundation.leases import NO_FAULT, Lease, Progress, heartbeat
 from ingest.foundation.locks import Lock
 from ingest.foundation.storage import raster_folder
 from ingest.foundation.storage.handed import Handed, storage_handed
-from ingest.foundation.storage.inputs import input_delete, input_exists, input_fetch, input_path, is_path
+from ingest.foundation.storage.inputs import input_delete, input_exists, input_fetch, input_path, input_put, is_path
 from ingest.jobs.confine import Ended, Limits, Outcome, run_confined
 from ingest.jobs.given import JOBS, database_files, database_port, job_environment, reader_environment
 from ingest.models import IngestJob, Product, Scene, StationFile
@@ -198,6 +199,18 @@ def _given_files(job: IngestJob) -> list[Path]:
     """Return where a job's files lie on this machine; copies from the object store lie in the job's own folder."""
     places = {job.stored_path: Path(job.stored_path).parent, job.mapping_path: Path(job.mapping_path)}
     return [path for place, path in places.items() if is_path(place)]
+
+
+def columns_put(*, job: IngestJob, text: str) -> Path:
+    """Keep a list of columns (TOML) beside a job's file; return where. Raises OSError (DiskFull, StorageFailed)."""
+    place = Path(job.stored_path).parent / f"columns-{hashlib.sha256(text.encode()).hexdigest()[:12]}.toml"
+    if is_path(job.stored_path):
+        place.write_text(text, encoding="utf-8")
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / place.name).write_text(text, encoding="utf-8")
+            input_put(Path(folder) / place.name, str(place))
+    return place
 
 
 def job_retry(*, job: IngestJob, submission: Submission) -> bool:

@@ -42,6 +42,7 @@ FAULT = ("The request could not be answered.", "Try again later.")
 BIGGEST_KEY = 2**63 - 1  # largest key of a row in any table
 MAX_NUMBERS = 10  # A box with heights has six.
 MAX_NUMBER_LENGTH = 20  # more digits than BIGGEST_KEY has
+IN_A_MAPPING = re.compile(r"\b(?:If they are longitude|[Nn]ame|Add epsg)\b[^.;]*(?:mapping|--mapping)\b.*")
 ANY_FORM = re.compile(".*", re.DOTALL)
 HAIR_DEGREES = 5e-7  # A line or a point is widened by half a unit of the last digit of published positions: 5 cm.
 BOX_REMEDY = "Give bbox=west,south,east,north in degrees, for example bbox=5.9,45.8,10.5,47.8."
@@ -66,6 +67,7 @@ class Missing(Refusal):
 def plain_words(line: str, where: str) -> str:
     """Replace command-line options in a message by what to do on a page. where: the place on that page."""
     line = re.sub(r"\bAdd what holds, as in --[^.;]*(; or --[^.;]*)?", f"Say what holds {where}", line)
+    line = IN_A_MAPPING.sub(f"Say which column holds what {where}.", line)
     return re.sub(
         r"\b(?:Add|Give|Use|Leave|Declare) --(\w+)(?: out)?[^.;]*",
         lambda match: f"{OPTION_WORDS.get(match[1], 'Add what is missing')} {where}",

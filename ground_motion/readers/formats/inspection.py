@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from shapely import get_coordinates
 
@@ -25,12 +26,13 @@ from ground_motion.readers.formats.registry import open_velocity_fields as open_
 from ground_motion.readers.images.scenes import SceneFile
 from ground_motion.readers.raster import MM_PER_UNIT, SIGNS
 from ground_motion.readers.records import Declaration, Float32, Float64, VelocityField
-from ground_motion.readers.tables import mapping, text_table
+from ground_motion.readers.tables import columns, generic, mapping, text_table
 from ground_motion.readers.vectors.packages import names_in_zip
 
 MAP_ROWS, MAP_COLS, BINS = 24, 48, 24
 MAX_KEPT = 2_000_000  # The map and the histogram are drawn of at most this number of points.
 MAX_PIXELS = 2_000_000
+FIRST_ROWS, MAX_COLUMNS, MAX_CELL = 6, 40, 24  # of a table, as they are shown
 # These stand for what is not declared, so that the file can be read; nothing that follows from them is reported.
 STAND_INS: dict[str, Any] = {"unit": "mm/yr", "positive": "toward", "period": (date(2000, 1, 1), date(2001, 1, 1))}
 
@@ -56,7 +58,22 @@ def inspect(path: Path, source_format: str = "auto", declared: Declaration | Non
                     report["kind"] = "pair of images"
     except InputError as fault:
         report["refused"] = f"{fault.problem}. {fault.remedy}."
+        report["missing"] = [*fault.missing]
+    with suppress(InputError):
+        report |= {"table": _table(path)} if report["missing"] else {}
     return report
+
+
+def _table(path: Path) -> dict[str, Any]:
+    """Return the first columns and rows of a table as texts, and what their names say they hold. Raises InputError."""
+    source = generic.source_of(path)
+    names = [*source.names][:MAX_COLUMNS]
+    batch = next(iter(source.batches(dict.fromkeys(names, pa.string()), columns.FEW_ROWS)))
+    moves = [name for name in names if mapping.velocity_of(name)]
+    roles = mapping.columns_by_alias(names) | ({"velocity": moves[0]} if len(moves) == 1 else {})
+    rows = zip(*(batch.column(name).slice(0, FIRST_ROWS).to_pylist() for name in names), strict=True)
+    shown = [["" if cell is None else str(cell)[:MAX_CELL] for cell in row] for row in rows]
+    return {"names": names, "rows": shown, "roles": roles}
 
 
 def _fields(path: Path, source_format: str, declared: Declaration, missing: list[str]) -> tuple[VelocityField, ...]:

@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from ground_motion.core.errors import InputError, first_names, short
+from ground_motion.core.errors import InputError, UnknownColumns, first_names, short
 from ground_motion.core.files import begins, head_of, names_in
 from ground_motion.readers import hdf5, raster
 from ground_motion.readers.tables import mapping, text_table
@@ -111,7 +111,7 @@ def _guess_file(path: Path) -> tuple[str, str]:
         if re.search(pattern, begin, re.MULTILINE):
             return problem, remedy
     if suffix in text_table.SUFFIXES:
-        return _guess_columns(text_table.table_of(path))
+        raise UnknownColumns(path, *_guess_columns(text_table.table_of(path)))
     if head.lstrip()[:1] in (b"{", b"["):
         return "this is JSON without points that have velocities", "Export the points as CSV or GeoPackage"
     if head.lstrip().startswith(b"<"):

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from ground_motion.core.errors import InputError
+from ground_motion.core.errors import InputError, UnknownColumns
 from ground_motion.readers import gate, records
 from ground_motion.readers.tables import columns, dates, geoparquet, layers, long, mapping, text_table
 from ground_motion.readers.tables.columns import Plan, Source
@@ -183,14 +183,14 @@ def _name_gmt_columns(path: Path, table: Table, declared: records.Declaration) -
     try:
         longitude, latitude = float(table.first[0]), float(table.first[1])
     except (ValueError, IndexError):
-        raise InputError(path, problem, remedy) from None
+        raise UnknownColumns(path, problem, remedy) from None
     is_placed = len(table.names) in GMT_COLUMNS and abs(longitude) <= 360 and abs(latitude) <= 90
     is_placed &= path.suffix.lower() in {".xy", ".xyz"} or abs(longitude) > 90
     if not is_placed or not {longitude, latitude}.isdisjoint({float(int(longitude)), float(int(latitude))}):
-        raise InputError(path, problem, remedy)
+        raise UnknownColumns(path, problem, remedy)
     if declared.unit is None or declared.positive is None:
         remedy = "If they are longitude, latitude, velocity, add --unit and --positive; else name them in a mapping"
-        raise InputError(path, problem, remedy)
+        raise UnknownColumns(path, problem, remedy)
     names = ["longitude", "latitude", "velocity", *table.names[3:]]
     note = "It has no header: its first columns were taken for longitude, latitude, velocity."
     return table._replace(names=names), note

@@ -14,7 +14,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from ground_motion.core.errors import InputError, refusing
+from ground_motion.core.errors import InputError, UnknownColumns, refusing
 from ground_motion.readers import gate
 from ground_motion.readers.gate import Units
 from ground_motion.readers.raster import MM_PER_UNIT, TOWARD
@@ -236,7 +236,7 @@ def velocities_in(path: Path, names: Sequence[str]) -> list[Velocity]:
     ways = {velocity.way for velocity in found}
     if len(found) > 1 and (len(ways) < len(found) or not ways <= {"up", "east", "north"}):
         shown = " and ".join(repr(velocity.name) for velocity in found[:3])
-        raise InputError(path, f"{shown} may each be the velocity", "Name one in a mapping (--mapping)")
+        raise UnknownColumns(path, f"{shown} may each be the velocity", "Name one in a mapping (--mapping)")
     return found
 
 
@@ -321,7 +321,7 @@ def _check_moves(
         remedy = "Name the velocity in a mapping (--mapping, see docs/examples/mapping.toml)"
         if source.kind == "KML":
             remedy = "Give the table or the GeoTIFF from which this view was made"
-        raise InputError(path, f"no column is a velocity, and {len(dates)} are dates", remedy)
+        raise UnknownColumns(path, f"no column is a velocity, and {len(dates)} are dates", remedy)
     if len(dates) == 1:
         raise InputError(path, "one date is not a series", "Leave that column out, or give them all")
     if dates and len(velocities) > 1:
@@ -414,7 +414,7 @@ def _reference_systems(
     has_metres = {"easting", "northing"} <= set(columns)
     if has_metres and stated.epsg is None and not has_degrees and not source.has_geometry:
         problem = "the reference system of its easting and northing is not declared"
-        raise InputError(path, problem, "Add epsg to a mapping")
+        raise UnknownColumns(path, problem, "Add epsg to a mapping")
     geometry = None
     if source.has_geometry:
         geometry = source.crs or (None if has_metres else stated.epsg)
@@ -422,7 +422,7 @@ def _reference_systems(
             raise InputError(path, "its geometry has no reference system (EPSG)", "Add epsg to a mapping")
     elif not has_degrees and not has_metres:
         remedy = "Name longitude and latitude, or easting and northing, in a mapping (--mapping)"
-        raise InputError(path, f"no column is a position among {', '.join(source.names[:8])}", remedy)
+        raise UnknownColumns(path, f"no column is a position among {', '.join(source.names[:8])}", remedy)
     for crs in (stated.epsg, geometry):
         system = transformer(path, crs).source_crs if crs is not None else None
         if system is not None and not (system.is_geographic or system.is_projected):

@@ -40,7 +40,7 @@ UNKNOWN = (238, 238, 236)
 RATE_STOPS = ("#762100", "#944c35", "#b07563", "#c8a094", "#d2d1ce", "#97aec6", "#678aae", "#396694", "#014478")
 PHASE_STOPS = ("#3b4cc0", "#5fb4a2", "#f4e04d", "#e07a3f", "#b0305c", "#3b4cc0")  # cyclic: ends as it begins
 ARROW_PX, HEAD_PX = 16, 5
-FULL_COLOUR_MM_YR = (10, 20, 50, 100, 300)
+FULL_COLOUR_MM_YR = (10, 20, 50, 100, 150, 200, 300)
 RINGS = 3.0  # least number from the surroundings to the peak: enough to see a shape, few enough to count
 
 

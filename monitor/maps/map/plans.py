@@ -1,6 +1,5 @@
 """Maps drawn by the server for pages without scripts, paper and mails: a region, an alert, and the card of an alert."""
 
-import math
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,8 +11,7 @@ from django.db import connection
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from shapely import MultiPolygon, Point, from_wkb
-from shapely.affinity import scale
+from shapely import MultiPolygon, from_wkb
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
@@ -22,7 +20,7 @@ from detection.glaciers.selectors import series_of
 from detection.kinds import Extent, Kind, row_of
 from detection.models import Alert, AlertMotion, Detection
 from detection.selectors import detections_shown
-from ground_motion.core.areas import box_of, join_halves
+from ground_motion.core.areas import box_of, disc, join_halves, smooth_steps
 from ground_motion.core.errors import promised
 from ground_motion.core.geometry import longitude_near
 from ground_motion.readers.records import Float64
@@ -54,7 +52,7 @@ LAYERS = (  # class of the style, table, column, condition on rows, widest frame
     ("road", "transportline", "line", "line_class = 'main'", 150.0),
     ("railway", "transportline", "line", "line_class = 'rail'", 400.0),
 )
-VERSION = 3  # raise when pictures of the same alert look different
+VERSION = 4  # raise when pictures of the same alert look different
 KEPT_S = 24 * 3600
 MAX_BYTES = 12_000
 MAX_POINTS = 4000  # read; each cell of CARD_CELL units shows their mean
@@ -95,9 +93,8 @@ def place_plan(
 
     columns: longitudes, latitudes and rates (mm/yr) of the points.
     """
-    up = radius_m / 1000 / plans.KM_PER_DEGREE
-    circle = scale(Point(longitude, latitude).buffer(up), 1 / max(0.02, math.cos(math.radians(latitude))))
-    frame = plans.frame_around(circle.bounds, margin=0.12, tallest=0.8)
+    circle = disc(longitude, latitude, radius_m)
+    frame = plans.frame_around(join_halves(circle).bounds, margin=0.12, tallest=0.8)
     longitudes, latitudes, rates = columns
     x, y = frame.place(longitude, latitude)
     right = x + ((longitudes - longitude + 180) % 360 - 180) * frame.x_per_degree
@@ -141,7 +138,7 @@ def card_shapes(alert: Alert) -> tuple[Frame, list[Shape], list[Shape]]:
     height = round(CARD_TALL * plans.WIDTH)  # the middle and the scale of the frame stay
     frame = frame._replace(north=frame.north + (height - frame.height) / 2 / frame.y_per_degree, height=height)
     ground = [*_ground(frame, alert.simulated), *_context(frame, alert.simulated, skip=NEAR_KM)]
-    return frame, ground, plans.drawn(frame, "area", [_fine(frame, from_wkb(bytes(alert.area.wkb)), CARD_FINE)])
+    return frame, ground, plans.drawn(frame, "area", [_fine(frame, smooth_steps(alert.area), CARD_FINE)])
 
 
 def mail_plan(alert: Alert, card: AlertCard) -> plans.Plan:
@@ -200,7 +197,7 @@ def _outlines(frame: Frame, alerts: Sequence[Alert], always: bool = False) -> li
     """Draw outlines of alerts in the colours of their kinds. always: also those too small to see."""
     shapes: list[Shape] = []
     for alert in alerts:
-        area = from_wkb(bytes(alert.area.wkb))
+        area = smooth_steps(alert.area)
         if always or not plans.is_small(frame, area):
             shapes += plans.drawn(frame, f"area tone--{row_of(alert.kind).mark.colour}", [_fine(frame, area)])
     return shapes

@@ -10,7 +10,7 @@ import numpy as np
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
-from django.db.models import Count, Exists, Max, OuterRef, Q, Sum
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Sum
 from django.utils.translation import get_language
 from numpy.typing import NDArray
 from shapely import contains_xy, from_wkb
@@ -20,7 +20,7 @@ from detection.models import Alert, AlertMotion, Detection
 from detection.rules.lifecycle import State
 from detection.rules.passes import passes_of
 from detection.selectors import alerts_public
-from ground_motion.core.areas import box_of, join_halves, wrap_longitude
+from ground_motion.core.areas import box_around, box_of, join_halves, wrap_longitude
 from ground_motion.core.errors import promised
 from ground_motion.readers.records import Technique
 from ground_motion.statistics.datum import Datum
@@ -52,6 +52,8 @@ MAX_AVERAGED = 16_384  # points of gridded products whose means a tile shows, ab
 LATTICES = 64, 32  # cells along a tile that shows means of all points, or of a sample, so that few cells are empty
 ZOOM_OF_CELL = int(log2(CELLS))  # a cell of the pyramid is a whole tile at a zoom higher by this number
 STILL_SCATTER_MM_YR = 5.0  # scatter of still ground around a place; more means that other ground moves nearby
+MAX_VIEW_DEG = 60.0  # of longitude; a map of a wider box shows oceans rather than places
+SURROUNDINGS_M = 300_000.0  # around the first place of several that one view cannot hold
 MAX_RATES = 50_000  # points whose rates are drawn as a histogram, about
 KEPT_S = 24 * 3600
 TILE_VERSION = 3  # raise when tiles of the same products look different
@@ -223,20 +225,30 @@ def map_totals() -> dict[str, Any]:
     insar = Q(technique=Technique.INSAR)  # only InSAR is searched for alerts and counted
     done = Q(insar, Exists(scanned.filter(Q(product=OuterRef("pk")) | Q(companions=OuterRef("pk")))))
     totals = loaded.aggregate(
-        n=Count("id", filter=done),
-        all=Count("id", filter=insar),
-        points=Sum("n_points", filter=done),
-        bounds=BoundsOf("footprint"),
+        n=Count("id", filter=done), all=Count("id", filter=insar), points=Sum("n_points", filter=done)
     )
-    alerts = alerts_public().aggregate(
-        n_alerts=Count("pk"), n_moving=Count("pk", filter=~Q(state=State.FINISHED)), bounds=BoundsOf("area")
+    moving = Count("pk", filter=~Q(state=State.FINISHED))
+    alerts = alerts_public().aggregate(n_alerts=Count("pk"), n_moving=moving)
+    shown = (
+        (alerts_public(), "area"),
+        (loaded.order_by("-n_points"), "footprint"),
+        (Scene.objects.order_by("-id"), "footprint"),
     )
-    bounds = alerts.pop("bounds") or totals["bounds"]
-    bounds = bounds or Scene.objects.aggregate(bounds=BoundsOf("footprint"))["bounds"]
+    bounds = next(filter(None, (_one_view(places, column) for places, column in shown)), None)
     pairs = ScenePair.objects.filter(Exists(scanned.filter(pair=OuterRef("pk"))))
     amounts = {"n_products": totals["n"], "n_points": totals["points"] or 0, "n_pairs": pairs.count()}
     amounts["n_waiting"] = totals["all"] - totals["n"]
     return amounts | alerts | {"bounds": list(bounds) if bounds else None}
+
+
+def _one_view(places: QuerySet[Any], column: str) -> Bounds | None:
+    """Return the bounds of places, or of the first one's surroundings if all are too far apart for one view."""
+    bounds: Bounds | None = places.aggregate(bounds=BoundsOf(column))["bounds"]
+    if bounds is None or (bounds[2] - bounds[0]) % 360 <= MAX_VIEW_DEG:
+        return bounds
+    near = geos(box_around(getattr(promised(places.first()), column), SURROUNDINGS_M))
+    around: Bounds = places.filter(**{f"{column}__intersects": near}).aggregate(bounds=BoundsOf(column))["bounds"]
+    return around
 
 
 class ProductSeries(TypedDict):

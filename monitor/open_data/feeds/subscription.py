@@ -96,14 +96,16 @@ class PlainEvent(Event):
         super().add(name, plain_values(value), *more, **named)
 
 
-def calendar_named(title: str) -> Calendar:
-    """Return an empty calendar with a name."""
+def calendar_named(title: str, holds: str) -> Calendar:
+    """Return an empty calendar with a name. holds: sentence on what will stand in it."""
     calendar, name = Calendar(), vText(plain_text(title))
     calendar.add("prodid", "-//Ground Motion Monitor//EN")
     calendar.add("version", "2.0")
     calendar.add("method", "PUBLISH")
     calendar.add("name", name)
     calendar.add("x-wr-calname", name)  # by which most programs know it
+    for about in ("description", "x-wr-caldesc"):
+        calendar.add(about, vText(holds))
     calendar.add("refresh-interval", ASK_AGAIN, parameters={"VALUE": "DURATION"})
     return calendar
 
@@ -143,7 +145,9 @@ def region_looks(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _calendar(looks: Sequence[NextLook], place: str, url: str, about: str) -> HttpResponse:
     """Return a calendar with an event for each look. about: what their identifiers are made of."""
-    calendar = calendar_named(_("%(site)s, looks from space: %(place)s") % {"site": settings.SITE.name, "place": place})
+    holds = _("Each pass of a satellite over this place becomes an event here as soon as it is expected.")
+    title = _("%(site)s, looks from space: %(place)s") % {"site": settings.SITE.name, "place": place}
+    calendar = calendar_named(title, holds)
     for one in looks:
         at = one.look.at
         times: dict[str, object] = {"dtstart": at, "dtend": at + LASTS} if one.look.has_time else {"dtstart": at.date()}
@@ -241,7 +245,8 @@ def cap(request: HttpRequest, subscription: Subscription, entries: list[Entry]) 
 def calendar(request: HttpRequest, subscription: Subscription, entries: list[Entry]) -> HttpResponse:
     """Return the feed as a calendar file (iCalendar), with days by the reader's clock."""
     title = _("%(site)s: %(place)s") % {"site": settings.SITE.name, "place": subscription.title}
-    file, zone = calendar_named(title), ZoneInfo(subscription.time_zone)
+    holds = _("Each alert of this subscription becomes an event here as soon as there is one.")
+    file, zone = calendar_named(title, holds), ZoneInfo(subscription.time_zone)
     for entry, card in zip(entries, alert_cards([entry.alert for entry in entries]), strict=True):
         period = {
             "summary": alert_title(card),

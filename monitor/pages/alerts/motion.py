@@ -1,19 +1,19 @@
 """How the ground of an alert moves: over time, in its fastest places, on its map, and since the release before."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
 from shapely import from_wkb
-from shapely.geometry import shape
+from shapely.geometry import mapping, shape
+from shapely.geometry.base import BaseGeometry
 
 from detection.glaciers.selectors import motions_touching, series_of
 from detection.kinds import Kind
 from detection.models import Alert, AlertMotion, Detection, GlacierMotion
 from detection.rules.motion import SHOWN_SIGMAS
-from ground_motion.core.areas import area_of, bounds_of
+from ground_motion.core.areas import area_of, bounds_of, smooth_steps
 from ground_motion.core.errors import promised
 from ingest.models import Product
 from ingest.products.selectors import AreaSeries
@@ -159,7 +159,7 @@ def places_block(detections: Sequence[Detection], shift_mm_yr: float = 0.0) -> P
     if not measured:
         return None
     places = max(measured, key=lambda detection: abs(detection.peak_rate_mm_yr or 0.0)).places
-    outlines = [_feature(place[level], level) for place in places for level in LEVELS]
+    outlines = [_feature(shape(place[level]), level) for place in places for level in LEVELS]
     steepest = max(places, key=lambda place: place.get("tilt_mm_m_yr", 0.0))
     rows = [_place_row(place, shift_mm_yr) for place in places[:MAX_ROWS]]
     return Places(rows, tilt_sentence(steepest), {"type": "FeatureCollection", "features": outlines})
@@ -173,11 +173,11 @@ def first_outline(alert: Alert) -> dict[str, Any] | None:
     before, now = (from_wkb(bytes(area.wkb)).buffer(0) for area in (first.area, alert.area))
     if before.symmetric_difference(now).area < MIN_CHANGED * now.area:
         return None
-    return _feature(json.loads(first.area.geojson), "before")
+    return _feature(before, "before")
 
 
-def _feature(geometry: dict[str, Any], level: str) -> dict[str, Any]:
-    return {"type": "Feature", "geometry": geometry, "properties": {"level": level}}
+def _feature(outline: BaseGeometry, level: str) -> dict[str, Any]:
+    return {"type": "Feature", "geometry": mapping(smooth_steps(outline)), "properties": {"level": level}}
 
 
 def _place_row(place: Mapping[str, Any], shift_mm_yr: float) -> dict[str, str]:

@@ -13,7 +13,9 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from shapely.geometry import mapping
 
+from ground_motion.core.areas import disc
 from monitor.maps.charts.here import Here, PlaceTrack, look, position_of, track_curves
 from monitor.maps.charts.selectors import bounded
 from monitor.maps.map.place_search import place_search
@@ -87,7 +89,7 @@ def here_context(here: Here) -> dict[str, Any]:
         x, y, rates = (np.concatenate([getattr(part, name) for part in main.points]) for name in names)
         plan, full = place_plan(here.longitude, here.latitude, here.radius_m, (x, y, rates), here.simulated)
         context |= {"plan": plan, "plan_caption": colour_caption(main.rate.along, full)}
-        config["stretch_mm_yr"] = full
+        config |= {"stretch_mm_yr": full, "around": mapping(disc(here.longitude, here.latitude, here.radius_m))}
     return context | {"map_config": config}
 
 

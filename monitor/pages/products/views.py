@@ -140,12 +140,14 @@ def product_detail(request: HttpRequest, product: int) -> HttpResponse:
         return render(request, "pages/products/gone.html", {"ending": ending}, status=410)
     if loaded is None or (loaded.withdrawn_at and not ending):  # what was made of data that were taken back
         raise Http404("There is no such data set.")
+    ground = [from_wkb(bytes(loaded.footprint.wkb))]
     context = {
         "product": data_facts(loaded, may_view_work(request.user)),
         "steps": steps,
         "ending": ending,
         "sealed_until": loaded.withdrawn_at and loaded.withdrawn_at + timedelta(days=SEALED_DAYS),
         "correction_stands": loaded.corrected_by.exists(),
+        "plan": footprints_plan(_("Where these data lie"), ground, loaded.simulated),
     }
     return render(request, "pages/products/product.html", context)
 

@@ -13,11 +13,11 @@ from django.conf import settings
 from django.core.paginator import Paginator
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from detection import selectors as detections
 from detection.models import Alert
-from detection.reviews.queue import Wanted, cases_wanted, rows_proposed, sort_cases, with_wait
+from detection.reviews.queue import ORDERS, Wanted, cases_wanted, rows_proposed, sort_cases, with_wait
 from detection.reviews.record import judgements
 from detection.reviews.waiting import oldest_waiting, time_to_review
 from detection.rules.codes import encode
@@ -45,6 +45,16 @@ CHOICES = {name: {value for value, _ in values} for name, values in (
 )}  # fmt: skip
 REVIEWED_LATELY = 12
 STEP_S = 86_400 * DAYS_PER_STEP  # A shorter wait does not count in the order.
+PER_TABLE = 200  # rows of the table
+HEADINGS = {
+    "kind": pgettext_lazy("of an alert", "Kind"),
+    "speed": gettext_lazy("How fast"),
+    "area": gettext_lazy("Area"),
+    "importance": gettext_lazy("Importance"),
+    "state": pgettext_lazy("of an alert", "State"),
+    "found": pgettext_lazy("date", "Found"),
+    "": gettext_lazy("Urgency"),
+}
 PER_PAGE = 40  # rows of the list; keyboard shortcuts also reach the cases beyond them
 LOOKED_BACK = timedelta(days=365)
 
@@ -58,6 +68,8 @@ class QueueChoice:
             name: value if (value := request.GET.get(name, "")) in known else "" for name, known in CHOICES.items()
         }
         self.region_text = request.GET.get("region", "")[:200]
+        self.order = order if (order := request.GET.get("sort", "")) in ORDERS else ""
+        self.is_table = request.GET.get("view") == "table"
 
     @cached_property
     def region(self) -> AdministrativeRegion | None:
@@ -83,8 +95,13 @@ class QueueChoice:
 
     @property
     def query(self) -> str:
-        """Return the filters that are set, as a query string."""
-        return urlencode(self.chosen)
+        """Return the filters, the order and the form of the list, as a query string."""
+        return urlencode(self.chosen | self.shown)
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """Return the order and the form of the list, by parameter of the address."""
+        return ({"sort": self.order} if self.order else {}) | ({"view": "table"} if self.is_table else {})
 
     def fields(self) -> dict[str, Any]:
         """Return the context of the filter form."""
@@ -100,6 +117,7 @@ class QueueChoice:
             "region": self.region.slug if self.region else self.region_text,
             "unknown_region": "" if self.region else self.region_text,
             "n_chosen": len(self.chosen),
+            "shown": self.shown,
         }
 
 
@@ -112,7 +130,8 @@ def queue_context(request: HttpRequest, chosen: Alert | None = None) -> dict[str
     numbers = [*rows, *(alert.pk for alert in lately if alert.pk not in set(rows))]
     at = numbers.index(chosen.pk) if chosen and chosen.pk in numbers else -1
     position = at + 1 if 0 <= at < len(rows) else 0
-    page = Paginator(rows, PER_PAGE).get_page(math.ceil(position / PER_PAGE) or request.GET.get("page"))
+    per_page = PER_TABLE if choice.is_table and not chosen else PER_PAGE
+    page = Paginator(rows, per_page).get_page(math.ceil(position / per_page) or request.GET.get("page"))
     cases = with_wait(cases=detections.alerts_to_review(states=list(State)), now=now)
     alerts = cases.in_bulk(page.object_list) if rows else {}
     waiting = [alerts[number] for number in page if number in alerts]
@@ -121,6 +140,9 @@ def queue_context(request: HttpRequest, chosen: Alert | None = None) -> dict[str
     return {
         "choice": choice.fields(),
         "query": f"?{choice.query}" if choice.query else "",
+        "is_table": choice.is_table,
+        "sort": choice.order,
+        "headings": HEADINGS.items(),
         "n_waiting": len(rows),
         "n_proposed": len(proposed),
         "listed": page,
@@ -142,7 +164,8 @@ def case_following(request: HttpRequest, alert: Alert) -> Alert | None:
 
 
 def _waiting(request: HttpRequest, choice: QueueChoice, now: datetime) -> list[int]:
-    return sort_cases(cases=cases_wanted(wanted=choice.wanted, person=account_in(request), now=now), now=now)
+    cases = cases_wanted(wanted=choice.wanted, person=account_in(request), now=now)
+    return sort_cases(cases=cases, now=now, order=choice.order)
 
 
 def _listed(alerts: list[Alert], proposed: set[int], request: HttpRequest, now: datetime) -> list[dict[str, Any]]:

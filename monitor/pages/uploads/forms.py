@@ -4,6 +4,7 @@ The inspection comes from the process that read the file, and may hold anything:
 out. Its evidence and its remarks are in English, as all that is said of files.
 """
 
+import json
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -68,11 +69,30 @@ FIELD_LABELS = {
     "positive": gettext_lazy("A positive value moves"),
     "first_day": gettext_lazy("First day, if it has velocities only"),
     "last_day": gettext_lazy("Last day"),
+    "track": gettext_lazy("Track (relative orbit)"),
 }
 SHADES = 4
 BAR_HEIGHT = 30  # of a histogram, whose bars are one unit wide
 MAX_REMARKS = 6
 FIELDS = {"unit": ("unit",), "positive": ("positive",), "period": ("first_day", "last_day")}
+FIELDS["columns"] = tuple(FIELD_LABELS)
+COLUMN_LABELS = {
+    "x": gettext_lazy("Longitude, or easting"),
+    "y": gettext_lazy("Latitude, or northing"),
+    "velocity": gettext_lazy("Velocity"),
+    "velocity_std": gettext_lazy("Its standard deviation"),
+    "height": gettext_lazy("Height"),
+    "epsg": gettext_lazy("Positions are in"),
+}
+OPTIONAL_ROLES = ("velocity_std", "height")
+IN_DEGREES, IN_METRES = {"x": "longitude", "y": "latitude"}, {"x": "easting", "y": "northing"}
+DEGREES = 4326
+IN_PLANES = {3035: "ETRS89 LAEA (EPSG 3035)", 3857: "Web Mercator (EPSG 3857)"}
+IN_PLANES |= {
+    zero + zone: f"UTM {zone}{letter} (EPSG {zero + zone})"
+    for zero, letter in ((32600, "N"), (32700, "S"))
+    for zone in range(1, 61)
+}
 
 
 def _or_stated(choices: Iterable[tuple[str, Any]]) -> forms.ChoiceField:
@@ -140,13 +160,64 @@ class FileForm(forms.Form):
         )
 
 
+class ColumnsForm(forms.Form):
+    """Form that says what the columns of a table hold; what their names say is chosen already."""
+
+    def __init__(self, job: IngestJob, data: Any = None) -> None:
+        table = table_of(job)
+        self.roles = dict.fromkeys(("x", "y", "velocity")) | dict.fromkeys(OPTIONAL_ROLES)
+        super().__init__(data, auto_id=f"job-{job.pk}-%s", prefix="column")
+        for role in self.roles:
+            known = table["roles"].get(role) or table["roles"].get(IN_DEGREES.get(role)) or ""
+            empty = [("", _("none") if role in OPTIONAL_ROLES else _("please choose"))]
+            self.fields[role] = forms.ChoiceField(
+                label=COLUMN_LABELS[role],
+                required=role not in OPTIONAL_ROLES,
+                choices=[*empty, *((name, name) for name in table["names"])],
+                initial=known,
+            )
+        systems = [(code, _("metres, %(name)s") % {"name": name}) for code, name in IN_PLANES.items()]
+        self.fields["epsg"] = forms.TypedChoiceField(
+            label=COLUMN_LABELS["epsg"], coerce=int, choices=[(DEGREES, _("degrees (WGS 84)")), *systems]
+        )
+
+    def clean(self) -> dict[str, Any]:
+        """Check that no column is chosen twice. Raises ValidationError."""
+        chosen = [self.cleaned_data[role] for role in self.roles if self.cleaned_data.get(role)]
+        if len(set(chosen)) < len(chosen):
+            raise forms.ValidationError(_("One column is chosen twice. Choose a column for each question."))
+        return self.cleaned_data
+
+    def mapping(self) -> str:
+        """Return the answers as a list of columns, TOML."""
+        epsg = self.cleaned_data["epsg"]
+        of_role = IN_DEGREES if epsg == DEGREES else IN_METRES
+        chosen = {of_role.get(role, role): self.cleaned_data[role] for role in self.roles if self.cleaned_data[role]}
+        lines = [f"{role} = {json.dumps(name, ensure_ascii=False)}" for role, name in chosen.items()]
+        return "\n".join([f"epsg = {epsg}", "[columns]", *lines, ""])
+
+
+def table_of(job: IngestJob) -> dict[str, Any]:
+    """Return names, first rows and known roles of the columns of a job's table; empty ones where nothing is known."""
+    found = job.inspection.get("told", {})
+    try:
+        table = found["table"]
+        names, roles = [str(name) for name in table["names"]], {str(a): str(b) for a, b in table["roles"].items()}
+        return {"names": names, "rows": [[str(cell) for cell in row] for row in table["rows"]], "roles": roles}
+    except (KeyError, TypeError, AttributeError):
+        return {"names": [], "rows": [], "roles": {}}
+
+
 def job_row(job: IngestJob) -> dict[str, Any]:
     """Return the row of a job in the operators' list. Its products and scenes are expected to be prefetched."""
     declared = {name: getattr(job, name) for name in FileForm.base_fields}
     form, missing = FileForm(initial=declared, auto_id=f"job-{job.pk}-%s"), fields_missing(job)
     for name in missing:
         field = form.fields[name]
-        field.required, field.label, field.widget.is_required = True, FIELD_LABELS[name], True
+        field.label = FIELD_LABELS[name]
+        if "columns" in job.inspection["missing"]:  # The names of the columns may say the rest.
+            continue
+        field.required = field.widget.is_required = True
         if isinstance(field, forms.ChoiceField):
             field.choices = [("", _("please choose")), *cast("Sequence[tuple[str, str]]", field.choices)[1:]]
     return {
@@ -169,6 +240,8 @@ def job_row(job: IngestJob) -> dict[str, Any]:
         "asked": [form[name] for name in missing],
         "given": [field for field in form if field.name not in missing],
         "preview": preview_of(job),
+        "table": table_of(job),
+        "columns": ColumnsForm(job) if "columns" in job.inspection.get("missing", ()) else None,
     }
 
 

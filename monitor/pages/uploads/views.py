@@ -20,9 +20,9 @@ from ground_motion.core.errors import DiskFull, promised
 from ground_motion.readers.formats.registry import SUFFIXES_OF_ONE_FILE
 from ingest.foundation.storage.inputs import input_put
 from ingest.jobs import services as job_selectors
-from ingest.jobs.services import UPLOADS, job_queue, job_retry, job_withdraw
+from ingest.jobs.services import UPLOADS, columns_put, job_queue, job_retry, job_withdraw
 from ingest.models import IngestJob, Product
-from monitor.pages.uploads.forms import FileForm, job_row, plain_reason, state_words
+from monitor.pages.uploads.forms import ColumnsForm, FileForm, job_row, plain_reason, state_words
 from monitor.pages.uploads.resumable import MAPPING_FIELD, NO_ROOM, Incoming, PrivateFolderHandler, in_words, too_much
 from monitor.web import request_limits
 from monitor.web.guards import loaders_only
@@ -75,6 +75,11 @@ def upload_again(request: HttpRequest, job: int) -> HttpResponse:
     if not form.is_valid():
         return _page(request, faults=_faults(form), status=400)
     mapping = Path(known.mapping_path) if known.mapping_path else None
+    if "column-x" in request.POST:
+        columns = ColumnsForm(known, request.POST)
+        if not columns.is_valid():
+            return _page(request, faults=_faults(columns), status=400)
+        mapping = columns_put(job=known, text=columns.mapping())
     if not job_retry(job=known, submission=form.submission(known.given_by, mapping)):
         fault = _("%(file)s was not tried again: declare something else about it, or send the file again.")
         return _page(request, faults=[fault % {"file": known.original_name}], status=409)
@@ -200,5 +205,5 @@ def _corrected(request: HttpRequest) -> Product | None:
     return None if asked is None else get_object_or_404(Product, pk=number_or_none(asked))
 
 
-def _faults(form: FileForm) -> list[str]:
+def _faults(form: FileForm | ColumnsForm) -> list[str]:
     return [str(error) for errors in form.errors.values() for error in errors]

@@ -9,6 +9,7 @@ from django.db.models import Count, Max, Prefetch, Sum, prefetch_related_objects
 from django.utils.text import capfirst
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
+from shapely.geometry import mapping
 
 from detection.alerts.importance import terms_of
 from detection.figures import figures_known
@@ -18,6 +19,7 @@ from detection.rules.importance import AT_REST, MODERATE_STEPS, NO_MOTION, STRON
 from detection.rules.lifecycle import END_UNPROVED, TAKEN_BACK, Source, State
 from detection.rules.motion import Figure, stated
 from detection.selectors import Tilt, alerts_related, steepest_tilts
+from ground_motion.core.areas import smooth_steps
 from ingest.context.selectors import Contact
 from ingest.models import ContextLayer
 from monitor.wording.cards.whereabouts import alert_places
@@ -267,11 +269,11 @@ def version_of(alert: Alert) -> tuple[object, ...]:
 
 
 def alert_feature(alert: Alert, card: AlertCard) -> dict[str, object]:
-    """Return an alert as a GeoJSON feature."""
+    """Return an alert as a GeoJSON feature for maps, whose outline is smooth."""
     return {
         "type": "Feature",
         "id": alert.pk,
-        "geometry": alert_geometry(alert),
+        "geometry": _geometry(mapping(smooth_steps(alert.area))["coordinates"]),
         "properties": {name: getattr(card, name) for name in PROPERTIES}
         | figures_known(alert)
         | {"first_seen": card.first_seen.isoformat(), "updated": card.updated.isoformat()},
@@ -287,7 +289,11 @@ def alert_title(card: AlertCard) -> str:
 
 def alert_geometry(alert: Alert) -> dict[str, object]:
     """Return an alert's outline as a GeoJSON geometry, with coordinates rounded to about 10 cm."""
-    rings = [[[[round(x, 6), round(y, 6)] for x, y in ring] for ring in polygon] for polygon in alert.area.coords]
+    return _geometry(alert.area.coords)
+
+
+def _geometry(polygons: Iterable[Any]) -> dict[str, object]:
+    rings = [[[[round(x, 6), round(y, 6)] for x, y in ring] for ring in polygon] for polygon in polygons]
     return {"type": "MultiPolygon", "coordinates": rings}
 
 

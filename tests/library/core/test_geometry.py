@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
-from shapely import LineString, MultiPolygon, Point, Polygon, box
+from pyproj import Geod
+from shapely import LineString, MultiPolygon, Point, Polygon, box, get_parts, union_all
+from shapely.affinity import translate
 from shapely.geometry.base import BaseGeometry
 
+from ground_motion.core.areas import area_of, smooth_steps
 from ground_motion.core.geometry import joined_at_180, middle_of, split_at_180, to_degrees, utm_epsg, utm_zone_of
 from ground_motion.core.projections import transformer
 
@@ -80,3 +83,25 @@ def test_a_square_in_a_plane_across_180_is_split_in_degrees(epsg: int) -> None:
     assert joined_at_180(square).centroid.x == pytest.approx(180.0, abs=1e-3)
     west, _, east, _ = joined_at_180(square).bounds
     assert east - west == pytest.approx(2000 / (111_320 * np.cos(np.radians(16.8))), rel=0.02)
+
+
+@pytest.mark.parametrize("longitude", [10.0, 179.999])
+def test_steps_crumbs_and_small_holes_are_not_drawn_and_the_size_stays(longitude: float) -> None:
+    columns = np.arange(-32, 33) * 100.0
+    x, y = np.meshgrid(columns, columns)
+    cells = (np.hypot(x, y) < 2500) & (np.hypot(x - 500, y) > 700) & (np.hypot(x + 1500, y) > 150)
+    cells[0, 0] = True  # a crumb
+    squares = [box(x - 50, y - 50, x + 50, y + 50) for x, y in zip(x[cells], y[cells], strict=True)]
+    zone = utm_epsg(longitude, 45.0)
+    east, north = transformer(4326, zone).transform(longitude, 45.0)
+    stepped = to_degrees(translate(union_all(squares), east, north), zone)
+    drawn = smooth_steps(stepped)
+    assert area_of(drawn) == pytest.approx(np.pi * (2500**2 - 700**2), rel=0.03)
+    (whole,) = get_parts(joined_at_180(drawn))
+    assert len(whole.interiors) == 1
+    assert Geod(ellps="WGS84").geometry_length(whole.exterior) == pytest.approx(2 * np.pi * 2500, rel=0.03)  # not 4/π
+
+
+def test_an_outline_that_somebody_drew_is_drawn_as_it_is() -> None:
+    by_hand = Point(10, 45).buffer(0.1)
+    assert smooth_steps(by_hand).equals(by_hand)

@@ -79,6 +79,7 @@ def test_a_mayor_finds_the_place_asks_for_mails_and_prints_the_answer_for_a_hous
     page.get_by_role("button", name="Yes, send me these mails").click()
     expect(page.locator("h1")).to_have_text("You will hear from us")
     press(page, "Ground Motion Monitor")
+    page.get_by_text("Filter and more").click()
     press(page, "Towns and regions")
     press(page, "My house", ".site-nav")
     page.locator("main").get_by_label("Search a place").fill("aldwick")

@@ -106,6 +106,7 @@ def test_the_view_of_the_map_becomes_an_area(page, reachable, make_alert):
     make_alert()
     page.goto(reachable)
     wait_for_map(page)
+    page.get_by_text("Filter and more").click()
     page.get_by_role("link", name="Mail me about this view of the map").click()
     expect(page).to_have_url(re.compile("/subscribe/"))
     wait_for_map(page)

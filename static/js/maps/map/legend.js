@@ -2,7 +2,7 @@
 import { date, signed } from "gmm/format";
 import { gettext, interpolate } from "gmm/words";
 
-const STRETCHES = [5, 10, 20, 50, 100, 300];
+const STRETCHES = [5, 10, 20, 50, 100, 150, 200, 300];
 const USUAL_STRETCH = 10;
 
 /**

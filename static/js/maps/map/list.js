@@ -56,6 +56,7 @@ export function setUpList({ query, remember, find, onPick }) {
       });
     }
     filter();
+    document.getElementById("list-more").open = ["kind", "state"].some((name) => query.has(name));
   }
 
   return {

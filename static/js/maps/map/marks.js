@@ -47,8 +47,8 @@ export function cutSeam(data) {
   return { type: "FeatureCollection", features };
 }
 
-/** Outlines in and around that of an alert: half of its top speed, eight tenths of it, and the place as first found. */
-export function addLevels(map, data) {
+/** The fastest parts of an alert; by a switch of the key, also where half the speed is met, and as first found. */
+export function addLevels(map, data, switches) {
   map.addSource("levels", { type: "geojson", data });
   const byLevel = (half, core, before) => ["match", ["get", "level"], "core", core, "before", before, half];
   const layer = (id, paint) => map.addLayer({ id, type: "line", source: "levels", paint });
@@ -59,6 +59,13 @@ export function addLevels(map, data) {
   });
   themed(map, "levels-casing", { "line-color": "alert-casing" });
   themed(map, "levels", { "line-color": "alert-line" });
+  const show = () => {
+    const wanted = switches.filter((box) => box.checked).map((box) => box.dataset.level);
+    for (const id of ["levels-casing", "levels"])
+      map.setFilter(id, ["in", ["get", "level"], ["literal", ["core", ...wanted]]]);
+  };
+  for (const box of switches) box.addEventListener("change", show);
+  show();
 }
 
 /** West, south, east, north of any GeoJSON geometry; one on both sides of 180 degrees has an east beyond it. */

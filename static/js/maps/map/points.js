@@ -4,17 +4,26 @@ import { css, onTheme } from "gmm/dom";
 const RAMP = ["ramp-n4", "ramp-n3", "ramp-n2", "ramp-n1", "ramp-0", "ramp-p1", "ramp-p2", "ramp-p3", "ramp-p4"];
 
 const RADII = [[2, 2.5], [9, 3.5], [12, 3.5], [15, 6], [19, 10]]; // zoom, pixels
+const DEEPEST = 19;
 const WORLD_M = 40075016.7; // along the equator; 512 pixels at zoom 0
-const AROUND = Math.SQRT1_2; // radius of the circle around a square of side 1: no ground between cells is left out
+const AROUND = Math.SQRT2; // radius of the circle around a square, by half of its side: no ground is left out
+const DRAWN_APART = 5; // pixels of half a cell: larger cells leave a gap, so that the ground can be seen
+const LARGEST = 14; // pixels
 
-/** The radius of a point; a cell of a grid, whose tiles name its side in metres of the map, covers its ground. */
+/** By zoom: the radius of a point. A small cell of a grid covers its ground, a large one is a dot in its middle. */
 function radiusOfPoint() {
-  const cell = (zoom) => ["*", ["coalesce", ["get", "side"], 0], (AROUND * 512 * 2 ** zoom) / WORLD_M];
-  const stops = RADII.flatMap(([zoom, pixels]) => [zoom, ["max", pixels, cell(zoom)]]);
-  return ["interpolate", ["exponential", 2], ["zoom"], ...stops];
+  const stops = Array.from({ length: DEEPEST + 1 }, (_, zoom) => {
+    const pixels = ["interpolate", ["linear"], zoom, ...RADII.flat()];
+    const covering = ["max", pixels, ["*", AROUND, halfCell(zoom)]];
+    return [zoom, ["case", isApart(zoom), ["min", LARGEST, ["*", 0.8, halfCell(zoom)]], covering]];
+  });
+  return ["interpolate", ["linear"], ["zoom"], ...stops.flat()];
 }
 
-const edge = (pixels) => ["case", ["has", "side"], 0, pixels]; // cells touch each other
+/** Half of the side of a cell, whose tiles name it in metres of the map; 0 of a point. */
+const halfCell = (zoom) => ["*", ["coalesce", ["get", "side"], 0], (256 * 2 ** zoom) / WORLD_M];
+const isApart = (zoom) => [">", halfCell(zoom), DRAWN_APART];
+const edge = (zoom, pixels) => [zoom, ["case", ["!", ["has", "side"]], pixels, isApart(zoom), pixels, 0]];
 
 /** The colour of a velocity: nine stops within stretch of the velocity of still ground, the ends hold beyond. */
 export function velocityColour(stretch, still = 0) {
@@ -45,7 +54,7 @@ export function addPoints(map, { urls, layer, stretch, still, period = null, bef
       "source-layer": "points",
       paint: {
         "circle-radius": radiusOfPoint(),
-        "circle-stroke-width": ["interpolate", ["linear"], ["zoom"], 12, 0, 14, edge(0.4), 16, edge(0.8)],
+        "circle-stroke-width": ["interpolate", ["linear"], ["zoom"], 12, 0, ...edge(14, 0.4), ...edge(16, 0.8)],
       },
     },
     before,

@@ -36,7 +36,8 @@ async function drawMap() {
   await pause();
   addOutlines(map, area);
   const others = ["first-outline", "place-outlines"].filter((id) => document.getElementById(id)).map(jsonOf);
-  addLevels(map, { type: "FeatureCollection", features: others.flatMap((one) => one.features ?? [one]) });
+  const levels = { type: "FeatureCollection", features: others.flatMap((one) => one.features ?? [one]) };
+  addLevels(map, levels, [...document.querySelectorAll("[data-level]")]);
   followDrawing(map, ground);
   setUpPlay(map);
 }

@@ -1,7 +1,8 @@
 // A house or street: a search, the reader's position or a press on the map lead to the answer about a place.
 import { createMap, fillBasemap, followDrawing, loaded, maplibre } from "gmm/basemap";
 import { css, jsonOf } from "gmm/dom";
-import { addOutlines, fetchAlerts } from "gmm/marks";
+import { themed } from "gmm/ground";
+import { addOutlines, boundsOf, fetchAlerts } from "gmm/marks";
 import { addPoints } from "gmm/points";
 import { locate } from "gmm/position";
 import { setUpSearch } from "gmm/search";
@@ -15,9 +16,8 @@ const answer = (latitude, longitude) => ask({ lat: latitude.toFixed(4), lon: lon
 
 async function drawMap(box) {
   const drawn = [...box.childNodes]; // by the server: it stays where a map cannot be made
-  const view = config.here
-    ? { center: config.here, zoom: HOUSE_ZOOM }
-    : config.bounds && { bounds: config.bounds, fitBoundsOptions: { padding: 24 } };
+  const bounds = config.around ? boundsOf(config.around) : config.bounds;
+  const view = bounds ? { bounds, fitBoundsOptions: { padding: 24 } } : config.here && { center: config.here, zoom: HOUSE_ZOOM };
   let map;
   try {
     box.replaceChildren();
@@ -37,8 +37,16 @@ async function drawMap(box) {
   const ground = fillBasemap(map);
   if (config.default_layer)
     addPoints(map, { urls: config.urls, layer: config.default_layer, stretch: config.stretch_mm_yr ?? 10 });
+  if (config.around) addAround(map, config.around);
   await fetchAlerts(config.urls.alerts).then((alerts) => addOutlines(map, alerts), console.warn);
   followDrawing(map, ground);
+}
+
+/** The circle that holds the points of the answer. */
+function addAround(map, geometry) {
+  map.addSource("around", { type: "geojson", data: { type: "Feature", properties: {}, geometry } });
+  map.addLayer({ id: "around", type: "line", source: "around", paint: { "line-width": 2, "line-dasharray": [3, 2] } });
+  themed(map, "around", { "line-color": "accent" });
 }
 
 drawMap(document.getElementById("here-map"));

@@ -3,6 +3,7 @@
 import { jsonOf } from "gmm/dom";
 
 const STORED = "review-keys";
+const VERDICTS = new Set(["c", "n", "r", "d", "f"]);
 const BESIDE = matchMedia("(min-width: 1101px)"); // the queue stands beside the case, not below it
 let page = document.getElementById("content");
 let overview = /** @type {LibraryObject} */ (null);
@@ -51,6 +52,24 @@ function pressed(event) {
   act();
 }
 
+// ---- the table: keys go from row to row, and those of a verdict open the case ----
+
+const rows = () => [...page.querySelectorAll("#case-table tbody a")];
+
+/** Goes to the row that stands by so many below the one with the focus. */
+function step(by) {
+  const links = rows();
+  const at = links.findIndex((link) => link === document.activeElement);
+  reach(links[Math.min(links.length - 1, Math.max(0, at + by))]);
+}
+
+async function judge(key) {
+  const link = rows().find((one) => one === document.activeElement);
+  if (!link) return;
+  await go(link.href);
+  actionOf(key)?.();
+}
+
 const focusOn = (selector) => part(selector) && (() => reach(part(selector)));
 const click = (selector) => part(selector) && (() => part(selector).click());
 
@@ -60,8 +79,8 @@ function reach(node) {
 }
 
 const ACTIONS = {
-  j: () => page.dataset.next && (() => go(page.dataset.next)),
-  k: () => page.dataset.previous && (() => go(page.dataset.previous)),
+  j: () => (rows().length ? () => step(1) : page.dataset.next && (() => go(page.dataset.next))),
+  k: () => (rows().length ? () => step(-1) : page.dataset.previous && (() => go(page.dataset.previous))),
   u: () => click("button[data-key=u]"),
   x: () => click("button[data-key=x]"),
   l: () => focusOn("#layer"),
@@ -76,6 +95,7 @@ function actionOf(key) {
     const radio = openForm()?.querySelectorAll("[name=reason_code][type=radio]")[Number(key) - 1];
     return radio && (() => choose(radio));
   }
+  if (rows().length) return VERDICTS.has(key) ? () => judge(key) : null;
   const verdict = [...page.querySelectorAll("details[name=verdict]")].find((one) => one.dataset.key === key);
   return verdict && (() => open(verdict));
 }

@@ -177,6 +177,9 @@ def test_a_calendar_has_an_event_for_every_look(client, alert):
 
 def test_calendars_of_regions_are_public_and_hold_no_reader(client, alert):
     make_region("Westshore")
+    empty = Calendar.from_ical(client.get("/regions/westshore/looks.ics").content)
+    assert list(empty.walk("VEVENT")) == []
+    assert empty["DESCRIPTION"].startswith("Each pass of a satellite over this place becomes an event")
     catalogued(LAST)
     (look,) = events(client, "/regions/westshore/looks.ics")
     assert look["SUMMARY"] == "Look from space: Westshore"

@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from detection.models import Alert, AuditEntry, Claim, Review
+from detection.reviews.queue import ORDERS
 from detection.rules.verdicts import Verdict
 from monitor.models.messages import Notification, OutgoingMessage
 from monitor.notifications.announcements import transition_announce
@@ -179,6 +180,43 @@ def test_queue_and_case_take_as_many_queries_for_many_cases_as_for_few(operator,
 
 def codes_listed(client, query: str = "") -> list[str]:
     return re.findall(r'data-case="(\w+)"', client.get(f"/review/{query}").content.decode())
+
+
+def test_a_table_of_two_hundred_cases_is_sorted_by_each_of_its_columns(operator, make_alert):
+    def make(i: int) -> None:
+        grade = ("minor", "moderate", "strong")[i % 3]
+        kind = ("uplift", "subsidence")[i % 2]
+        peak = {"peak_rate_mm_yr": (-1) ** i * (10 + 7 * i % 31), "area_m2": 1e5 * (1 + 11 * i % 37)}
+        make_alert(longitude=-12 + i / 50, severity=grade, kind=kind, **peak)
+
+    for i in range(20):
+        make(i)
+    table = "/review/?view=table"
+    page = operator.get(table).content.decode()
+    sorts = ["", *re.findall(r'href="\?view=table&amp;sort=(\w+)"', page)]
+    assert sorted(sorts) == sorted(["", *ORDERS])
+    values = {
+        "kind": lambda one: one.kind,
+        "speed": lambda one: -abs(one.peak_rate_mm_yr),
+        "area": lambda one: -one.area_m2,
+        "importance": lambda one: -one.importance,
+        "state": lambda one: one.state,
+        "found": lambda one: -one.created_at.timestamp(),
+        "": lambda one: -round(one.importance, 6),
+    }
+    known = {alert.code: alert for alert in Alert.objects.all()}
+    for sort in sorts:
+        listed = [known[code] for code in codes_listed(operator, f"?view=table&sort={sort}")]
+        assert len(listed) == 20
+        assert [values[sort](one) for one in listed] == sorted(map(values[sort], listed)), sort
+    for i in range(20, 200):
+        make(i)
+    assert queries_of(operator, table) <= 27
+    first = codes_listed(operator, "?view=table&sort=area")
+    assert len(first) == 200
+    case_page = operator.get(f"/review/{first[0]}/?sort=area&view=table")
+    assert "1 of 200" in words(case_page)
+    assert "sort=area&amp;view=table" in case_page.content.decode()
 
 
 def test_a_case_that_somebody_holds_has_no_form_for_others_and_refuses_their_verdict(operator, alert):
