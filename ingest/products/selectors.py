@@ -7,7 +7,8 @@ from operator import or_
 from typing import Any, NamedTuple
 
 import numpy as np
-from django.contrib.gis.geos import GEOSGeometry, MultiPolygon, Polygon
+from django.contrib.gis.db.models.functions import GeometryDistance
+from django.contrib.gis.geos import GEOSGeometry, MultiPolygon, Point, Polygon
 from django.db import connection, transaction
 from django.db.models import DateField, F, FloatField, Func, Q, QuerySet
 
@@ -216,6 +217,17 @@ def points_behind(
     points = MeasurementPoint.objects.filter(inside, condition, product_id=product_id, pid__gt=pid)
     position = {"longitude": _ordinate("X"), "latitude": _ordinate("Y")}
     return list(points.annotate(**position).order_by("pid").values(*POINT_VALUES, *position)[:most])
+
+
+def points_near(*, products: Sequence[int], x_m: float, y_m: float, reach_m: float, most: int) -> list[dict[str, Any]]:
+    """Return the `most` points of products, by key, nearest to a place in Web Mercator, as `points_behind` does."""
+    place = Point(x_m, y_m, srid=3857)
+    box = Polygon.from_bbox((x_m - reach_m, y_m - reach_m, x_m + reach_m, y_m + reach_m))
+    box.srid = 3857
+    found = MeasurementPoint.objects.filter(product_id__in=products, tile_point__bboverlaps=box)
+    position = {"longitude": _ordinate("X"), "latitude": _ordinate("Y")}
+    nearest = found.annotate(**position).order_by(GeometryDistance("tile_point", place), "product_id", "pid")
+    return list(nearest.values(*POINT_VALUES, *position)[:most])
 
 
 def _ordinate(name: str) -> Func:

@@ -35,9 +35,17 @@ def picture_png(
     layer: RasterLayer, sources: Sequence[RasterSource], epsg: int, bounds: Bounds, shape: tuple[int, int]
 ) -> bytes:
     """Return a PNG of (rows, cols) of a box, in units of the system `epsg`, transparent where no source has a value."""
+    shown = layer_values(layer, sources, epsg, bounds, shape)
+    return rasters.empty_tile(shape) if shown is None else rasters.paint(shown, layer.stops, layer.low, layer.high)
+
+
+def layer_values(
+    layer: RasterLayer, sources: Sequence[RasterSource], epsg: int, bounds: Bounds, shape: tuple[int, int]
+) -> Float32 | None:
+    """Return what a layer shows in a box, (rows, cols), in its unit, NaN where unknown; None without any source."""
     shown: Float32 | None = None
     if fields := [source.product for source in sources if source.product]:
-        return rasters.paint(velocity_values(fields, epsg, bounds, shape), layer.stops, layer.low, layer.high)
+        return velocity_values(fields, epsg, bounds, shape)
     for source in sources:
         values = read_source(source, lambda dataset: rasters.window_values(dataset, layer.bands, epsg, bounds, shape))
         if values is None:
@@ -46,7 +54,7 @@ def picture_png(
         shown = value if shown is None else _merged(shown, value, layer.overlap)
         if layer.overlap == "first" and np.isfinite(shown).all():
             break
-    return rasters.empty_tile(shape) if shown is None else rasters.paint(shown, layer.stops, layer.low, layer.high)
+    return shown
 
 
 def group_arrows(sources: Sequence[RasterSource], bounds: Bounds) -> list[Arrow]:

@@ -62,8 +62,8 @@ def velocity_values(products: Sequence[Product], epsg: int, bounds: Bounds, shap
     west, south, east, north = bounds
     x = west + (np.arange(shape[1]) + 0.5) * (east - west) / shape[1]
     y = north - (np.arange(shape[0]) + 0.5) * (north - south) / shape[0]
-    across, down = _on_map(epsg, x, y)
-    edges = _on_map(epsg, np.array([west, east]), np.array([north, south]))
+    across, down = on_map(epsg, x, y)
+    edges = on_map(epsg, np.array([west, east]), np.array([north, south]))
     pixel = max(float(np.ptp(edge)) / n for edge, n in zip(edges, shape[::-1], strict=True))
     # The deepest zoom is taken whose cells are at least CELL_PX pixels and POSTINGS postings wide.
     scale = cosh(pi * (1 - 2 * float(edges[1].mean())))  # The web map enlarges lengths by this factor.
@@ -87,7 +87,7 @@ def velocity_values(products: Sequence[Product], epsg: int, bounds: Bounds, shap
     return means[np.ix_(row - cells.top, column - cells.left)]
 
 
-def _on_map(epsg: int, x: Float64, y: Float64) -> tuple[Float64, Float64]:
+def on_map(epsg: int, x: Float64, y: Float64) -> tuple[Float64, Float64]:
     """Return where coordinates lie on the web map, as shares of the world from its north-west corner."""
     if epsg == 4326:
         x = x / 180 * HALF_WORLD_M

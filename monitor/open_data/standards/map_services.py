@@ -1,4 +1,4 @@
-"""WMS 1.3.0 (OGC 06-042): a layer for each kind of raster, with TIME for its dates.
+"""WMS 1.3.0 (OGC 06-042): a layer for each kind of raster, with TIME for its dates; a click on each answers figures.
 
 A layer and a date may also be one name, such as coherence:2021-12-13-12d, which tells apart pairs that end on one day.
 """
@@ -8,6 +8,7 @@ from functools import partial, wraps
 from http import HTTPStatus
 from io import BytesIO
 from math import atan, degrees, sinh
+from typing import NamedTuple
 
 import numpy as np
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -21,10 +22,18 @@ from ground_motion.core.areas import bounds_of, box_of, polygons_of
 from ground_motion.core.projections import SEMI_MAJOR_M, web_mercator
 from monitor.maps.imaging.drawing import HALF_WORLD_M, LEGEND_PX, TILE_PIXELS, Bounds, legend_png
 from monitor.maps.rasters.answers import etag_of, unless_held
-from monitor.maps.rasters.catalogue import OF_PRODUCTS, group_on, groups_by_day, raster_sources, rasters_available
+from monitor.maps.rasters.catalogue import (
+    OF_PRODUCTS,
+    RasterSource,
+    group_on,
+    groups_by_day,
+    raster_sources,
+    rasters_available,
+)
 from monitor.maps.rasters.layers import RASTER_LAYERS_BY_NAME, RELEASES, VELOCITY, RasterLayer
 from monitor.maps.rasters.tiles import fingerprint, picture_png
 from monitor.maps.rasters.views import CACHE, MARGIN_DEG, MIN_ZOOM
+from monitor.open_data.standards.feature_info import FORMATS, MAX_FEATURES, Click, answer, features_at
 from monitor.open_data.standards.queries import DAY_OR_RFC_3339
 from monitor.web.request_limits import OGC, costly
 from monitor.wording.refusals import Refusal, finite_numbers, moment, number_or_none, problem, values_of
@@ -36,6 +45,7 @@ DEGREE_M = HALF_WORLD_M / 180
 COARSEST_M = 2 * HALF_WORLD_M / TILE_PIXELS / 2 ** (MIN_ZOOM + 1)  # coarser pictures would open hundreds of rasters
 PIXEL_M = 0.00028  # of a screen, by the standard's definition of a scale
 Asked = Mapping[str, str]  # parameters with their names in capitals
+OPERATIONS = ("GetCapabilities", "GetMap", "GetFeatureInfo", "GetLegendGraphic")
 
 
 class ServiceFault(Exception):
@@ -83,6 +93,7 @@ def _capabilities(request: HttpRequest) -> HttpResponse:
         "legend": request.build_absolute_uri(f"{reverse('wms')}?SERVICE=WMS&REQUEST=GetLegendGraphic&LAYER="),
         "legend_px": LEGEND_PX,
         "systems": SYSTEMS,
+        "formats": FORMATS,
         "limits": {"px": MAX_PX, "layers": MAX_LAYERS, "scale": COARSEST_M / PIXEL_M},
     }
     return render(request, "open_data/standards/wms.xml", context, content_type="text/xml")
@@ -91,7 +102,7 @@ def _capabilities(request: HttpRequest) -> HttpResponse:
 @costly(OGC)
 @_faults_as_xml
 def wms(request: HttpRequest, asked: Asked) -> HttpResponseBase:
-    """Answer GetCapabilities, GetMap or GetLegendGraphic."""
+    """Answer one of OPERATIONS."""
     operation = _given(asked, "REQUEST").lower()
     if operation == "getcapabilities":
         return _capabilities(request)
@@ -101,54 +112,117 @@ def wms(request: HttpRequest, asked: Asked) -> HttpResponseBase:
         etag = etag_of("legend", *layer.stops, layer.low, layer.high, unit, *classes)
         legend = partial(legend_png, layer.stops, layer.low, layer.high, unit, classes=classes)
         return unless_held(request, etag, legend, PNG, CACHE)
-    if operation != "getmap":
-        known = "REQUEST is GetCapabilities, GetMap or GetLegendGraphic."
-        raise ServiceFault("OperationNotSupported", "request", known)
-    return _map(request, asked)
+    if operation == "getfeatureinfo":
+        return _info(request, asked)
+    if operation == "getmap":
+        return _map(request, asked)
+    raise ServiceFault("OperationNotSupported", "request", f"REQUEST is one of {', '.join(OPERATIONS)}.")
 
 
-def _map(request: HttpRequest, asked: Asked) -> HttpResponseBase:
+class _Dated(NamedTuple):
+    """Layer with its group of rasters. default_day: of the newest group, if neither name nor TIME says one."""
+
+    layer: RasterLayer
+    group: str
+    default_day: str
+
+
+class _View(NamedTuple):
+    """Map that a client shows: x before y in units of `system`, and (rows, cols) pixels."""
+
+    system: str
+    bounds: Bounds
+    shape: tuple[int, int]
+    pixel_m: float
+
+    @property
+    def epsg(self) -> int:
+        """EPSG code of the system; of CRS:84 that of the same system with the other order of axes."""
+        return SYSTEMS[self.system]
+
+
+def _view(asked: Asked) -> _View:
     if _given(asked, "VERSION") != "1.3.0":
         raise ServiceFault("InvalidParameterValue", "version", "VERSION is 1.3.0.")
-    if _given(asked, "FORMAT").split(";")[0].strip() != PNG:
-        raise ServiceFault("InvalidFormat", "format", f"FORMAT is {PNG}.")
-    if asked.get("STYLES", "").strip(",") not in ("", "default"):
-        raise ServiceFault("StyleNotDefined", "styles", "Each layer has one style, default.")
     system = _given(asked, "CRS").upper()
     if system not in SYSTEMS:
         raise ServiceFault("InvalidCRS", "crs", f"CRS is one of {', '.join(SYSTEMS)}.")
     bounds, shape = _frame(asked, system)
-    try:
-        names = values_of("LAYERS", _given(asked, "LAYERS").split(","), MAX_LAYERS)
-    except Refusal as refusal:
-        raise ServiceFault("InvalidParameterValue", "layers", f"{refusal.error}. {refusal.remedy}") from refusal
-    epsg, around = SYSTEMS[system], _degrees(bounds, SYSTEMS[system])
-    dated = [_dated(name, asked) for name in names]
-    shown = []
-    for layer, group, _day in dated:
-        sources = raster_sources(layer=layer, group=group, bounds=around)
-        if sources is None:
-            raise _undefined(f"{layer.name}:{group}")
-        shown.append((layer, sources))
     pixel = max((bounds[2] - bounds[0]) / shape[1], (bounds[3] - bounds[1]) / shape[0])
-    if pixel * (DEGREE_M if epsg == 4326 else 1) > COARSEST_M:
-        shown = [(layer, []) for layer, _ in shown]
+    return _View(system, bounds, shape, pixel * (DEGREE_M if SYSTEMS[system] == 4326 else 1))
+
+
+def _layers(asked: Asked, parameter: str) -> list[str]:
+    try:
+        return values_of(parameter, _given(asked, parameter).split(","), MAX_LAYERS)
+    except Refusal as refusal:
+        fault = f"{refusal.error}. {refusal.remedy}"
+        raise ServiceFault("InvalidParameterValue", parameter.lower(), fault) from refusal
+
+
+def _sources(one: _Dated, view: _View, bounds: Bounds) -> list[RasterSource]:
+    """Return the files that a layer shows in a box of a view; none where the view is so coarse that it is empty."""
+    sources = raster_sources(layer=one.layer, group=one.group, bounds=_degrees(bounds, view.epsg))
+    if sources is None:
+        raise _undefined(f"{one.layer.name}:{one.group}")
+    return sources if view.pixel_m <= COARSEST_M else []
+
+
+def _map(request: HttpRequest, asked: Asked) -> HttpResponseBase:
+    if _given(asked, "FORMAT").split(";")[0].strip() != PNG:
+        raise ServiceFault("InvalidFormat", "format", f"FORMAT is {PNG}.")
+    if asked.get("STYLES", "").strip(",") not in ("", "default"):
+        raise ServiceFault("StyleNotDefined", "styles", "Each layer has one style, default.")
+    view = _view(asked)
+    dated = [_dated(name, asked) for name in _layers(asked, "LAYERS")]
+    shown = [(one.layer, _sources(one, view, view.bounds)) for one in dated]
     ground = _background(asked)
-    prints = [fingerprint(layer, sources, f"{system} {bounds} {shape} {ground}") for layer, sources in shown]
+    place = f"{view.system} {view.bounds} {view.shape} {ground}"
+    prints = [fingerprint(layer, sources, place) for layer, sources in shown]
 
     def picture() -> bytes:
-        image = Image.new("RGBA", shape[::-1], ground)
+        image = Image.new("RGBA", view.shape[::-1], ground)
         for layer, sources in shown:
-            drawn = Image.open(BytesIO(picture_png(layer, sources, epsg, bounds, shape)))
+            drawn = Image.open(BytesIO(picture_png(layer, sources, view.epsg, view.bounds, view.shape)))
             image.alpha_composite(drawn.convert("RGBA"))
         out = BytesIO()
         image.save(out, "PNG")
         return out.getvalue()
 
-    answer = unless_held(request, etag_of(*prints), picture, PNG, CACHE)
-    if used := [day for *_, day in dated if day]:
-        answer["Warning"] = ", ".join(f'99 - "Default value used: time={day} ISO8601"' for day in used)
-    return answer
+    return _with_days(unless_held(request, etag_of(*prints), picture, PNG, CACHE), dated)
+
+
+def _info(request: HttpRequest, asked: Asked) -> HttpResponseBase:
+    """Answer what the layers say at one pixel of a map."""
+    view, media_type = _view(asked), _given(asked, "INFO_FORMAT").split(";")[0].strip()
+    if media_type not in FORMATS:
+        raise ServiceFault("InvalidFormat", "info_format", f"INFO_FORMAT is one of {', '.join(FORMATS)}.")
+    names, drawn = _layers(asked, "QUERY_LAYERS"), _layers(asked, "LAYERS")
+    if unseen := [name for name in names if name not in drawn]:
+        raise ServiceFault("LayerNotDefined", "query_layers", f"{unseen[0][:60]!r} is not among LAYERS.")
+    rows, cols = view.shape
+    col, row = (number_or_none(_given(asked, name), most - 1) for name, most in (("I", cols), ("J", rows)))
+    if col is None or row is None:
+        raise ServiceFault("InvalidPoint", "i", "I is a column and J a row of the map, from 0.")
+    count = number_or_none(asked.get("FEATURE_COUNT", "1"), MAX_FEATURES)
+    if not count:
+        raise ServiceFault("InvalidParameterValue", "feature_count", f"FEATURE_COUNT is from 1 to {MAX_FEATURES}.")
+    west, south, east, north = view.bounds
+    step_x, step_y = (east - west) / cols, (north - south) / rows
+    left, top = west + col * step_x, north - row * step_y
+    pixel = left, top - step_y, left + step_x, top
+    dated, found = [_dated(name, asked) for name in names], []
+    for one in dated:
+        sources = _sources(one, view, pixel)
+        found += features_at(Click(one.layer, one.group, view.epsg, pixel, count), sources)
+    return _with_days(answer(request, found, media_type), dated)
+
+
+def _with_days(response: HttpResponseBase, dated: list[_Dated]) -> HttpResponseBase:
+    """State the days that were taken because none was asked for (section C.3.5)."""
+    if used := [one.default_day for one in dated if one.default_day]:
+        response["Warning"] = ", ".join(f'99 - "Default value used: time={day} ISO8601"' for day in used)
+    return response
 
 
 def _given(asked: Asked, name: str) -> str:
@@ -170,11 +244,11 @@ def _undefined(name: str) -> ServiceFault:
     return ServiceFault("LayerNotDefined", "layers", f"There is no layer {name[:60]!r}; see GetCapabilities.")
 
 
-def _dated(name: str, asked: Asked) -> tuple[RasterLayer, str, str]:
-    """Return a layer, the group that its name or TIME says, and the day of the newest group if neither says one."""
+def _dated(name: str, asked: Asked) -> _Dated:
+    """Return a layer with the group that its name or TIME says, else with its newest."""
     layer, group = _named(name)
     if group:
-        return layer, group, ""
+        return _Dated(layer, group, "")
     time = asked.get("TIME", "")
     try:
         at = moment("TIME", time, DAY_OR_RFC_3339)
@@ -182,7 +256,7 @@ def _dated(name: str, asked: Asked) -> tuple[RasterLayer, str, str]:
     except Refusal:
         found = None
     if found is not None:
-        return layer, found.key, "" if time else found.date.isoformat()
+        return _Dated(layer, found.key, "" if time else found.date.isoformat())
     if not time:
         raise _undefined(name)
     remedy = "TIME is a date in GetCapabilities; there are no ranges, lists or nearest dates."

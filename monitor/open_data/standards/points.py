@@ -69,7 +69,7 @@ class Points(Collection):
                 most=query.limit + 1 - len(found),
                 condition=condition,
             )
-            found += [_feature(product, row) for row in rows]
+            found += [point_feature(product, row) for row in rows]
             if len(found) > query.limit:
                 break
             if time.monotonic() > ends_at:  # a filter that few points match reads whole data sets
@@ -91,7 +91,7 @@ class Points(Collection):
         if not (product and point):
             return None
         position = {"longitude": point.position.x, "latitude": point.position.y}
-        feature = _feature(product, {"pid": pid} | position | {name: getattr(point, name) for name in FIGURES})
+        feature = point_feature(product, {"pid": pid} | position | {name: getattr(point, name) for name in FIGURES})
         series = reverse("api-1:point", args=[product.pk, pid])
         return feature | {"links": [{"rel": "related", "href": series, "title": "How this point moved"}]}
 
@@ -117,7 +117,7 @@ def _within_mercator(area: GEOSGeometry) -> list[Polygon]:
     return boxes
 
 
-def _feature(product: Product, row: dict[str, Any]) -> Feature:
+def point_feature(product: Product, row: dict[str, Any]) -> Feature:
     """Return a point as a feature. row: longitude, latitude, pid and the figures of a point."""
     position = [round(row["longitude"], DIGITS), round(row["latitude"], DIGITS)]
     figures = {name: number(row[name], digits) for name, digits in FIGURES.items()}

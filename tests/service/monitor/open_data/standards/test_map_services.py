@@ -1,5 +1,6 @@
 """WMS 1.3.0: the same pictures as those of the map's tiles, in every system and with its axes."""
 
+import json
 import re
 from io import BytesIO
 from urllib.parse import parse_qsl, urlsplit
@@ -11,7 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from PIL import Image
 
-from monitor.maps.imaging.drawing import LEGEND_PX, tile_bounds_deg, tile_bounds_m
+from monitor.maps.imaging.drawing import LEGEND_PX, coloured, tile_bounds_deg, tile_bounds_m
 from monitor.maps.rasters.layers import RASTER_LAYERS_BY_NAME
 from tests.makers.basemaps import tile_at
 
@@ -29,6 +30,9 @@ ASKED = {
 }
 ASKED |= {"CRS": "EPSG:3857", "WIDTH": 256, "HEIGHT": 256, "TRANSPARENT": "TRUE"}
 TILE = (12, *tile_at(-12.0, 47.0, 12))
+
+
+CLICK = {"REQUEST": "GetFeatureInfo", "QUERY_LAYERS": LAYER, "INFO_FORMAT": "application/json", "I": "128", "J": "128"}
 
 
 def box(*edges: float) -> str:
@@ -156,19 +160,62 @@ def test_a_legend_of_classes_has_the_colour_of_each(client):
     assert {tuple(bytes.fromhex(one[1:])) for one in colours} <= shown
 
 
+def told(client, media_type: str, queries: int, **asked) -> str:
+    """Return what a click is answered, by GetFeatureInfo."""
+    with CaptureQueriesContext(connection) as made:
+        answer = client.get("/ogc/wms", ASKED | CLICK | {"INFO_FORMAT": media_type} | asked)
+    assert (answer.status_code, answer["Content-Type"].split(";")[0]) == (200, media_type), answer.content
+    assert len(made) <= queries, made.captured_queries
+    return answer.content.decode()
+
+
+def test_a_click_on_a_velocity_answers_the_nearest_points_with_the_figures_of_the_api(client, product):
+    point = client.get("/ogc/collections/points/items?limit=1").json()["features"][0]
+    longitude, latitude = point["geometry"]["coordinates"]
+    half = 0.002
+    edges = box(latitude - half, longitude - half, latitude + half, longitude + half)
+    here = {"LAYERS": "velocity-ascending", "QUERY_LAYERS": "velocity-ascending", "CRS": "EPSG:4326", "BBOX": edges}
+    named = here | dict.fromkeys(("LAYERS", "QUERY_LAYERS"), f"velocity-ascending:{product.dates[-1]:%Y}")
+    assert json.loads(told(client, "application/json", 2, **named))["features"] == [point]
+    several = json.loads(told(client, "application/geo+json", 3, **here, FEATURE_COUNT=3))["features"]
+    assert several[0] == point
+    figure = f"velocity_mm_yr = {point['properties']['velocity_mm_yr']}"
+    assert figure in told(client, "text/plain", 3, **here)
+    assert f"<td>{point['properties']['pid']}</td>" in told(client, "text/html", 3, **here)
+    assert json.loads(told(client, "application/json", 3, **here | {"I": "3", "J": "3"}))["features"] == []
+    assert told(client, "text/plain", 3, **here | {"I": "3", "J": "3"}).strip() == "There is nothing here."
+    api = client.get(f"/api/v1/products/{product.pk}/points/{point['properties']['pid']}/series").json()
+    assert api["velocity_mm_yr"] == point["properties"]["velocity_mm_yr"]
+
+
+def test_a_click_on_an_image_answers_its_value_in_its_unit(client, pair_predictions):
+    edges = {"BBOX": box(*tile_bounds_m(*TILE))}
+    drawn = picture(client)
+    (row, col), layer = np.argwhere(drawn[..., 3] > 0)[7000], RASTER_LAYERS_BY_NAME["coherence"]
+    (one,) = json.loads(told(client, "application/json", 3, **edges, I=col, J=row))["features"]
+    value = one["properties"]["value"]
+    colour = coloured(np.array([[value]], np.float32), layer.stops, layer.low, layer.high)[0, 0]
+    assert (abs(colour.astype(int) - drawn[row, col, :3]) <= 1).all()
+    outside = np.argwhere(drawn[..., 3] == 0)[0]
+    assert json.loads(told(client, "application/json", 3, **edges, I=outside[1], J=outside[0]))["features"] == []
+
+
 FAULTS = {
-    "LayerNotDefined": [{"LAYERS": name} for name in ("none:1", "coherence", "coherence:", "coherence:x")],
+    "LayerNotDefined": [{"LAYERS": name} for name in ("none:1", "coherence", "coherence:", "coherence:x")]
+    + [CLICK | {"QUERY_LAYERS": "speed"}],
     "InvalidDimensionValue": [
         {"LAYERS": "coherence", "TIME": time}
         for time in ("2021-12-14", "2021", "current", "2021-12-13,2021-12-25", "2021-12-01/2021-12-31", "x" * 5000)
     ],
     "StyleNotDefined": [{"STYLES": "red"}],
-    "InvalidFormat": [{"FORMAT": "image/jpeg"}],
+    "InvalidFormat": [{"FORMAT": "image/jpeg"}, CLICK | {"INFO_FORMAT": "image/png"}],
+    "InvalidPoint": [CLICK | {"I": "256"}, CLICK | {"J": "-1"}],
     "InvalidCRS": [{"CRS": "EPSG:31467"}],
-    "OperationNotSupported": [{"REQUEST": "GetFeatureInfo"}],
+    "OperationNotSupported": [{"REQUEST": "GetStyles"}],
     "MissingParameterValue": [{"REQUEST": ""}, {"WIDTH": ""}, {"VERSION": ""}, {"BBOX": ""}],
     "InvalidParameterValue": [{"BBOX": edges} for edges in ("1,2,3", "nan,0,1,1", "0,2,1,1", "0,0,1e300,1", "x,1,2,3")]
     + [{"WIDTH": size} for size in ("0", "-1", "2049", "9" * 5000, "x")]
+    + [CLICK | {"FEATURE_COUNT": count} for count in ("0", "51", "x")]
     + [{"VERSION": "1.1.1"}, {"SERVICE": "WFS"}, {"BGCOLOR": "pink?"}, {"LAYERS": ",".join(["a", "b", "c", "d", "e"])}],
 }
 CASES = [(code, asked) for code, cases in FAULTS.items() for asked in cases]

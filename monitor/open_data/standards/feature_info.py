@@ -1,0 +1,78 @@
+"""GetFeatureInfo of WMS 1.3.0: what a layer says at one pixel, with the figures of the API and of OGC API Features.
+
+A velocity layer answers the measurement points near the pixel, the nearest first; any other the value of its raster,
+and the layers of what was found in velocity fields also the alerts there.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from django.contrib.gis.geos import Polygon
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
+
+from detection.selectors import alerts_public
+from ingest.products.selectors import points_near
+from monitor.maps.imaging.drawing import HALF_WORLD_M, Bounds
+from monitor.maps.map.series import number
+from monitor.maps.rasters.catalogue import OF_PRODUCTS, RasterSource
+from monitor.maps.rasters.layers import RasterLayer
+from monitor.maps.rasters.tiles import layer_values
+from monitor.maps.rasters.velocity import on_map
+from monitor.open_data.standards.collections import Feature
+from monitor.open_data.standards.ground import Alerts
+from monitor.open_data.standards.points import point_feature
+
+FORMATS = ("application/json", "application/geo+json", "text/html", "text/plain")
+MAX_FEATURES = 50
+REACH_PX = 4  # A finger or a mouse is this exact.
+
+
+class Click(NamedTuple):
+    """Pixel of a layer that somebody clicked. pixel: its edges in the system `epsg`; count: features at most."""
+
+    layer: RasterLayer
+    group: str
+    epsg: int
+    pixel: Bounds
+    count: int
+
+
+def features_at(click: Click, sources: Sequence[RasterSource]) -> list[Feature]:
+    """Return what a layer says at a pixel; nothing where it is transparent. sources: its files there."""
+    west, south, east, north = click.pixel
+    across, down = on_map(click.epsg, np.array([west, (west + east) / 2, east]), np.array([north, (north + south) / 2]))
+    x_m, y_m = float(across[1] % 1 * 2 - 1) * HALF_WORLD_M, float(1 - 2 * down[1]) * HALF_WORLD_M
+    reach_m = REACH_PX * float(across[2] - across[0]) * 2 * HALF_WORLD_M
+    if fields := {source.product.pk: source.product for source in sources if source.product}:
+        rows = points_near(products=[*fields], x_m=x_m, y_m=y_m, reach_m=reach_m, most=click.count)
+        return [point_feature(fields[row["product_id"]], row) for row in rows]
+    values = layer_values(click.layer, sources, click.epsg, click.pixel, (1, 1))
+    value = None if values is None else number(float(values[0, 0]), 3)
+    if value is None:
+        return []
+    layer, meaning = click.layer, {"unit": str(click.layer.unit)}
+    if layer.classes:
+        meaning = {"meaning": str(layer.classes[round(value)])}
+    own = {"layer": layer.name, "title": str(layer.label), "date": click.group, "value": value} | meaning
+    found: list[Feature] = [
+        {"type": "Feature", "id": f"{layer.name}.{click.group}", "geometry": None, "properties": own}
+    ]
+    if layer.task == OF_PRODUCTS and click.count > 1:
+        here = Polygon.from_bbox((x_m - reach_m, y_m - reach_m, x_m + reach_m, y_m + reach_m))
+        here.srid = 3857
+        alerts = alerts_public().filter(area__intersects=here.transform(4326, clone=True)).order_by("-importance", "pk")
+        found += Alerts().features(alerts[: click.count - 1])
+    return found
+
+
+def answer(request: HttpRequest, features: Sequence[Feature], media_type: str) -> HttpResponse:
+    """Return features in one of FORMATS."""
+    for feature in features:
+        if url := feature["properties"].get("url"):
+            feature["properties"] |= {"url": request.build_absolute_uri(url)}
+    if media_type.startswith("application/"):
+        return JsonResponse({"type": "FeatureCollection", "features": features}, content_type=media_type)
+    page = f"open_data/standards/feature_info.{'html' if media_type == 'text/html' else 'txt'}"
+    return HttpResponse(render_to_string(page, {"features": features}), content_type=f"{media_type}; charset=utf-8")
