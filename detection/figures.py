@@ -4,6 +4,7 @@ A new figure needs a row here and, unless it follows from others, a column of `d
 """
 
 from enum import StrEnum
+from functools import partial
 from typing import Any, NamedTuple
 
 from django.utils.translation import gettext_lazy as _
@@ -13,7 +14,10 @@ from detection.rules.motion import AROUND, DATUM, Part
 
 ALONG = "sign: see component"
 PARTS = {Part.WHOLE: "of the whole area", Part.FASTEST: "of its fastest part", Part.AROUND: "of the ground around it"}
-AGAINST = {AROUND: "against the ground around it", DATUM: "against the zero of the data set"}
+AGAINST = {
+    AROUND: "against the ground around it, of a region against `reference`",
+    DATUM: "against the zero of the data set",
+}
 
 
 class Span(StrEnum):
@@ -53,17 +57,17 @@ class FigureRow(NamedTuple):
         return "; ".join(filter(None, (f"{self.unit}: {self.about}", part, self.span, against, sigma)))
 
 
-_PEAK: dict[str, Any] = {"part": Part.FASTEST, "against": AROUND}
-_DATUM: dict[str, Any] = {"against": DATUM, "stored": False}
-_SPEED: dict[str, Any] = {"family": Family.OFFSETS, "span": Span.PAIR, "against": "the rest of the image"}
-_CHANGE: dict[str, Any] = {"family": Family.SURFACE, "span": Span.PAIR, "against": "against earlier pairs"}
+_peak = partial(FigureRow, part=Part.FASTEST, against=AROUND)
+_total = partial(FigureRow, against=DATUM, stored=False)
+_speed = partial(FigureRow, family=Family.OFFSETS, span=Span.PAIR, against="against the rest of the image")
+_change = partial(FigureRow, family=Family.SURFACE, span=Span.PAIR, against="against earlier pairs")
 
 FIGURES = (
     FigureRow("area_m2", "m2", "size of the outline", _("Area"), family=None, span=Span.NONE),
     FigureRow("rate_mm_yr", "mm/yr", f"median rate, {ALONG}", _("Rate"), against=AROUND, sigma="rate_sigma_mm_yr"),
-    FigureRow("peak_rate_mm_yr", "mm/yr", f"highest rate, {ALONG}", _("Rate of the fastest part"), **_PEAK),
-    FigureRow("peak_low_mm_yr", "mm/yr", "end of its 90 % interval near zero", _("Fastest part, at least"), **_PEAK),
-    FigureRow("peak_high_mm_yr", "mm/yr", "other end of its 90 % interval", _("Fastest part, at most"), **_PEAK),
+    _peak("peak_rate_mm_yr", "mm/yr", f"highest rate, {ALONG}", _("Rate of the fastest part")),
+    _peak("peak_low_mm_yr", "mm/yr", "end of its 90 % interval near zero", _("Fastest part, at least")),
+    _peak("peak_high_mm_yr", "mm/yr", "other end of its 90 % interval", _("Fastest part, at most")),
     FigureRow("rate_sigma_mm_yr", "mm/yr", "one standard deviation of rate_mm_yr", _("Uncertainty"), against=AROUND),
     FigureRow(
         "around_mm_yr",
@@ -81,20 +85,18 @@ FIGURES = (
         _("Uncertainty of the ground around"),
         part=Part.AROUND,
     ),
-    FigureRow(
+    _total(
         "total_rate_mm_yr",
         "mm/yr",
         f"rate_mm_yr + around_mm_yr, {ALONG}",
         _("Rate with that of the ground around"),
-        **_DATUM,
     ),
-    FigureRow(
+    _total(
         "total_peak_mm_yr",
         "mm/yr",
         f"peak_rate_mm_yr + around_mm_yr, {ALONG}",
         _("Rate of the fastest part with that of the ground around"),
         part=Part.FASTEST,
-        **_DATUM,
     ),
     FigureRow(
         "datum_sigma_mm_yr",
@@ -103,19 +105,18 @@ FIGURES = (
         _("Uncertainty of the zero"),
         part=None,
     ),
-    FigureRow("speed_m_day", "m/day", "median speed, never negative", _("Speed"), sigma="speed_sigma_m_day", **_SPEED),
-    FigureRow("peak_speed_m_day", "m/day", "highest speed", _("Highest speed"), part=Part.FASTEST, **_SPEED),
-    FigureRow("speed_sigma_m_day", "m/day", "one standard deviation of speed_m_day", _("Uncertainty"), **_SPEED),
-    FigureRow("bearing_deg", "degrees", "toward where it moves, clockwise from north", _("Direction"), **_SPEED),
-    FigureRow("coherence_before", "0 to 1", "coherence of earlier pairs", _("Match of earlier images"), **_CHANGE),
-    FigureRow("coherence_after", "0 to 1", "coherence of this pair", _("Match of these images"), **_CHANGE),
-    FigureRow(
+    _speed("speed_m_day", "m/day", "median speed, never negative", _("Speed"), sigma="speed_sigma_m_day"),
+    _speed("peak_speed_m_day", "m/day", "highest speed", _("Highest speed"), part=Part.FASTEST),
+    _speed("speed_sigma_m_day", "m/day", "one standard deviation of speed_m_day", _("Uncertainty")),
+    _speed("bearing_deg", "degrees", "toward where it moves, clockwise from north", _("Direction")),
+    _change("coherence_before", "0 to 1", "coherence of earlier pairs", _("Match of earlier images")),
+    _change("coherence_after", "0 to 1", "coherence of this pair", _("Match of these images")),
+    _change(
         "change_sigma",
         "usual scatters",
         "change of coherence, negative: lost",
         _("Change in usual scatters"),
         public=False,
-        **_CHANGE,
     ),
 )
 STORED = tuple(row.name for row in FIGURES if row.stored)

@@ -101,7 +101,9 @@ def test_the_fastest_part_is_named_where_it_differs_and_separate_places_are_coun
     places = [{"peak_rate_mm_yr": -45.2}, {"peak_rate_mm_yr": -30.0}]
     alert = velocity("subsidence", "up", -9.0, -45.2, places=places)
     reasons = voice("subsidence").finding(alert, source("subsidence")).reasons
-    assert reasons[-1] == "It moves fastest in 2 separate places: by up to 45 and 30 mm a year."
+    assert (
+        reasons[-1] == "It moves fastest in 2 separate places: by up to 45 and 30 mm a year (away from the satellite)."
+    )
 
 
 CITY = {"peak_low_mm_yr": -65.0, "peak_high_mm_yr": -84.0}
