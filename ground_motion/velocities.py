@@ -99,10 +99,10 @@ def open_velocity(
             raise InputError(source, "no row has a position and a velocity", "Export it again")
         values = {name: np.concatenate(parts) for name, parts in columns.items()}
         n_points = values["pid"].size
-        variables: dict[str, Any] = {
+        variables: dict[str, object] = {
             name: ("point", values[column], describe(name, of)) for name, (column, of) in FIGURES.items()
         }
-        times: dict[str, Any] = {}
+        times: dict[str, object] = {}
         if n_dates:
             series.flush()
             held = np.memmap(series, np.float32, "c", shape=(n_points, n_dates))  # outlives the name of its file
@@ -209,7 +209,7 @@ def _declared(unit: str | None, positive: str | None, mapping: File | None) -> D
     return Declaration(mapping=None if mapping is None else Path(mapping), unit=unit, positive=positive)
 
 
-def _attributes(source: Path, header: FieldHeader, changes: Sequence[str]) -> dict[str, Any]:
+def _attributes(source: Path, header: FieldHeader, changes: Sequence[str]) -> dict[str, object]:
     """Return what is known of a field's points as attributes that zarr and netCDF can hold."""
     known = {
         "title": source.name,
