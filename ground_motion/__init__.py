@@ -24,7 +24,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 if TYPE_CHECKING:
     from ground_motion.pairs import Pair, coherence, offsets, open_pair
     from ground_motion.results import Result
-    from ground_motion.velocities import Deformation, Velocities, deformation, open_velocity
+    from ground_motion.velocities import Deformation, deformation, open_velocity
 
 __all__ = [
     "Deformation",
@@ -32,7 +32,6 @@ __all__ = [
     "Pair",
     "Result",
     "UnusableData",
-    "Velocities",
     "coherence",
     "deformation",
     "offsets",
@@ -41,7 +40,7 @@ __all__ = [
 ]
 HOMES = {  # Torch takes seconds, and the program's --help needs none.
     **dict.fromkeys(("Pair", "coherence", "offsets", "open_pair"), "ground_motion.pairs"),
-    **dict.fromkeys(("Deformation", "Velocities", "deformation", "open_velocity"), "ground_motion.velocities"),
+    **dict.fromkeys(("Deformation", "deformation", "open_velocity"), "ground_motion.velocities"),
     "Result": "ground_motion.results",
 }
 

@@ -31,11 +31,14 @@ VARIABLES = {  # name: what it is, its sign or how it is meant
     "sigma_dy_px": ("standard deviation of dy_px", ""),
     "quality": ("quality of the match", "0 to 1"),
     "probability": ("probability that the ground moves against its surroundings", "0 to 1"),
-    "rate_mm_yr": ("rate against the background", LOS_SIGN),
+    "rate_mm_yr": ("rate", LOS_SIGN),
     "smallest_rate_mm_yr": ("rate at which nine of ten bowls about 1,600 m across would be found", "a magnitude"),
-    "velocity": ("velocity", LOS_SIGN),
-    "velocity_sigma": ("usual standard deviation of the track's velocities", ""),
-    "height": ("height", "above any common level"),
+    "rate_sigma_mm_yr": ("standard deviation of the rate", "as the file states it"),
+    "displacement_mm": ("displacement since the file's first date", LOS_SIGN),
+    "height_m": ("height", "above any common level"),
+    "temporal_coherence": ("temporal coherence", "0 to 1"),
+    "rmse_mm": ("scatter of the series about its model", ""),
+    **{f"los_{way}": (f"{way} part of the unit vector to the satellite", "") for way in ("east", "north", "up")},
 }
 
 

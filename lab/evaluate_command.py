@@ -11,7 +11,7 @@ from pathlib import Path
 from ground_motion.core.errors import InputError
 from ground_motion.runtime.checkpoints import read_card
 from ground_motion.runtime.code_version import code_version
-from ground_motion.runtime.methods import help_of, method_of
+from ground_motion.runtime.methods import method_of
 from lab import results
 from lab.benchmark import Benchmark
 from lab.coherence import evaluate as coherence
@@ -43,13 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         task.add_argument(
             "--benchmark", choices=[benchmark.name for benchmark in benchmarks], default=benchmarks[0].name
         )
-        task.add_argument(
-            "--method",
-            type=partial(method_of, name),
-            choices=[*methods],
-            default=next(iter(methods)),
-            help=help_of(name),
-        )
+        task.add_argument("--method", type=partial(method_of, name), choices=[*methods], default=next(iter(methods)))
         task.add_argument("--json", type=Path, required=True, metavar="OUT.json", help="file to write")
         task.add_argument(
             "--size", type=int, metavar="N", help="number of scenes; published figures are of the default"

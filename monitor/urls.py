@@ -54,6 +54,7 @@ of_organisation = [
     path("alerts/", organisations.organisation_alerts, name="organisation-alerts"),
     path("lines/", lines.line_list, name="organisation-lines"),
     path("lines/<int:line>/", lines.line_page, name="organisation-line"),
+    path("lines/<int:line>/profile.geojson", lines.line_sections, name="organisation-line-sections"),
     path("lines/<int:line>/<slug:name>.csv", lines.line_file, name="organisation-line-file"),
     path("export.json", organisations.organisation_export, name="organisation-export"),
     path("buildings.csv", organisations.organisation_buildings, name="organisation-buildings"),

@@ -1,12 +1,11 @@
 """`python -m ml deformation`: detect moving areas in a velocity product; writes a probability raster and outlines."""
 
 import argparse
-from functools import partial
 from pathlib import Path
 
+from ground_motion.cli.method_help import add_method
 from ground_motion.methods.deformation import DEFAULT_METHOD
 from ground_motion.readers.records import Reference
-from ground_motion.runtime.methods import help_of, method_of, methods
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,13 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="P.tif", help="raster to write")
     parser.add_argument("--quicklook", type=Path, metavar="FILE.png", help="picture of the raster to write")
     parser.add_argument("--areas", type=Path, metavar="A.geojson", help="GeoJSON file of the flagged areas to write")
-    parser.add_argument(
-        "--method",
-        type=partial(method_of, "deformation"),
-        choices=[*methods("deformation")],
-        default=DEFAULT_METHOD,
-        help=help_of("deformation"),
-    )
+    add_method(parser, "deformation", DEFAULT_METHOD)
     parser.add_argument(
         "--reference",
         choices=[*Reference],

@@ -1,11 +1,11 @@
 """Options that `python -m ml coherence` and `python -m ml offsets` share; importing them imports no torch."""
 
 import argparse
-from functools import partial
 from pathlib import Path
 
+from ground_motion.cli.method_help import add_method
 from ground_motion.readers.images.scenes import SCALES
-from ground_motion.runtime.methods import help_of, method_of, methods, shipped_method
+from ground_motion.runtime.methods import shipped_method
 
 
 def add_arguments(parser: argparse.ArgumentParser, task: str, out: str) -> None:
@@ -17,11 +17,5 @@ def add_arguments(parser: argparse.ArgumentParser, task: str, out: str) -> None:
     parser.add_argument(
         "--scale", choices=SCALES, default="power", help="scale of the images' values (default: %(default)s)"
     )
-    parser.add_argument(
-        "--method",
-        type=partial(method_of, task),
-        choices=[*methods(task)],
-        default=shipped_method(task).name,
-        help=help_of(task),
-    )
+    add_method(parser, task, shipped_method(task).name)
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where the network runs")

@@ -13,8 +13,9 @@ from ground_motion.core.errors import InputError
 from ground_motion.core.rasters import RasterExtent, write_cog, write_cog_parts
 from ground_motion.rasters.pieces import PieceBands
 
-FORMATS = {"raster": "GeoTIFF", "areas": "GeoJSON", "listing": "JSON", "picture": "PNG"}
+FORMATS = {"raster": "GeoTIFF", "areas": "GeoJSON", "listing": "JSON", "picture": "PNG", "points": "GeoParquet"}
 SUFFIXES = {"GeoTIFF": (".tif", ".tiff"), "GeoJSON": (".geojson", ".json"), "JSON": (".json",), "PNG": (".png",)}
+SUFFIXES["GeoParquet"] = (".parquet", ".geoparquet")
 
 
 class RasterResult(NamedTuple):

@@ -99,10 +99,3 @@ def shipped_method(task: str) -> Method:
 def method_of(task: str, name: str) -> str:
     """Return the name under which a task's network is stored; names of other methods are returned unchanged."""
     return next((row.name for row in methods(task).values() if row.network and name in (MODEL, row.network)), name)
-
-
-def help_of(task: str) -> str:
-    """Return the help text for a command line's method option: which names mean a task's network."""
-    return (
-        f"'{MODEL}' and '{shipped_method(task).network}' both mean the network that is shipped (default: %(default)s)"
-    )

@@ -236,10 +236,16 @@ def _ordinate(name: str) -> Func:
 
 def point_series(*, point: MeasurementPoint) -> Float32:
     """Return a point's displacements on its product's dates, mm, NaN where missing; empty without a series."""
-    if not point.product.has_series:
-        return np.empty(0, dtype=np.float32)
-    packed = DisplacementSeries.objects.values_list("packed", flat=True).get(product_id=point.product_id, pid=point.pid)
-    return np.asarray(unpack_against_datum([bytes(packed)], point.product)[0])
+    return np.asarray(series_of(product=point.product, pids=[point.pid])[0])
+
+
+def series_of(*, product: Product, pids: Sequence[str]) -> Float32:
+    """Return the displacements of some points on their product's dates, (points, dates), mm; no columns without any."""
+    if not product.has_series:
+        return np.empty((len(pids), 0), dtype=np.float32)
+    found = DisplacementSeries.objects.filter(product=product, pid__in=pids).values_list("pid", "packed")
+    packed = {pid: bytes(blob) for pid, blob in found}
+    return np.asarray(unpack_against_datum([packed[pid] for pid in pids], product))
 
 
 def points_count_within(*, product: Product, area: GEOSGeometry) -> int:

@@ -5,10 +5,11 @@ from dataclasses import replace
 from math import hypot
 from typing import Any
 
+import numpy as np
 from django import forms
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Exists, F, Func, IntegerField, OuterRef, Q
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext_lazy
@@ -16,6 +17,7 @@ from django.views.decorators.http import require_GET
 
 from detection.rules.motion import Figure
 from ground_motion.core.errors import promised
+from ground_motion.core.projections import EARTH
 from ingest.products.datum import datum_sigma_of
 from ingest.products.encoding import unpack_series
 from monitor.maps.imaging.lines import rate_profile, strip_chart
@@ -38,6 +40,7 @@ from monitor.wording.images import data_set_name
 from monitor.wording.refusals import Refusal, number_or_none
 
 DRAWN = ("rate_mm_yr", "sigma_mm_yr", "strip")  # A page reads these columns only for the reading that it shows.
+PROFILE = ("rate_mm_yr", "sigma_mm_yr", "slope_mm_m_yr", "curvature_mm_m2_yr")
 DEFAULTS = {"kind": Line.Kind.RAIL, "width_m": 6, "first_km": 0, "limit_mm_m_yr": 2}
 
 
@@ -156,6 +159,16 @@ def line_file(request: HttpRequest, token: str, organisation: int, line: int, na
     return csv_response(f"line-{name}", rows(shown))
 
 
+@costly(REPORTS)
+@private_page
+@require_GET
+def line_sections(request: HttpRequest, token: str, organisation: int, line: int) -> HttpResponse:
+    """Export the profile of every reading of a line as GeoJSON: a piece of the line around each station."""
+    shown = _line_of(member_of(token, organisation), line)
+    whole = {"type": "FeatureCollection", "name": shown.name, "features": [*_sections(shown)]}
+    return JsonResponse(whole, content_type="application/geo+json")
+
+
 def _line_of(mine: Membership, pk: int) -> Line:
     line = mine.organisation.lines.filter(pk=pk).select_related("organisation").first()
     if line is None:
@@ -171,7 +184,7 @@ def _readings(line: Line) -> list[LineReading]:
     known = Func("rate_mm_yr", template="cardinality(array_remove(%(expressions)s, NULL))", output_field=IntegerField())
     counted = line.readings.annotate(n_beyond=Count("breaks", Q(breaks__is_beyond=True)))
     rows = counted.order_by(F("n_beyond").desc(), known.desc(), "pk").select_related("product")
-    return list(rows.defer("slope_mm_m_yr", "curvature_mm_m2_yr", *DRAWN))
+    return list(rows.defer(*PROFILE, "strip"))
 
 
 def _name(reading: LineReading) -> str:
@@ -219,13 +232,33 @@ def _shown(line: Line, reading: LineReading, n_beyond: int) -> dict[str, Any]:
     }
 
 
-def _profile_rows(line: Line) -> Iterator[Sequence[object]]:
-    yield "data set", "station_km", "rate_mm_yr", "sigma_mm_yr", "slope_mm_m_yr", "curvature_mm_m2_yr"
+def _profile(line: Line) -> Iterator[tuple[LineReading, float, Sequence[float | None]]]:
+    """Yield each station of every reading of a line: metres as its owner counts them, and the values of PROFILE."""
     for reading in line.readings.select_related("product").defer("strip"):
-        name, columns = cell_text(data_set_name(reading.product.name)), _stations_m(line, reading)
-        values = (reading.rate_mm_yr, reading.sigma_mm_yr, reading.slope_mm_m_yr, reading.curvature_mm_m2_yr)
-        for station_m, *row in zip(columns, *values, strict=True):
-            yield name, round(station_m / 1000, 4), *row
+        columns = (getattr(reading, name) for name in PROFILE)
+        for station_m, *row in zip(_stations_m(line, reading), *columns, strict=True):
+            yield reading, station_m, row
+
+
+def _profile_rows(line: Line) -> Iterator[Sequence[object]]:
+    yield "data set", "station_km", *PROFILE
+    for reading, station_m, row in _profile(line):
+        yield cell_text(data_set_name(reading.product.name)), round(station_m / 1000, 4), *row
+
+
+def _sections(line: Line) -> Iterator[dict[str, Any]]:
+    """Yield the piece of a line around each station of every reading as a GeoJSON feature."""
+    corners = np.array(line.geometry.coords)
+    along_m = np.concatenate([[0.0], np.cumsum(EARTH.line_lengths(*corners.T))])
+    for reading, station_m, row in _profile(line):
+        middle_m = station_m - line.first_station_m
+        ends_m = np.clip([middle_m - reading.step_m / 2, middle_m + reading.step_m / 2], 0, along_m[-1])
+        first, last = np.column_stack([np.interp(ends_m, along_m, column) for column in corners.T])
+        between = corners[(along_m > ends_m[0]) & (along_m < ends_m[1])]
+        course = np.round([first, *between, last], 7).tolist()
+        own = {"data_set": data_set_name(reading.product.name), "station_km": round(station_m / 1000, 4)}
+        properties = own | dict(zip(PROFILE, row, strict=True))
+        yield {"type": "Feature", "geometry": {"type": "LineString", "coordinates": course}, "properties": properties}
 
 
 def _break_rows(line: Line) -> Iterator[Sequence[object]]:

@@ -1,6 +1,7 @@
 """What others import: results as xarray, the same figures as the command line's, written and drawn."""
 
 import json
+import mmap
 import struct
 import sys
 import warnings
@@ -8,12 +9,14 @@ import warnings
 import numpy as np
 import pytest
 import rasterio
+import xarray as xr
 from affine import Affine
 from rasterio.errors import NotGeoreferencedWarning
 
 import ground_motion
 from ground_motion import InputError, Result, coherence, deformation, offsets, open_pair, open_velocity
 from ground_motion.cli.program import main
+from ground_motion.readers.formats.registry import open_velocity_fields
 from tests.makers.geotiff import write
 
 UTM = Affine(10.0, 0, 500_000.0, 0, -10.0, 6_000_000.0)
@@ -50,9 +53,7 @@ def points(tmp_path_factory):
     return path
 
 
-@pytest.fixture(scope="module")
-def velocities(points):
-    return open_velocity(points, unit="mm/yr", positive="toward")
+TABLE = {"unit": "mm/yr", "positive": "toward"}
 
 
 def is_png(path) -> bool:
@@ -161,23 +162,46 @@ def test_images_without_a_place_are_a_grid_of_pixels(tmp_path):
     assert is_png(tmp_path / "pair.png")
 
 
-def test_points_have_places_units_and_signs(velocities, tmp_path):
-    points = velocities.dataset
-    assert dict(points.sizes) == {"point": 2500}
-    assert (points.velocity.attrs["units"], points.longitude.attrs["crs"]) == ("mm/yr", "EPSG:4326")
-    assert float(points.longitude.min()) == pytest.approx(10.0, abs=1e-6)
-    assert float(points.velocity.min()) < -18
-    assert velocities.elsewhere == ()
-    velocities.quicklook(tmp_path / "points.png")
+def test_points_have_places_units_and_signs(points, tmp_path):
+    field = open_velocity(points, **TABLE)
+    assert dict(field.sizes) == {"point": 2500}
+    assert (field.rate_mm_yr.attrs["units"], field.longitude.attrs["crs"]) == ("mm/yr", "EPSG:4326")
+    assert float(field.longitude.min()) == pytest.approx(10.0, abs=1e-6)
+    assert float(field.rate_mm_yr.min()) < -18
+    field.ground_motion.quicklook(tmp_path / "points.png")
     assert is_png(tmp_path / "points.png")
+    with pytest.raises(InputError, match="ends with"):
+        field.ground_motion.to_geoparquet(tmp_path / "points.txt")
 
 
-def test_ground_that_moves_is_that_of_the_command_line(velocities, points, tmp_path):
-    found = deformation(velocities, method="matched-filter")
+def test_a_field_has_its_series_its_dates_and_its_zero_and_is_the_same_in_every_format(make_egms, tmp_path):
+    path = make_egms()
+    (read,), field = open_velocity_fields(path), open_velocity(path)
+    expected = np.concatenate([batch.displacement_mm for batch in read.batches()])
+    np.testing.assert_array_equal(field.displacement_mm, expected)
+    assert field.displacement_mm.dims == ("point", "time")
+    assert field.time.values.astype("datetime64[D]").tolist() == [*read.header.dates]
+    assert isinstance(field.displacement_mm.values.base, np.memmap | mmap.mmap)  # it is not in memory
+    assert field.attrs["datum_from"] == "the file's: GNSS stations"
+    assert (field.attrs["component"], field.attrs["track"], field.attrs["direction"]) == ("los", 117, "ascending")
+    field.ground_motion.to_geoparquet(tmp_path / "points.parquet")
+    again = open_velocity(tmp_path / "points.parquet", **TABLE)
+    folder = tmp_path / "points.zarr"
+    pytest.importorskip("zarr")
+    field.to_zarr(folder, consolidated=False)
+    for other in (again, xr.open_zarr(folder, consolidated=False, chunks=None)):
+        for name in ("pid", "longitude", "time", "rate_mm_yr", "rate_sigma_mm_yr", "los_east", "displacement_mm"):
+            np.testing.assert_array_equal(other[name], field[name], name)
+    assert again.rate_mm_yr.attrs == field.rate_mm_yr.attrs
+
+
+def test_ground_that_moves_is_that_of_the_command_line(points, tmp_path):
+    found = deformation(points, **TABLE, method="matched-filter")
     assert [area["properties"]["class"] for area in found.areas if area["properties"]["extent"] == "local"] == [
         "subsidence"
     ]
     assert found.dataset.rate_mm_yr.attrs["sigma"] > 0
+    assert found.elsewhere == ()
     found.to_geotiff(tmp_path / "ours.tif")
     found.to_geojson(tmp_path / "ours.geojson")
     found.quicklook(tmp_path / "ours.png")
@@ -191,13 +215,14 @@ def test_ground_that_moves_is_that_of_the_command_line(velocities, points, tmp_p
     assert is_png(tmp_path / "theirs.png")
 
 
-def test_places_far_apart_are_fields_of_their_own(tmp_path):
+def test_places_far_apart_are_results_of_their_own(tmp_path):
     rows = [f"{number},{10 + number * 0.001},{47},0.1" for number in range(30)]
     rows += [f"{number},{10 + number * 0.001},{-47},0.2" for number in range(30, 50)]
     path = tmp_path / "two.csv"
     path.write_text("\n".join(["id,longitude,latitude,velocity", *rows, ""]))
-    field = open_velocity(path, unit="mm/yr", positive="toward")
-    assert [part.dataset.sizes["point"] for part in (field, *field.elsewhere)] == [30, 20]
+    found = deformation(path, **TABLE, method="threshold")
+    assert [part.epsg for part in (found, *found.elsewhere)] == [32632, 32732]
+    assert open_velocity(path, **TABLE).sizes["point"] == 50
 
 
 @pytest.mark.parametrize(

@@ -37,11 +37,12 @@ ALIASES = {
     "height": ("height", "heightm", "elevation", "elev", "altitude", "topo", "dem", "pntheight", "h", "z"),
     "velocity_std": (
         *("vstdev", "velstd", "velstdev", "velocitystd", "velocitystdev", "meanvelocitystd", "stdev", "vstd", "velsd"),
+        "velocitystdmmyr",  # of files that we write, as rmse_mm
     ),
     "temporal_coherence": (
         *("temporalcoherence", "temporalc", "tempcoh", "coherence", "coer", "pntenscoh", "coh", "tcoh"),
     ),
-    "rmse": ("rmse", "rmsets"),
+    "rmse": ("rmse", "rmsets", "rmsemm"),
     "los_east": ("loseast", "lose", "cose", "easgeo"),
     "los_north": ("losnorth", "losn", "cosn"),
     "los_up": ("losup", "losu", "cosu"),

@@ -21,7 +21,11 @@ from monitor.wording.refusals import PROBLEM, Refusal, problem
 
 SEE = "The parameters are listed at /api/v1/."
 STANDARDS = (  # purpose, name, path
-    (_("Maps and GIS"), _("OGC API Features 1.0: alerts, points, data sets, glaciers"), "/ogc/"),
+    (
+        _("Maps and GIS"),
+        _("OGC API Features 1.0: alerts, points, series, buildings, regions, data sets"),
+        "/ogc/",
+    ),
     (_("Analysts"), _("STAC 1.1: velocity fields, radar images, results of models"), "/stac/"),
     (_("Maps of others"), _("TileJSON 3.0 of every layer of points and images"), "/tilejson/"),
     (_("Feed readers"), _("Atom with GeoRSS outlines"), "/alerts.atom"),

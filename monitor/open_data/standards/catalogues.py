@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 from django.conf import settings
 
 from monitor.open_data.standards.cql2 import CLASSES, LANGUAGES
-from monitor.open_data.standards.ground import Alerts, Glaciers, Products, Stations
-from monitor.open_data.standards.points import Points
+from monitor.open_data.standards.ground import Alerts, Buildings, Glaciers, Products, Regions, Stations
+from monitor.open_data.standards.points import Points, Series
 from monitor.open_data.standards.queries import CRS84, FEW, SYSTEMS
 from monitor.open_data.standards.search import MOST, PARAMETERS
 from monitor.open_data.standards.stac import GEOJSON, JSON, STAC, Predictions, RadarImages, VelocityFields
@@ -15,10 +15,15 @@ from monitor.wording.refusals import PROBLEM
 
 _PARTS = {"ogcapi-features-1": ("core", "geojson"), "ogcapi-features-3": ("queryables", "filter", "features-filter")}
 _PARTS["cql2"] = CLASSES
+SCHEMA_PARTS = ("schemas", "core-roles-features", "returnables-and-receivables")
 OGC_CLASSES = tuple(
     f"http://www.opengis.net/spec/{part}/1.0/conf/{name}" for part, names in _PARTS.items() for name in names
 )
-CRS_CLASS = "http://www.opengis.net/spec/ogcapi-features-2/1.0/conf/crs"
+FEATURE_CLASSES = (
+    "http://www.opengis.net/spec/ogcapi-features-2/1.0/conf/crs",
+    *(f"http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/{name}" for name in SCHEMA_PARTS),
+)
+OF_GROUND = (Alerts(), Points(), Series(), Products(), Buildings(), Regions())
 _SEARCH = ("item-search", *(f"item-search#{name}" for name in ("fields", "sort", "filter")))
 STAC_CLASSES = tuple(
     f"https://api.stacspec.org/v1.0.0/{name}" for name in ("core", "collections", "ogcapi-features", *_SEARCH)
@@ -33,9 +38,10 @@ def _list_of(items: dict[str, Any], **limits: int) -> dict[str, Any]:
 
 
 def _object(required: Sequence[str], **properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "required": [*required], "properties": properties}
+    return {"type": "object", "properties": properties} | ({"required": [*required]} if required else {})
 
 
+ANY = _object(())
 BOX = _list_of({"type": "number"}, minItems=4, maxItems=6)
 LINKS = _list_of(_object(("rel", "href"), rel=TEXT, type=TEXT, href=TEXT, title=TEXT))
 FEATURE = _object(
@@ -78,8 +84,8 @@ CATALOGUES = {
         f"{settings.SITE.name}: features",
         "Places where the ground moves, and the measurements that show it, by OGC API Features. Simulated data are "
         "marked: simulated is true.",
-        (*OGC_CLASSES, CRS_CLASS),
-        {one.name: one for one in (Alerts(), Points(), Products(), Glaciers(), Stations())},
+        (*OGC_CLASSES, *FEATURE_CLASSES),
+        {one.name: one for one in (*OF_GROUND, Glaciers(), Stations())},
     ),
     "stac": Catalogue(
         "stac",
@@ -109,14 +115,15 @@ def describe(catalogue: Catalogue, server: str) -> dict[str, Any]:
             many.append(_parameter(key, each.description, schema))
         paths |= {
             own: _get(name, one.title, LINKED),
-            f"{own}/queryables": _get(f"{name}-queryables", one.title, {"type": "object"}, [], SCHEMA),
+            **({} if catalogue.stac else {f"{own}/schema": _get(f"{name}-schema", one.title, ANY, [], SCHEMA)}),
+            f"{own}/queryables": _get(f"{name}-queryables", one.title, ANY, [], SCHEMA),
             f"{own}/items": _get(f"{name}-items", one.description, FEATURES, many + systems, GEOJSON, faults[:1]),
             f"{own}/items/{{featureId}}": _get(f"{name}-item", one.title, FEATURE, single, GEOJSON, faults),
         }
     if catalogue.stac:
         wanted = [_parameter(name, words, TEXT) for name, words in PARAMETERS.items()]
         common = _common(MOST, FEW)
-        paths["/queryables"] = _get("queryables", "Properties that filters may use", {"type": "object"}, [], SCHEMA)
+        paths["/queryables"] = _get("queryables", "Properties that filters may use", ANY, [], SCHEMA)
         paths["/search"] = _get("search", "Items of any collection", FEATURES, common + wanted, GEOJSON, ("400",))
     return {
         "openapi": "3.0.3",

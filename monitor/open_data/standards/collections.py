@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 from django.contrib.gis.geos import GEOSGeometry, MultiPolygon, Point, Polygon
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Max, Min, QuerySet
+from ninja import Schema
 
 from ground_motion.core.areas import bounds_of
 from monitor.maps.rasters.catalogue import BoundsOf
@@ -67,6 +68,8 @@ class Collection(ABC):
     items: ClassVar[Mapping[str, Any]] = {}  # further members of a STAC collection
     summarised: ClassVar[Sequence[str]] = ()  # queryables of few values, which a STAC collection lists
     queryables: ClassVar[Queryables]
+    shown: ClassVar[Sequence[str]] = ()  # properties of a feature; a STAC item has its own
+    answers: ClassVar[Sequence[type[Schema]]] = ()  # answers of the API with these properties, described
 
     @abstractmethod
     def part(self, query: Query) -> Part:
@@ -89,12 +92,27 @@ class Collection(ABC):
         every = self.every()
         return {name: schema_of(field_of(every, expression)) for name, expression in self.queryables.items()}
 
+    def properties(self) -> dict[str, dict[str, Any]]:
+        """Return the JSON schema of each property of a feature, which holds where a value is null, too."""
+        known = self.schemas()
+        for answer in reversed(self.answers):
+            described = answer.model_json_schema()["properties"]
+            known |= {name: _plain(schema) for name, schema in described.items() if "$ref" not in schema}
+        return {name: known.get(name, {"type": "string"}) for name in self.shown}
+
     def summaries(self) -> dict[str, list[Any]]:
         """Return the values that occur of each property in `summarised`."""
         values = {name: ArrayAgg(self.queryables[name], distinct=True, default=[]) for name in self.summarised}
         found = self.every().aggregate(**values)
         known = {name: [value for value in every if value not in (None, "")] for name, every in found.items()}
         return {name: every for name, every in known.items() if every}
+
+
+def _plain(described: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a property's schema with one type, as OGC API Features Part 5 has it. described: as pydantic makes it."""
+    kinds = [kind for kind in described.get("anyOf", [described]) if kind.get("type") != "null"]
+    kept = {name: kinds[0][name] for name in ("type", "format", "items") if name in kinds[0]}
+    return kept | ({"description": described["description"]} if "description" in described else {})
 
 
 class Rows(Collection):

@@ -30,13 +30,13 @@ REACH_PX = 4  # A finger or a mouse is this exact.
 
 
 class Click(NamedTuple):
-    """Pixel of a layer that somebody clicked. pixel: its edges in the system `epsg`; count: features at most."""
+    """Pixel of a layer that somebody clicked. pixel: its edges in the system `epsg`; most: features."""
 
     layer: RasterLayer
     group: str
     epsg: int
     pixel: Bounds
-    count: int
+    most: int
 
 
 def features_at(click: Click, sources: Sequence[RasterSource]) -> list[Feature]:
@@ -46,7 +46,7 @@ def features_at(click: Click, sources: Sequence[RasterSource]) -> list[Feature]:
     x_m, y_m = float(across[1] % 1 * 2 - 1) * HALF_WORLD_M, float(1 - 2 * down[1]) * HALF_WORLD_M
     reach_m = REACH_PX * float(across[2] - across[0]) * 2 * HALF_WORLD_M
     if fields := {source.product.pk: source.product for source in sources if source.product}:
-        rows = points_near(products=[*fields], x_m=x_m, y_m=y_m, reach_m=reach_m, most=click.count)
+        rows = points_near(products=[*fields], x_m=x_m, y_m=y_m, reach_m=reach_m, most=click.most)
         return [point_feature(fields[row["product_id"]], row) for row in rows]
     values = layer_values(click.layer, sources, click.epsg, click.pixel, (1, 1))
     value = None if values is None else number(float(values[0, 0]), 3)
@@ -59,11 +59,11 @@ def features_at(click: Click, sources: Sequence[RasterSource]) -> list[Feature]:
     found: list[Feature] = [
         {"type": "Feature", "id": f"{layer.name}.{click.group}", "geometry": None, "properties": own}
     ]
-    if layer.task == OF_PRODUCTS and click.count > 1:
+    if layer.task == OF_PRODUCTS and click.most > 1:
         here = Polygon.from_bbox((x_m - reach_m, y_m - reach_m, x_m + reach_m, y_m + reach_m))
         here.srid = 3857
         alerts = alerts_public().filter(area__intersects=here.transform(4326, clone=True)).order_by("-importance", "pk")
-        found += Alerts().features(alerts[: click.count - 1])
+        found += Alerts().features(list(alerts[: click.most - 1]))
     return found
 
 

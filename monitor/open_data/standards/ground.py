@@ -1,9 +1,10 @@
-"""Collections of what the site's pages show: alerts, data sets, glaciers and stations."""
+"""Collections of what the site's pages show: alerts, data sets, buildings, regions, glaciers and stations."""
 
 from collections.abc import Sequence
 from typing import ClassVar
 
-from django.db.models import F, Func, IntegerField, QuerySet
+from django.db.models import Count, F, Func, IntegerField, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 
 from detection.figures import FIGURES, STORED
@@ -17,20 +18,43 @@ from detection.selectors import alert_by_code, alerts_public
 from ground_motion.core.errors import promised
 from ground_motion.readers.records import Component
 from ground_motion.readers.stations.records import StationTechnique
-from ingest.models import Product, Station
+from ingest.models import AdministrativeRegion, Product, Station
 from ingest.products.selectors import last_date, products
+from ml.models import BuildingMotion
+from ml.runs.ledgers import motions_current
+from monitor.maps.charts.selectors import bounded
 from monitor.open_data.api.operations import product_row
-from monitor.open_data.standards.collections import Feature, Rows, geojson, rows_matching
+from monitor.open_data.api.schemas import AlertOut, BuildingOut, ProductOut, StationOut
+from monitor.open_data.standards.collections import (
+    Extent,
+    Feature,
+    Part,
+    Rows,
+    extent_of,
+    geojson,
+    rows_matching,
+)
 from monitor.open_data.standards.cql2 import Queryables
 from monitor.open_data.standards.queries import Filter, Query
 from monitor.pages.glaciers.views import ident_of
+from monitor.wording.cards.buildings import FIGURES as BUILDING_FIGURES
 from monitor.wording.cards.cards import BRIEF, alert_cards
+from monitor.wording.regions import level_label
 
 MOTION_FIGURES = ("state", "speed_m_day", "sigma_m_day", "usual_m_day", "n_pairs", "last_day")
 PERIOD = ("dates__0", last_date("dates"))  # of a velocity field or a station
 OF_STATIONS = ("code", "technique", "frame", "first_date", "last_date", "n_dates")
 OF_PRODUCTS = ("component", "level", "direction", "track", "release", "n_points", "licence", "simulated")
 FACTS = ("importance", "extent", "component", "first_motion", "last_motion")
+OF_FILES = ("simulated", "attribution")
+MEASURED = {
+    "los": "Velocity along the line of sight",
+    "up": "Vertical velocity",
+    "east": "Velocity to the east",
+    "north": "Velocity to the north",
+}
+OF_ALERTS = (*BRIEF, "first_seen", "updated")
+OF_FIGURES = (*(row.name for row in FIGURES), *FACTS)
 
 
 class Alerts(Rows):
@@ -51,6 +75,7 @@ class Alerts(Rows):
     }
     queryables = {name: name for name in (*filters, "simulated", *STORED, *FACTS)} | {"geometry": "area"}
     period = ("first_motion", "last_motion")
+    shown, answers = (*OF_ALERTS, *OF_FIGURES), (AlertOut,)
 
     def rows(self, query: Query) -> QuerySet[Alert]:
         """Return the alerts that fit the query."""
@@ -62,8 +87,8 @@ class Alerts(Rows):
         """Return alerts with the words of their cards and their figures."""
         found = []
         for alert, card in zip(rows, alert_cards(rows), strict=True):
-            own = {name: getattr(card, name) for name in (*BRIEF, "first_seen", "updated")}
-            own |= {name: getattr(alert, name) for name in (*(row.name for row in FIGURES), *FACTS)}
+            own = {name: getattr(card, name) for name in OF_ALERTS}
+            own |= {name: getattr(alert, name) for name in OF_FIGURES}
             found.append({"type": "Feature", "id": card.code, "geometry": geojson(alert.area), "properties": own})
         return found
 
@@ -75,9 +100,15 @@ class Alerts(Rows):
             return None
 
 
+def product_title(row: Product) -> str:
+    """Return what a velocity field is, in English; its name may be that of a file."""
+    track = "" if row.track is None else f", track {row.track:03d} {row.direction}".rstrip()
+    return f"{MEASURED[row.component]}{track}, {row.dates[0]:%Y} to {row.dates[-1]:%Y}"
+
+
 def product_feature(row: Product) -> Feature:
     """Return a velocity field as a feature."""
-    own = {name: value for name, value in product_row(row).items() if name != "bbox"}
+    own = {"title": product_title(row)} | {name: value for name, value in product_row(row).items() if name != "bbox"}
     return {"type": "Feature", "id": str(row.pk), "geometry": geojson(row.footprint), "properties": own}
 
 
@@ -95,6 +126,87 @@ class Products(Rows):
         "geometry": "footprint",
     }
     period = PERIOD
+    shown = ("title", *(name for name in ProductOut.model_fields if name != "bbox"))
+    answers = (ProductOut,)
+
+
+def building_feature(motion: BuildingMotion) -> Feature:
+    """Return a building's motion in one data set as a feature."""
+    building, product = motion.building, motion.ledger.product
+    properties = {"building": building.pk, "product": product.pk, "component": product.component}
+    properties |= {name: getattr(motion, name) for name in BUILDING_FIGURES}
+    properties |= {"since": product.dates[0], "until": product.dates[-1], "simulated": product.simulated}
+    outline = geojson(building.outline or building.position)
+    return {"type": "Feature", "id": str(motion.pk), "geometry": outline, "properties": properties}
+
+
+class Buildings(Rows):
+    """Collection of buildings whose motion points can tell, once for each data set."""
+
+    known, feature_of = staticmethod(motions_current), staticmethod(building_feature)
+    name = "buildings"
+    title = "How buildings move"
+    description = (
+        "Footprints of buildings with rate, tilt and class of damage, once for each data set in which points can tell; "
+        "mm a year, sign: see component; low and high are the ends of the 90 % interval."
+    )
+    filters = {"product": Filter("id of a data set")}
+    queryables: ClassVar[Queryables] = {name: name for name in BUILDING_FIGURES} | {
+        "building": "building_id",
+        "product": "ledger__product_id",
+        "component": "ledger__product__component",
+        "simulated": "ledger__product__simulated",
+        "geometry": "building__position",
+    }
+    period = (F("ledger__product__dates__0"), last_date("ledger__product__dates"))
+    shown = ("building", "product", "component", *BUILDING_FIGURES, "since", "until", "simulated")
+    answers = (BuildingOut,)
+
+    def part(self, query: Query) -> Part:
+        """Return a page of buildings; a town has many, so that each query is limited in time."""
+        with bounded():
+            return super().part(query)
+
+    def extent(self) -> Extent:
+        """Return the extent of the data sets with buildings: that of millions of buildings would take long."""
+        return extent_of(Product.objects.current().filter(buildings__isnull=False), "footprint", PERIOD)
+
+
+def regions_known() -> QuerySet[AdministrativeRegion]:
+    """Return all regions that have a page, each with the number of alerts that the public sees there."""
+    inside = alerts_matching().filter(area__intersects=OuterRef("outline")).order_by().values(every=Value(1))
+    alerts = Coalesce(Subquery(inside.annotate(n=Count("pk")).values("n"), output_field=IntegerField()), 0)
+    return AdministrativeRegion.objects.select_related("layer").exclude(slug=None).annotate(alerts=alerts)
+
+
+def region_feature(region: AdministrativeRegion) -> Feature:
+    """Return a region as a feature."""
+    properties = {"name": region.title, "level": region.level, "kind": level_label(region.level)}
+    properties |= {name: getattr(region, name) for name in ("code", "alerts")}
+    properties |= {name: getattr(region.layer, name) for name in OF_FILES}
+    properties |= {"url": reverse("region-detail", args=[region.slug])}
+    return {"type": "Feature", "id": region.slug, "geometry": geojson(region.outline), "properties": properties}
+
+
+class Regions(Rows):
+    """Collection of administrative regions."""
+
+    known, feature_of = staticmethod(regions_known), staticmethod(region_feature)
+    name = "regions"
+    title = "Regions and how many places move in each"
+    description = "Outlines of countries, provinces and smaller units, with the number of alerts that touch each."
+    filters = {"level": Filter("0: country, 1: province or state, above: smaller units")}
+    queryables: ClassVar[Queryables] = {name: name for name in ("name", "level", "code", "alerts")} | {
+        "simulated": "layer__simulated",
+        "geometry": "outline",
+    }
+    most, few = 200, 20  # an outline may have ten thousand corners
+    shown = ("name", "level", "kind", "code", "alerts", *OF_FILES, "url")
+
+    def feature(self, ident: str) -> Feature | None:
+        """Return the region with this name in an address."""
+        region = self.known().filter(slug=ident).first() if "\0" not in ident else None
+        return region_feature(region) if region else None
 
 
 def glacier_feature(motion: GlacierMotion) -> Feature:
@@ -104,8 +216,7 @@ def glacier_feature(motion: GlacierMotion) -> Feature:
         "name": glacier.name,
         **{name: getattr(motion, name) for name in MOTION_FIGURES},
         "surge": glacier.surge,
-        "simulated": glacier.layer.simulated,
-        "attribution": glacier.layer.attribution,
+        **{name: getattr(glacier.layer, name) for name in OF_FILES},
         "url": reverse("glacier-detail", args=[ident_of(glacier)]),
     }
     outline = geojson(promised(glacier.outline))
@@ -115,6 +226,8 @@ def glacier_feature(motion: GlacierMotion) -> Feature:
 class Glaciers(Rows):
     """Collection of glaciers whose motion is known."""
 
+    shown = ("name", *MOTION_FIGURES, "surge", *OF_FILES, "url")
+    answers = (ProductOut,)
     feature_of = staticmethod(glacier_feature)
     name = "glaciers"
     title = "Glaciers whose motion is followed"
@@ -158,3 +271,4 @@ class Stations(Rows):
     filters = {"technique": Filter("how it was measured", tuple(StationTechnique))}
     queryables = {name: name for name in OF_STATIONS} | {"simulated": "file__simulated", "geometry": "position"}
     period = PERIOD
+    shown, answers = (*OF_STATIONS, "attribution", "licence", "simulated", "url"), (StationOut,)

@@ -1,7 +1,8 @@
 """The collection of measurement points: tens of millions of rows, product by product in the order of their ids."""
 
 import time
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from django.contrib.gis.geos import GEOSGeometry, Polygon
 from django.db.models import Q, QuerySet, Sum
@@ -9,8 +10,9 @@ from django.urls import reverse
 from shapely import from_wkb, get_parts
 
 from ingest.models import MeasurementPoint, Product
-from ingest.products.selectors import point_get, points_behind
-from monitor.maps.map.series import number
+from ingest.products.selectors import point_get, points_behind, series_of
+from monitor.maps.map.series import number, numbers
+from monitor.open_data.api.schemas import PointSeries, ProductOut
 from monitor.open_data.standards.collections import (
     DIGITS,
     Collection,
@@ -47,6 +49,8 @@ class Points(Collection):
     filters = {"product": Filter("id of a data set")}
     queryables = {name: name for name in ("pid", *FIGURES)} | {"product": "product_id", "geometry": "tile_point"}
     most, few = 10_000, 1000  # a GIS asks for page after page
+    shown: ClassVar[Sequence[str]] = ("product", "pid", "component", *FIGURES, "simulated")
+    answers = (PointSeries, ProductOut)
 
     def part(self, query: Query) -> Part:
         """Return a page of points, product by product."""
@@ -69,7 +73,7 @@ class Points(Collection):
                 most=query.limit + 1 - len(found),
                 condition=condition,
             )
-            found += [point_feature(product, row) for row in rows]
+            found += self.features(product, rows)
             if len(found) > query.limit:
                 break
             if time.monotonic() > ends_at:  # a filter that few points match reads whole data sets
@@ -91,9 +95,14 @@ class Points(Collection):
         if not (product and point):
             return None
         position = {"longitude": point.position.x, "latitude": point.position.y}
-        feature = point_feature(product, {"pid": pid} | position | {name: getattr(point, name) for name in FIGURES})
+        row = {"pid": pid} | position | {name: getattr(point, name) for name in FIGURES}
+        (feature,) = self.features(product, [row])
         series = reverse("api-1:point", args=[product.pk, pid])
         return feature | {"links": [{"rel": "related", "href": series, "title": "How this point moved"}]}
+
+    def features(self, product: Product, rows: Sequence[dict[str, Any]]) -> list[Feature]:
+        """Return points of a data set as features. rows: as from `points_behind`."""
+        return [point_feature(product, row) for row in rows]
 
     def every(self) -> QuerySet[MeasurementPoint]:
         """Return the rows of all points."""
@@ -102,6 +111,28 @@ class Points(Collection):
     def extent(self) -> Extent:
         """Return the extent of all velocity fields with points."""
         return extent_of(_shown(), "footprint", PERIOD)
+
+
+class Series(Points):
+    """Measurement points with their displacements on each date."""
+
+    name = "series"
+    title = "Measurement points with their series"
+    description = (
+        "The same points, each with its displacements, mm, on the dates of its data set; null where nothing was "
+        "measured. Ask for a box: a town has a million values."
+    )
+    most, few = 500, 50
+    shown = (*Points.shown, "dates", "displacement_mm")
+
+    def features(self, product: Product, rows: Sequence[dict[str, Any]]) -> list[Feature]:
+        """Return points with their series."""
+        found = super().features(product, rows)
+        dates = [day.isoformat() for day in product.dates] if product.has_series else []
+        series = series_of(product=product, pids=[row["pid"] for row in rows])
+        for feature, displacement in zip(found, series, strict=True):
+            feature["properties"] |= {"dates": dates, "displacement_mm": numbers(displacement, 2)}
+        return found
 
 
 def _shown() -> QuerySet[Product]:

@@ -15,7 +15,7 @@ from monitor.maps.rasters.catalogue import raster_group
 from monitor.maps.rasters.layers import RASTER_LAYERS_BY_NAME
 from monitor.open_data.standards.collections import Feature, Rows, box, geojson
 from monitor.open_data.standards.cql2 import Queryables
-from monitor.open_data.standards.ground import OF_PRODUCTS, Products
+from monitor.open_data.standards.ground import OF_PRODUCTS, Products, product_title
 from monitor.open_data.standards.queries import Filter, Query
 
 STAC = "1.1.0"
@@ -75,7 +75,7 @@ def _between(first: date | datetime, last: date | datetime) -> dict[str, Any]:
 def of_product(row: Product) -> Feature:
     """Return the item of a velocity field."""
     properties = {"created": stamp(row.loaded_at)} | {name: getattr(row, name) for name in ITEM_OF_PRODUCT}
-    properties |= _titled(row.name, row.simulated) | _between(row.dates[0], row.dates[-1])
+    properties |= _titled(product_title(row), row.simulated) | _between(row.dates[0], row.dates[-1])
     points = f"{reverse('ogc:items', args=['points'])}?product={row.pk}"
     assets = {"points": {"href": points, "type": GEOJSON, "title": "Measurement points", "roles": ["data"]}}
     address = reverse("product-detail", args=[row.pk])
@@ -114,7 +114,8 @@ def of_prediction(row: Prediction) -> Feature:
         pair = promised(run.pair)
         between = _between(promised(pair.reference.acquired_at), promised(pair.secondary.acquired_at))
         sources = [_related("derived_from", RADAR_IMAGES, image) for image in (pair.reference, pair.secondary)]
-    properties = _titled(f"{version.get_task_display()}: {run.input}", run.input.simulated) | between
+    seen_in = product_title(run.product) if run.product else run.input
+    properties = _titled(f"{version.get_task_display()}: {seen_in}", run.input.simulated) | between
     properties["created"] = stamp(row.created_at)
     properties |= {name: getattr(version, name) for name in OF_MODELS} | {"statistics": row.statistics}
     raster = {
@@ -140,7 +141,8 @@ def _tiles(layer: str, group: str) -> dict[str, Any]:
 
 def _related(rel: str, collection: str, row: Product | Scene) -> dict[str, Any]:
     address = reverse("stac:item", args=[collection, str(row.pk)])
-    return {"rel": rel, "type": GEOJSON, "href": address, "title": row.name}
+    title = row.name if isinstance(row, Scene) else product_title(row)
+    return {"rel": rel, "type": GEOJSON, "href": address, "title": title}
 
 
 def _of_every_item(name: str, area: Any, first: Any, last: Any, created: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from django.urls import path, reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from monitor.open_data.standards.catalogues import CATALOGUES, OPENAPI, SCHEMA, Catalogue, describe
+from monitor.open_data.standards.catalogues import CATALOGUES, FEATURE, OPENAPI, SCHEMA, Catalogue, describe
 from monitor.open_data.standards.collections import Collection, Feature
 from monitor.open_data.standards.queries import (
     CRS84,
@@ -26,6 +26,7 @@ from monitor.open_data.standards.stac import GEOJSON, JSON, stamp
 from monitor.wording.refusals import Missing, refusals_as_json
 
 QUERYABLES = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
+SCHEMA_OF = "http://www.opengis.net/def/rel/ogc/1.0/schema"
 WORLD = (-180.0, -90.0, 180.0, 90.0)  # of a collection that holds nothing yet
 Document = dict[str, Any]
 
@@ -43,11 +44,15 @@ def routes(name: str) -> tuple[list[Any], str]:
         (f"{one}/items", items, "items"),
         (f"{one}/items/<path:ident>", item, "item"),
     ]
-    further = [("queryables", queryables, "queryables-of-all")] if CATALOGUES[name].stac else []
-    patterns = [
-        path(route, require_safe(refusals_as_json(view)), own, name=called) for route, view, called in views + further
-    ]
-    return patterns + ([path("search", search, own, name="search")] if further else []), name
+    if is_stac := bool(CATALOGUES[name].stac):
+        views.append(("queryables", queryables, "queryables-of-all"))
+    else:
+        views += [
+            (f"{one}/schema", schema, "schema"),
+            (f"{one}/schema/geojson", schema_of_geojson, "schema-of-geojson"),
+        ]
+    patterns = [path(route, require_safe(refusals_as_json(view)), own, name=called) for route, view, called in views]
+    return patterns + ([path("search", search, own, name="search")] if is_stac else []), name
 
 
 def landing(request: HttpRequest, catalogue: Catalogue) -> JsonResponse:
@@ -102,12 +107,32 @@ def queryables(request: HttpRequest, catalogue: Catalogue, name: str = "") -> Js
     chosen = [_collection(catalogue, name)] if name else [*catalogue.collections.values()]
     schemas = [one.schemas() for one in chosen]
     common = {key: schema for key, schema in schemas[0].items() if all(key in other for other in schemas)}
+    return _schema(request, chosen[0].title if name else catalogue.title, common)
+
+
+def schema(request: HttpRequest, catalogue: Catalogue, name: str) -> JsonResponse:
+    """Return the types of a collection's properties (Part 5), which hold where the first values are null, too."""
+    one = _collection(catalogue, name)
+    own, place = one.properties(), {"x-ogc-role": "primary-geometry", "format": "geometry-any"}
+    ident = own.pop("id", {"type": "string"}) | {"x-ogc-role": "id"}
+    return _schema(request, one.title, {"id": ident, "geometry": place, **own})
+
+
+def schema_of_geojson(request: HttpRequest, catalogue: Catalogue, name: str) -> JsonResponse:
+    """Return the schema of a feature as GeoJSON, from which GDAL takes the types."""
+    one = _collection(catalogue, name)
+    # GDAL would read lists of numbers as text by this schema; without one it finds them in the first features.
+    known = {name: each for name, each in one.properties().items() if each["type"] != "array"}
+    return _schema(request, one.title, FEATURE["properties"] | {"properties": {"type": "object", "properties": known}})
+
+
+def _schema(request: HttpRequest, title: str, properties: Document) -> JsonResponse:
     whole = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": request.build_absolute_uri(request.path),
         "type": "object",
-        "title": chosen[0].title if name else catalogue.title,
-        "properties": common,
+        "title": title,
+        "properties": properties,
         "additionalProperties": False,
     }
     return JsonResponse(whole, content_type=SCHEMA)
@@ -189,6 +214,11 @@ def _described(request: HttpRequest, catalogue: Catalogue, one: Collection) -> D
         ),
         _link("license", request.build_absolute_uri(reverse("product-list")), "Sources and licences", "text/html"),
     ]
+    if not catalogue.stac:
+        links += [
+            _link(rel, _address(request, catalogue, view, one.name), "Types of the properties", SCHEMA)
+            for rel, view in ((SCHEMA_OF, "schema"), ("describedby", "schema-of-geojson"))
+        ]
     extent = one.extent()
     interval = [stamp(at) if at else None for at in (extent.first, extent.last)]
     where = {"bbox": [extent.bounds or WORLD], "crs": CRS84}

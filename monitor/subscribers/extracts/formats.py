@@ -7,7 +7,6 @@ Sources: OGC 12-128r19 (GeoPackage 1.4), GeoParquet 1.1.0.
 import csv
 import errno
 import io
-import json
 import os
 import shutil
 import sqlite3
@@ -20,16 +19,13 @@ from typing import Any, NamedTuple
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 import pyarrow as pa
-import shapely
 from pyarrow.csv import CSVWriter
-from pyarrow.parquet import ParquetWriter
 from pyproj import CRS
 
 from ground_motion.core.errors import UnusableData
+from ground_motion.core.geoparquet import wkb_of, write_points
 
 GEOMETRY_HEAD = b"GP\0\1" + struct.pack("<i", 4326)  # version 1, little-endian, no envelope
-GEOMETRY = {"encoding": "WKB", "geometry_types": ["Point"]}  # coordinates are OGC:CRS84 where nothing else is stated
-GEOPARQUET = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": GEOMETRY}}
 DATA_SETS = "data_sets"  # the table with one row for each layer
 ROWS_AT_ONCE = 1000  # held as Python objects, which take ten times the memory of arrays
 MANY_COLUMNS = 100  # Rows of more columns would leave half of SQLite's usual pages empty.
@@ -122,7 +118,7 @@ def _tables_write(file: sqlite3.Connection, layers: Sequence[Layer]) -> None:
         columns = ", ".join(f"{name} {kind}" for name, kind in types.items())
         file.execute(f"CREATE TABLE {layer.name} (fid INTEGER PRIMARY KEY, geometry POINT, {columns})")
         for batch in _batches(layer):
-            blobs = (GEOMETRY_HEAD + wkb for wkb in _wkb(batch))
+            blobs = (GEOMETRY_HEAD + wkb for wkb in wkb_of(batch))
             values = zip(blobs, *(column.to_pylist() for column in batch.columns), strict=True)
             _insert(file, layer.name, ["geometry", *layer.schema.names], values)
 
@@ -142,13 +138,8 @@ def geoparquet_write(path: Path, layers: Sequence[Layer], max_bytes: int) -> Non
     with CappedFile(path, max_bytes) as file, ZipFile(file, "w", ZIP_STORED) as archive:
         _about(archive, layers)
         for layer in layers:
-            facts = {"geo": json.dumps(GEOPARQUET), "data_set": json.dumps(layer.about)}
-            schema = layer.schema.append(pa.field("geometry", pa.binary())).with_metadata(facts)
-            part = archive.open(f"{layer.name}.parquet", "w", force_zip64=True)
-            with part, ParquetWriter(part, schema, compression="zstd") as writer:
-                for table in layer.tables():
-                    columns = [*table.columns, pa.array(_wkb(table), pa.binary())]
-                    writer.write_table(pa.table(columns, schema=schema))
+            with archive.open(f"{layer.name}.parquet", "w", force_zip64=True) as part:
+                write_points(part, layer.schema, layer.tables(), {"data_set": layer.about})
 
 
 def csv_write(path: Path, layers: Sequence[Layer], max_bytes: int) -> None:
@@ -165,12 +156,6 @@ def csv_write(path: Path, layers: Sequence[Layer], max_bytes: int) -> None:
 def _batches(layer: Layer) -> Iterator[pa.RecordBatch]:
     for table in layer.tables():
         yield from table.to_batches(max_chunksize=ROWS_AT_ONCE)
-
-
-def _wkb(table: pa.Table | pa.RecordBatch) -> list[bytes]:
-    longitude, latitude = (table[name].to_numpy() for name in ("longitude", "latitude"))
-    blobs: list[bytes] = shapely.to_wkb(shapely.points(longitude, latitude), byte_order=1).tolist()
-    return blobs
 
 
 def _about(archive: ZipFile, layers: Sequence[Layer]) -> None:

@@ -12,12 +12,14 @@ import rasterio
 from affine import Affine
 from shapely.geometry import shape
 
+from ground_motion.cli.method_help import SENTENCES
 from ground_motion.cli.program import COMMANDS, main
 from ground_motion.core.files import file_sha256
 from ground_motion.core.projections import transformer
 from ground_motion.rasters.areas import KINDS
 from ground_motion.readers.formats.inspection import inspect
 from ground_motion.runtime.checkpoints import WEIGHTS
+from ground_motion.runtime.methods import methods
 from tests.makers import geotiff, licsbas, rtc, stations
 
 
@@ -62,6 +64,10 @@ def test_help_imports_no_torch_and_no_other_command(command):
     shown = subprocess.run(arguments, capture_output=True, text=True, check=True).stdout.splitlines()
     commands = {entry.module for entry in COMMANDS.values()} & set(shown[-1].split())
     assert commands == ({COMMANDS[command].module} if command else set())
+    told = SENTENCES.get(command, {})
+    assert [row.split(maxsplit=1) for row in shown if row.split()[:1] in [[name] for name in told]] == [
+        [name, told[name]] for name in methods(command)
+    ]
 
 
 @pytest.mark.parametrize("command", ["simulate", "train", "evaluate"])

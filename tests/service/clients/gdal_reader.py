@@ -36,7 +36,8 @@ def features(address: str, *asked: tuple[str, str, list[float] | None]) -> list[
             source, layer=layer, where=where or None, bbox=bbox and tuple(bbox)
         )
         values = dict(zip(meta["fields"].tolist(), (column.tolist() for column in columns), strict=True))
-        read.append({"layers": listed, "crs": meta["crs"], "n": len(geometry), "values": values})
+        types = dict(zip(meta["fields"].tolist(), meta["dtypes"].tolist(), strict=True))
+        read.append({"layers": listed, "crs": meta["crs"], "n": len(geometry), "values": values, "types": types})
     return read
 
 
@@ -57,4 +58,9 @@ def points(*paths: str) -> list[dict]:
     return read
 
 
-json.dump(globals()[sys.argv[1]](*json.loads(sys.argv[2])), sys.stdout, default=str)
+def plain(value: object) -> object:
+    """Return a list of an array, and anything else as text."""
+    return value.tolist() if hasattr(value, "tolist") else str(value)
+
+
+json.dump(globals()[sys.argv[1]](*json.loads(sys.argv[2])), sys.stdout, default=plain)

@@ -71,8 +71,14 @@ def test_gdal_and_owslib_read_and_filter_features(gdal, live_server, make_alert,
         ("", [4, 46, 6, 48], {rising.code}),
     ]
     asked = [("alerts", where, box) for where, box, _ in wanted]
-    *found, points = gdal("features", f"{live_server.url}/ogc/", *asked, ("points", "", None))
-    assert points["layers"] == ["alerts", "points", "products", "glaciers", "stations"]
+    asked += [("points", "", None), ("series", "", None)]
+    *found, points, series = gdal("features", f"{live_server.url}/ogc/", *asked)
+    grounds = ["alerts", "points", "series", "products", "buildings", "regions", "glaciers", "stations"]
+    assert points["layers"] == grounds
+    # A column that begins with null has its type by the schema, and so has one without any value.
+    assert [one["types"]["peak_low_mm_yr"] for one in found] == ["float64"] * len(found)
+    assert [points["types"][name] for name in ("rmse_mm", "product", "simulated")] == ["float64", "int32", "bool"]
+    assert np.asarray(series["values"]["displacement_mm"][0]).shape == (len(product.dates),)
     assert points["n"] == product.n_points
     assert [set(one["values"]["code"]) for one in found] == [codes for *_, codes in wanted]
     features = Features(f"{live_server.url}/ogc/")

@@ -105,6 +105,7 @@ SPECIAL: dict[str, dict[str, object]] = {
     "raster-tile": {"layer": "coherence"},
     "tilejson-raster": {"layer": "coherence"},
     **{f"ogc:{name}": {"name": "alerts"} for name in ("collection", "queryables", "items", "item")},
+    **{f"ogc:{name}": {"name": "alerts"} for name in ("schema", "schema-of-geojson")},
     **{f"stac:{name}": {"name": "predictions"} for name in ("collection", "queryables", "items", "item")},
     "organisation-line-file": {"name": "profile"},
     "job-retry": {"kind": "files"},
@@ -165,7 +166,7 @@ def _of_person(token: str, subscription: int, organisation: int, place: int, lin
         **dict.fromkeys(names, here),
         "organisation-place": here | {"subscription": place},
         "organisation-line": here | {"line": line},
-        "organisation-line-file": here | {"line": line},
+        **{f"organisation-line-{name}": here | {"line": line} for name in ("file", "sections")},
     }
 
 

@@ -7,6 +7,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from jsonschema import Draft202012Validator
 from pyproj import Transformer
 
 from detection.models import Alert, GlacierMotion
@@ -14,7 +15,10 @@ from ingest.models import MeasurementPoint, Product
 from ingest.products.selectors import points_behind
 from ingest.products.services import product_load
 from monitor.open_data.standards import points
+from monitor.open_data.standards.collections import geojson
 from tests.makers import glaciers as made_glaciers
+from tests.makers.buildings import make_building
+from tests.makers.regions import make_region
 from tests.makers.stations import make_station
 
 pytestmark = pytest.mark.django_db
@@ -207,6 +211,57 @@ def test_glaciers_are_those_of_the_pages(client):
     assert client.get(local(one["properties"]["url"])).status_code == client.get(f"{address}/MADE-1").status_code == 200
 
 
+def test_buildings_regions_and_series_are_features(client, two_tracks, make_alert):
+    old, product = two_tracks
+    longitude, latitude = answer(client, f"{POINTS}?product={product.pk}")["features"][5]["geometry"]["coordinates"]
+    motion = make_building(product, (longitude, latitude))
+    box = f"bbox={longitude - 1e-3},{latitude - 1e-3},{longitude + 1e-3},{latitude + 1e-3}"
+    (house,) = answer(client, f"/ogc/collections/buildings/items?{box}&filter=damage>1")["features"]
+    assert (house["properties"]["rate_mm_yr"], house["properties"]["product"]) == (-6.0, product.pk)
+    assert house["geometry"] == {"type": "Polygon", "coordinates": geojson(motion.building.outline)["coordinates"]}
+    assert answer(client, "/ogc/collections/buildings/items?product=" + str(old.pk))["features"] == []
+    make_alert(longitude, latitude)
+    make_alert(longitude, latitude, state="rejected")
+    make_region(bounds=(longitude - 1, latitude - 1, longitude + 1, latitude + 1))
+    (region,) = answer(client, f"/ogc/collections/regions/items?{box}&level=1&filter=alerts=1")["features"]
+    assert (region["id"], region["properties"]["name"]) == ("westshore", "Westshore")
+    assert client.get(local(region["properties"]["url"])).status_code == 200
+    assert answer(client, "/ogc/collections/regions/items/westshore")["properties"] == region["properties"]
+    (one,) = answer(client, f"/ogc/collections/series/items?{box}&product={product.pk}&filter=pid='pt00000005'")[
+        "features"
+    ]
+    api = answer(client, f"/api/v1/products/{product.pk}/points/pt00000005/series")
+    assert {name: one["properties"][name] for name in ("dates", "displacement_mm")} == {
+        name: api[name] for name in ("dates", "displacement_mm")
+    }
+    assert answer(client, f"/ogc/collections/series/items/{one['id']}")["properties"] == one["properties"]
+    assert answer(client, f"{PRODUCTS}/{product.pk}")["properties"]["title"].startswith(
+        "Velocity along the line of sig"
+    )
+
+
+def test_a_schema_has_the_type_of_each_property_also_of_those_that_are_null(client, two_tracks, make_alert):
+    make_alert()
+    make_building(two_tracks[0], (13.19, 38.7))
+    make_region()
+    make_station()
+    motion = GlacierMotion.objects.create(glacier=made_glaciers.make_glacier())
+    GlacierMotion.objects.filter(pk=motion.pk).update(speed_m_day=0.5, sigma_m_day=0.1, state="steady")
+    nulls = set()
+    for one in answer(client, "/ogc/collections")["collections"]:
+        schema = answer(client, local(hrefs(one)["http://www.opengis.net/def/rel/ogc/1.0/schema"]))
+        as_geojson = answer(client, local(hrefs(one)["describedby"]))
+        Draft202012Validator.check_schema(schema)
+        types, feature = schema["properties"], answer(client, local(hrefs(one)["items"]))["features"][0]
+        assert [*types] == [*dict.fromkeys(["id", "geometry", *feature["properties"]])]
+        assert [name for name, each in types.items() if not isinstance(each.get("type"), str)] == ["geometry"]
+        known = {name: value for name, value in feature["properties"].items() if value is not None}
+        nulls |= feature["properties"].keys() - known.keys()
+        Draft202012Validator(schema).validate(known)
+        Draft202012Validator(as_geojson).validate({"links": []} | feature | {"properties": known})
+    assert "peak_rate_mm_yr" in nulls
+
+
 NONSENSE = ["limit=0", "limit=-1", "limit=x", "bbox=1,2,3", "bbox=1,2,3,4,5", "bbox=nan,0,1,1", "datetime=yesterday"]
 NONSENSE += ["datetime=2024-01-02/2024-01-01", "datetime=../..", "after=%00", "after=x", "kind=none", "colour=red"]
 NONSENSE += ["product=1"]
@@ -285,7 +340,7 @@ def test_further_pages_keep_the_system_and_collections_list_all_of_them_and_stat
     assert all(abs(one["geometry"]["coordinates"][0]) > 1000 for page in pages for one in page)
     assert all(first[0]["id"] < second[0]["id"] for first, second in pairwise(pages))
     listed = {one["id"]: one for one in answer(client, "/ogc/collections")["collections"]}
-    assert list(listed) == ["alerts", "points", "products", "glaciers", "stations"]
+    assert [*listed] == ["alerts", "points", "series", "products", "buildings", "regions", "glaciers", "stations"]
     assert all((one["crs"], one["storageCrs"]) == ([CRS84, DEGREES, MERCATOR], CRS84) for one in listed.values())
     west, south, east, north = listed["points"]["extent"]["spatial"]["bbox"][0]
     assert 13 < west < east < 14

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -268,6 +269,14 @@ def test_an_owner_adds_a_line_and_members_see_it(three, client, points):
         for name in ("profile", "breaks")
     }
     assert len(rows["profile"]) == 121
+    sections = client.get(address(anna, "organisation-line-sections", line.pk)).json()["features"]
+    assert [str(one["properties"]["station_km"]) for one in sections] == [row[1] for row in rows["profile"][1:]]
+    assert all(
+        first["geometry"]["coordinates"][-1] == second["geometry"]["coordinates"][0]
+        for first, second in pairwise(sections)
+    )
+    whole = [corner for one in sections for corner in one["geometry"]["coordinates"]]
+    assert np.array([whole[0], whole[-1]]) == pytest.approx(np.array(degrees([0, LENGTH_M], [0, 0])), abs=1e-6)
     assert float(rows["breaks"][1][1]) == pytest.approx(12.5, abs=0.05)
     assert client.get(address(anna, "organisation-line-file", line.pk, "other")).status_code == 404
 

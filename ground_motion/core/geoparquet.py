@@ -1,0 +1,37 @@
+"""GeoParquet 1.1.0 (OGC) of points, written table by table: columns, and a geometry from longitude and latitude."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pyarrow as pa
+import shapely
+from pyarrow.parquet import ParquetWriter
+
+GEOMETRY = {"encoding": "WKB", "geometry_types": ["Point"]}  # coordinates are OGC:CRS84 where nothing else is stated
+GEO = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": GEOMETRY}}
+
+
+def write_points(
+    file: Any, schema: pa.Schema, tables: Iterable[pa.Table], facts: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Write points as GeoParquet.
+
+    Args:
+        file: path, or a file open for writing.
+        schema: of the tables; longitude and latitude, degrees, are among the columns.
+        tables: the points, as many at once as fit into memory.
+        facts: tables of the file's metadata, written as JSON.
+    """
+    known = {"geo": json.dumps(GEO)} | {name: json.dumps(fact) for name, fact in facts.items()}
+    whole = schema.append(pa.field("geometry", pa.binary())).with_metadata(known)
+    with ParquetWriter(file, whole, compression="zstd") as writer:
+        for table in tables:
+            writer.write_table(pa.table([*table.columns, pa.array(wkb_of(table), pa.binary())], schema=whole))
+
+
+def wkb_of(table: pa.Table | pa.RecordBatch) -> list[bytes]:
+    """Return the positions of a table's points as WKB, little-endian."""
+    longitude, latitude = (table[name].to_numpy() for name in ("longitude", "latitude"))
+    blobs: list[bytes] = shapely.to_wkb(shapely.points(longitude, latitude), byte_order=1).tolist()
+    return blobs
