@@ -7,10 +7,12 @@ import socket
 import subprocess
 import urllib.request
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
 
+from lab.speed.servers import free_port
 from tests.fixtures.servers import ADDRESSES
 from tests.makers import geotiff
 from tests.waiting import HANG_SECONDS
@@ -38,15 +40,8 @@ def first_start(surroundings) -> subprocess.CompletedProcess:
     return demo(surroundings, "--check")
 
 
-def free_port() -> str:
-    """Any port: two of these tests may run at once, and both would find the same first free one."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
-
-
 def demo(surroundings, *arguments) -> subprocess.CompletedProcess:
-    command = [str(ROOT / "scripts" / "demo"), "--port", free_port(), *arguments]
+    command = [str(ROOT / "scripts" / "demo"), "--port", str(free_port()), *arguments]
     how = {"capture_output": True, "text": True, "timeout": 2 * HANG_SECONDS}
     return subprocess.run(command, env=surroundings, **how, check=False)
 
@@ -105,28 +100,25 @@ def test_files_beside_a_bad_one_are_served_until_ctrl_c_stops_what_it_started_an
     declared = ["--unit", "mm/yr", "--positive", "toward", "--period", "2019-01-01/2023-12-31"]
     services(surroundings, "start")
     # A shell's background jobs ignore SIGINT, and so would all that these tests start there: Ctrl-C must be heard.
-    command = ["env", "--default-signal=INT", str(ROOT / "scripts" / "demo"), "--port", free_port()]
-    command += [*declared, str(tmp_path)]
+    command = ["env", "--default-signal=INT", str(ROOT / "scripts" / "demo"), *declared, str(tmp_path)]
+    address = f"http://127.0.0.1:{(port := free_port())}/"
+    command += ["--port", str(port)]
     with subprocess.Popen(
         command, env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     ) as process:
         try:
-            said = ""
-            while not (served := re.search(r"is at (http://\S+)", said)):
-                line = process.stdout.readline()
-                assert line, said
-                said += line
+            said = "".join(takewhile(lambda line: f"is at {address} " not in line, process.stdout))
             assert "Loaded: 1\n" in said
             assert f"Refused: 1\n  {tmp_path}/cut.zip: this is not a whole zip file" in said
             assert f"Left alone: 1\n  {tmp_path}/: LICENSE" in said
-            assert b"vel" in fetch(f"{served[1]}products/")
+            assert b"vel" in fetch(f"{address}products/")
             os.killpg(process.pid, signal.SIGINT)
             assert process.wait(timeout=HANG_SECONDS) == 130
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
     with pytest.raises(OSError, match="refused"):
-        fetch(served[1])
+        fetch(address)
     assert "PostgreSQL runs" in services(surroundings)
     services(surroundings, "stop")
     assert services(surroundings) == "nothing runs"

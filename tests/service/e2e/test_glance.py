@@ -3,6 +3,7 @@
 import re
 from datetime import date
 from io import BytesIO
+from itertools import product
 
 import numpy as np
 import pytest
@@ -86,12 +87,10 @@ def test_a_real_field_answers_at_a_glance(open_page, real_data, own_rasters):
     watch(real_data / "velocity_real" / "campi_flegrei_licsbas")
     rising = Alert.objects.order_by("-peak_rate_mm_yr").first()
     assert rising.peak_rate_mm_yr > 50
-    others = Alert.objects.exclude(pk=rising.pk)
-    for size in SIZES:
-        for scheme in ("light", "dark"):
-            page = open_page(size, color_scheme=scheme)
-            assert [fault for alert in others for fault in on_first_screen(page, alert)] == []
-            assert faults_without_a_series(page, rising) == []
+    others, page = Alert.objects.exclude(pk=rising.pk), open_page("desktop")
+    assert [fault for alert in others for fault in on_first_screen(page, alert, *SIZES.values())] == []
+    for size, scheme in product(SIZES, ("light", "dark")):
+        assert faults_without_a_series(open_page(size, color_scheme=scheme), rising) == []
 
 
 def test_a_long_figure_stays_within_its_card(page, make_alert):

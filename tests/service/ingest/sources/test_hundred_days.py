@@ -23,7 +23,7 @@ from tests.service.ingest.sources import processor, recorded, replay
 from tests.service.ingest.sources.archives import BadDays, Clock, TokenServer
 from tests.service.ingest.sources.processor import TOKEN, Hyp3, burst
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 START = datetime(2026, 11, 1, 3, tzinfo=UTC)
 DAYS, DRAIN_DAYS, LOOK_BACK = 100, 6, timedelta(days=14)
 STEP, SEARCH, ROUND = timedelta(hours=8), timedelta(hours=48), timedelta(minutes=20)
@@ -224,7 +224,6 @@ def order(track: int | None, **values: Any) -> StandingOrder:
     return StandingOrder.objects.create(name=str(values), outline=GROUND, track=track, made_by="olga", **values)
 
 
-@pytest.mark.long
 def test_a_hundred_days_are_loaded_once_within_the_budget(world, monkeypatch):
     for track, budget in BUDGETS.items():
         order(track, processor="INSAR_ISCE_BURST", credits_a_month=budget, priority=1 if track == NORTH else 2)

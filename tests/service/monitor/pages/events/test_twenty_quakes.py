@@ -25,7 +25,7 @@ from tests.makers import catalogues
 from tests.makers import pairs as made_pairs
 from tests.service.ingest.sources import replay
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 QUAKES = json.loads((Path(__file__).parents[4] / "data/twenty-quakes.geojson").read_text())["features"]
 START = datetime(2026, 10, 1, tzinfo=UTC)
 PERIOD = timedelta(minutes=10)  # interval of the catalogues, and duration of a run
@@ -156,7 +156,6 @@ def month(settings, monkeypatch):
             server.shutdown()
 
 
-@pytest.mark.long
 def test_twenty_quakes_become_pages_within_an_hour_of_their_images(month, tmp_path, django_capture_on_commit_callbacks):
     client, shown, looks = Client(), {}, {}
     for quake in month.quakes:
