@@ -27,12 +27,14 @@ from ml.runs.selectors import inputs_due
 from monitor.maps.charts.here import look
 from monitor.maps.charts.selectors import points_within, products_over
 from monitor.maps.charts.traces import by_direction
+from tests.fixtures.servers import OWN_LOCKS
 from tests.makers import hyp3 as made_hyp3
 from tests.makers import interferograms as ground
 from tests.makers.generic import TOWARD, make
 from tests.waiting import Elsewhere, reread
 
-LOCKED = "SELECT FROM pg_locks WHERE relation = 'ingest_measurementpoint'::regclass AND mode LIKE 'ShareUpdate%'"
+LOCKED = f"""
+    SELECT FROM {OWN_LOCKS} AS own WHERE relation = 'ingest_measurementpoint'::regclass AND mode LIKE 'ShareUpdate%'"""
 LEFT, RIGHT = (11.02, 47.5), (11.08, 47.5)
 NO_POINTS, FIRST_HALF = slice(0), slice(50)
 # name: (points left out, last date, velocity of all points, mm/yr)
