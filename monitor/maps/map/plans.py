@@ -41,7 +41,7 @@ MAX_FEATURES = 3000  # drawn per layer
 MAX_NAMES = 9
 CARD_KM, CARD_TALL, CARD_FINE = 2.0, 0.625, 3.0  # least width, height by width, and finest detail (drawing units)
 MIN_KM = 16.0  # least width of a map around an alert
-LONELY_KM = 600.0  # the width of a mail's map without a town near the alert
+MAIL_KM = (MIN_KM, 100.0, 600.0)  # widths of a mail's map; the first with a town or other surroundings is taken
 MARKED_BELOW = 24.0  # drawing units; a smaller outline gets a mark in a mail
 NEAR_KM = 24.0  # small roads are drawn up to this width of the frame
 LAYERS = (  # class of the style, table, column, condition on rows, widest frame that shows it in km
@@ -144,11 +144,12 @@ def card_shapes(alert: Alert) -> tuple[Frame, list[Shape], list[Shape]]:
 def mail_plan(alert: Alert, card: AlertCard) -> plans.Plan:
     """Draw the surroundings of an alert for a mail, in a flat frame; a small outline also gets a mark."""
     extent, area = join_halves(alert.area).bounds, from_wkb(bytes(alert.area.wkb))
-    frame = plans.frame_around(extent, margin=1.5, least_km=MIN_KM, tallest=plans.FLATTEST)
-    if not (_places(frame, alert.simulated) or alert.simulated):  # Far from any town, a wider map shows the next ones.
-        frame = plans.frame_around(extent, margin=1.5, least_km=LONELY_KM, tallest=plans.FLATTEST)
-    names = plans.names_on(frame, _places(frame, alert.simulated), [], MAX_NAMES, LARGER)
-    context = _context(frame, alert.simulated)
+    for least_km in MAIL_KM:
+        frame = plans.frame_around(extent, margin=1.5, least_km=least_km, tallest=plans.FLATTEST)
+        context, places = _context(frame, alert.simulated), _places(frame, alert.simulated)
+        if context or places or alert.simulated:
+            break
+    names = plans.names_on(frame, places, [], MAX_NAMES, LARGER)
     shapes = [*_ground(frame, alert.simulated), *context, *_outlines(frame, [alert], always=True)]
     marks = [_mark(frame, card, "")] if plans.is_small(frame, area, MARKED_BELOW) else []
     return plans.Plan(640, frame.height, card.place, shapes, marks, names, plans.scale_of(frame))
