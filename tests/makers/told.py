@@ -53,7 +53,7 @@ def faults_of(alert: Alert, card: AlertCard, text: str, language: str, own: bool
             for way in ALL_WAYS if not told.headline.is_motion else ():
                 if f"{way.arrow} {figure(told.headline.value)}" in text:
                     yield f"an arrow before {figure(told.headline.value)}"
-        yield from claims_of(alert, text)
+        yield from claims_of(text)
         parts = [str(part) for part in PARTS.values()]
         for found in WITH_MARGIN.finditer(text):
             after = text[found.end() : found.end() + LABEL_WITHIN]
@@ -66,13 +66,8 @@ def faults_of(alert: Alert, card: AlertCard, text: str, language: str, own: bool
                 yield f"likely, and evidence against it: {contrary}"
 
 
-def claims_of(alert: Alert, text: str) -> Iterator[str]:
-    """Yield what a text in the present language claims that the figures and dates of its alert do not bear."""
-    seen = passes_of(alert)
-    last = max(alert.last_motion, seen.until if seen else date.min)
-    for found in re.finditer(rf"({'|'.join(_months())})[a-z ]* (\d{{4}})", text):
-        if date(int(found[2]), _months()[found[1]], 1) > last:
-            yield f"a date after the last measurement, {last}: {found[0]}"
+def claims_of(text: str) -> Iterator[str]:
+    """Yield what a text in the present language claims and its own figures do not bear."""
     fastest = [number for way in ALL_WAYS for number in _numbers_said(way.fastest, text)]
     whole = [number for n in (1, 2) for number in _numbers_said(ngettext(*AVERAGES, n), text)]
     if fastest and whole and max(fastest) < max(whole) - ROUNDED:
@@ -84,6 +79,15 @@ def claims_of(alert: Alert, text: str) -> Iterator[str]:
         yield "a cause that names none"
     if undirected := re.search(r"\bmoved by (about )?\d|\bworth (more |less )?(than )?\d|days to weeks old", text):
         yield f"no direction, no age or a rate that is none: {undirected[0]}"
+
+
+def dates_after(alert: Alert, text: str) -> Iterator[str]:
+    """Yield the months that a text on an alert's motion, in the present language, names after its last measurement."""
+    seen = passes_of(alert)
+    last = max(alert.last_motion, seen.until if seen else date.min)
+    for found in re.finditer(rf"({'|'.join(_months())})[a-z ]* (\d{{4}})", text):
+        if date(int(found[2]), _months()[found[1]], 1) > last:
+            yield f"a date after the last measurement, {last}: {found[0]}"
 
 
 def _months() -> dict[str, int]:

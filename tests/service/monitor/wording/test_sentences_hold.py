@@ -35,7 +35,7 @@ from monitor.wording.cards.lines import BreakWords, verdict_sentence
 from monitor.wording.families import voice_of
 from monitor.wording.families.velocity import PARTS
 from monitor.wording.updates import change_sentences
-from tests.makers.told import claims_of, numbers_of, told_as_motion
+from tests.makers.told import claims_of, dates_after, numbers_of, told_as_motion
 
 LANGUAGES = [code for code, _name in settings.LANGUAGES]
 RATE = some.floats(0.2, 300.0).map(lambda rate: round(rate, 2))
@@ -116,7 +116,8 @@ def _faults(alert: Alert) -> list[str]:
     changed = Change(Cause.RATE, alert.rate_mm_yr, alert.peak_rate_mm_yr, "mm/yr", alert.component)
     if told and told.whole.unit == "mm/yr":
         texts += change_sentences(alert.kind, [changed._asdict()], alert.last_motion)
-    faults = [f"{text} | {fault}" for text in (*texts, why, *own.causes(alert)) for fault in claims_of(alert, text)]
+    said = (*texts, why, *own.causes(alert))
+    faults = [f"{text} | {fault}" for text in said for fault in (*claims_of(text), *dates_after(alert, text))]
     if headline and family(alert.kind) is Family.SURFACE and headline.arrow:
         faults.append(f"{line} | an arrow where nothing moved down")
     if re.search(r"\d", why) and family(alert.kind) is not Family.SURFACE:
@@ -207,4 +208,5 @@ def test_the_verdict_on_a_line_is_that_of_its_table(limits):
     ],
 )
 def test_the_check_finds_sentences_that_were_untrue(said):
-    assert [*claims_of(made.velocity(Kind.SUBSIDENCE, "up", -9.0), said)]
+    alert = made.velocity(Kind.SUBSIDENCE, "up", -9.0)
+    assert [*claims_of(said), *dates_after(alert, said)]
