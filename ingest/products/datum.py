@@ -19,8 +19,8 @@ from ground_motion.statistics.datum import ANCHORS, Datum, Source
 from ingest.models import Product, Station
 from ingest.models.products import DERIVED
 from ingest.products import functions
+from ingest.products.comparison import fixed_differences
 from ingest.products.selectors import points_batches, product_points
-from ingest.stations.comparison import fixed_differences
 
 MAX_POINTS = 50_000  # More points tell no more of cells of a kilometre.
 MAX_BESIDE = 8

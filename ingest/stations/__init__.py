@@ -1,1 +1,1 @@
-"""Stations and benchmarks: loading of their files, and choice of those near a product."""
+"""Stations and benchmarks: loading of their files."""

@@ -33,8 +33,8 @@ from ground_motion.statistics.stations import Plane
 from ingest.foundation.geos import geos
 from ingest.models import Product, ScenePair
 from ingest.products import selectors as ingest_selectors
+from ingest.products.comparison import plane_of
 from ingest.scenes.images import read_pair
-from ingest.stations.comparison import plane_of
 from ml.models import ModelVersion, Prediction, Run
 from ml.runs import selectors
 from ml.runs.stored import RasterWindows, opened_prediction

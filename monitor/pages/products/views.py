@@ -20,9 +20,9 @@ from ground_motion.core.areas import box_of
 from ground_motion.core.errors import promised
 from ingest.foundation.geos import geos
 from ingest.models import Product, Scene
+from ingest.products.comparison import has_stations
 from ingest.products.life import SEALED_DAYS
 from ingest.products.selectors import last_date
-from ingest.stations.selectors import has_stations
 from monitor.maps.map.place_search import LONGEST, place_search
 from monitor.maps.map.plans import footprints_plan
 from monitor.maps.rasters.answers import csv_response, ranged_file

@@ -15,8 +15,7 @@ from ground_motion.readers.records import Technique
 from ground_motion.readers.stations.records import StationTechnique
 from ground_motion.statistics.stations import agreement
 from ingest.models import Product, Station
-from ingest.stations.comparison import MAX_STATIONS, Comparison, compared_with_curves, comparisons_of
-from ingest.stations.selectors import stations_in
+from ingest.products.comparison import MAX_STATIONS, Comparison, compared_with_curves, comparisons_of, stations_in
 from monitor.maps.charts.selectors import bounded
 from monitor.maps.imaging.charts import Curve, histogram_chart, scatter_chart, series_chart, spread_of
 from monitor.maps.map.selectors import map_at

@@ -7,9 +7,9 @@ from pyproj import Transformer
 from detection.kinds import Extent
 from detection.models import Alert
 from ingest.models import Product, Station
+from ingest.products import comparison as compared_stations
+from ingest.products.comparison import PointsAround
 from ingest.products.datum import datum_settle
-from ingest.stations import comparison as compared_stations
-from ingest.stations.selectors import PointsAround
 from ingest.stations.services import stations_load
 from ml.models import Prediction
 from ml.runs.repetition import run_repeat

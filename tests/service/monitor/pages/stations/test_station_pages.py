@@ -13,9 +13,9 @@ from ground_motion.readers.records import Reference, Submission
 from ground_motion.statistics.stations import agreement
 from ingest.jobs import services as jobs
 from ingest.models import IngestJob, Product, Station, StationFile
+from ingest.products import comparison
+from ingest.products.comparison import Left, comparisons_of, plane_of
 from ingest.products.services import product_load
-from ingest.stations import selectors
-from ingest.stations.comparison import Left, comparisons_of, plane_of
 from ingest.stations.services import stations_load, stations_settle
 from tests.makers import stations as made
 from tests.makers.egms import LOS_ASCENDING
@@ -126,7 +126,7 @@ def test_a_field_derived_from_two_others_is_shown_once_after_them(client, tmp_pa
 
 
 def test_a_station_says_how_many_points_lie_around_it_though_some_are_a_sample(tmp_path, make_egms, monkeypatch):
-    monkeypatch.setattr(selectors, "MAX_POINTS", 8)
+    monkeypatch.setattr(comparison, "MAX_POINTS", 8)
     stations_load(path=of_stations(tmp_path, n=1))
     (one,) = comparisons_of(product=product_load(path=make_egms(change=made.ground_around(PLACES[:1], slope))))
     assert one.difference.n_points >= 12
