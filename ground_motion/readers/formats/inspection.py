@@ -64,7 +64,7 @@ def inspect(path: Path, source_format: str = "auto", declared: Declaration | Non
     return report
 
 
-def _table(path: Path) -> dict[str, Any]:
+def _table(path: Path) -> dict[str, object]:
     """Return the first columns and rows of a table as texts, and what their names say they hold. Raises InputError."""
     source = generic.source_of(path)
     names = [*source.names][:MAX_COLUMNS]

@@ -6,9 +6,10 @@ out. Its evidence and its remarks are in English, as all that is said of files.
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from types import MappingProxyType
+from typing import Any, NamedTuple, cast
 
 from django import forms
 from django.urls import reverse
@@ -168,12 +169,12 @@ class ColumnsForm(forms.Form):
         self.roles = dict.fromkeys(("x", "y", "velocity")) | dict.fromkeys(OPTIONAL_ROLES)
         super().__init__(data, auto_id=f"job-{job.pk}-%s", prefix="column")
         for role in self.roles:
-            known = table["roles"].get(role) or table["roles"].get(IN_DEGREES.get(role)) or ""
+            known = table.roles.get(role) or table.roles.get(IN_DEGREES.get(role, ""), "")
             empty = [("", _("none") if role in OPTIONAL_ROLES else _("please choose"))]
             self.fields[role] = forms.ChoiceField(
                 label=COLUMN_LABELS[role],
                 required=role not in OPTIONAL_ROLES,
-                choices=[*empty, *((name, name) for name in table["names"])],
+                choices=[*empty, *((name, name) for name in table.names)],
                 initial=known,
             )
         systems = [(code, _("metres, %(name)s") % {"name": name}) for code, name in IN_PLANES.items()]
@@ -197,15 +198,22 @@ class ColumnsForm(forms.Form):
         return "\n".join([f"epsg = {epsg}", "[columns]", *lines, ""])
 
 
-def table_of(job: IngestJob) -> dict[str, Any]:
-    """Return names, first rows and known roles of the columns of a job's table; empty ones where nothing is known."""
-    found = job.inspection.get("told", {})
+class FirstRows(NamedTuple):
+    """Names and first rows of a table's columns, and what the names say: role -> name."""
+
+    names: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+    roles: Mapping[str, str] = MappingProxyType({})
+
+
+def table_of(job: IngestJob) -> FirstRows:
+    """Return the first rows of a job's table; empty ones where nothing is known."""
     try:
-        table = found["table"]
+        table = job.inspection["told"]["table"]
         names, roles = [str(name) for name in table["names"]], {str(a): str(b) for a, b in table["roles"].items()}
-        return {"names": names, "rows": [[str(cell) for cell in row] for row in table["rows"]], "roles": roles}
+        return FirstRows(names, [[str(cell) for cell in row] for row in table["rows"]], roles)
     except (KeyError, TypeError, AttributeError):
-        return {"names": [], "rows": [], "roles": {}}
+        return FirstRows()
 
 
 def job_row(job: IngestJob) -> dict[str, Any]:

@@ -17,7 +17,9 @@ const answer = (latitude, longitude) => ask({ lat: latitude.toFixed(4), lon: lon
 async function drawMap(box) {
   const drawn = [...box.childNodes]; // by the server: it stays where a map cannot be made
   const bounds = config.around ? boundsOf(config.around) : config.bounds;
-  const view = bounds ? { bounds, fitBoundsOptions: { padding: 24 } } : config.here && { center: config.here, zoom: HOUSE_ZOOM };
+  const view = bounds
+    ? { bounds, fitBoundsOptions: { padding: 24 } }
+    : config.here && { center: config.here, zoom: HOUSE_ZOOM };
   let map;
   try {
     box.replaceChildren();
