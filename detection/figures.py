@@ -64,8 +64,15 @@ _change = partial(FigureRow, family=Family.SURFACE, span=Span.PAIR, against="aga
 
 FIGURES = (
     FigureRow("area_m2", "m2", "size of the outline", _("Area"), family=None, span=Span.NONE),
-    FigureRow("rate_mm_yr", "mm/yr", f"median rate, {ALONG}", _("Rate"), against=AROUND, sigma="rate_sigma_mm_yr"),
-    _peak("peak_rate_mm_yr", "mm/yr", f"highest rate, {ALONG}", _("Rate of the fastest part")),
+    FigureRow(
+        "rate_mm_yr",
+        "mm/yr",
+        f"median rate, {ALONG}",
+        _("Rate against the ground around"),
+        against=AROUND,
+        sigma="rate_sigma_mm_yr",
+    ),
+    _peak("peak_rate_mm_yr", "mm/yr", f"highest rate, {ALONG}", _("Fastest part against the ground around")),
     _peak("peak_low_mm_yr", "mm/yr", "end of its 90 % interval near zero", _("Fastest part, at least")),
     _peak("peak_high_mm_yr", "mm/yr", "other end of its 90 % interval", _("Fastest part, at most")),
     FigureRow("rate_sigma_mm_yr", "mm/yr", "one standard deviation of rate_mm_yr", _("Uncertainty"), against=AROUND),

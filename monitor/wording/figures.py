@@ -188,7 +188,8 @@ def figure_rows(area: Any, *, everyone: bool) -> list[tuple[str, str]]:
     """Return label and value of each known figure of an alert. everyone: leave out those that are for operators."""
     known = figures_known(area)
     rows = [row for row in FIGURES if row.name in known and (row.public or not everyone)]
-    return [(str(row.label), _IN_UNIT[row.unit](known[row.name])) for row in rows]
+    said = ((row, _IN_UNIT[row.unit](known[row.name])) for row in rows)
+    return [(str(row.label), f"± {value.lstrip('+')}" if "_sigma_" in row.name else value) for row, value in said]
 
 
 def _speed_unit(speed_m_day: float) -> tuple[str, float]:
