@@ -50,7 +50,12 @@ def inputs_due(
     if version is not None:
         runs = runs.filter(model_version__version=version, model_version__weights_sha256=weights_sha256)
     if task == Task.DEFORMATION:
-        runs = runs.exclude(STALE)
+        # A datum that never moved is NULL, which `exclude` would take for every run.
+        runs = runs.filter(
+            ~Q(state=Run.State.SUCCEEDED)
+            | Q(product__datum_moved_at=None)
+            | Q(started_at__gte=F("product__datum_moved_at"))
+        )
         # Superseded velocity fields that still answer for a place that no newer release covers are searched, too.
         fields = Product.objects.answering().filter(technique=Technique.INSAR)
         return fields.exclude(pk__in=runs.filter(pair=None).values("product")).order_by("id")

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 from numpy.typing import NDArray
 from shapely import from_wkb
@@ -35,7 +35,8 @@ def lines_due() -> QuerySet[Line]:
 def _fields_unread(line: Any, changed_at: Any) -> QuerySet[Product]:
     """Return current fields in which a line was not read since it was changed, or the field's datum."""
     made = LineReading.objects.filter(line=line, product=OuterRef("pk"), made_at__gte=changed_at)
-    return fields_along().filter(~Exists(made.exclude(made_at__lt=OuterRef("datum_moved_at"))))
+    since = Q(product__datum_moved_at=None) | Q(made_at__gte=F("product__datum_moved_at"))
+    return fields_along().filter(~Exists(made.filter(since)))
 
 
 def line_read(*, line: Line) -> None:

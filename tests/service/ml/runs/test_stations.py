@@ -1,18 +1,21 @@
 """Wide regions of a product without a zero of its own are measured against the stations that are loaded there."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from pyproj import Transformer
 
 from detection.kinds import Extent
 from detection.models import Alert
-from ingest.models import Product, Station
+from ingest.models import Product, Station, StationFile
 from ingest.products import comparison as compared_stations
 from ingest.products.comparison import PointsAround
 from ingest.products.datum import datum_settle
 from ingest.stations.services import stations_load
 from ml.models import Prediction
 from ml.runs.repetition import run_repeat
+from ml.runs.selectors import inputs_due
 from tests.makers.stations import enu_mm, gnss_table
 from tests.makers.watching import watch
 from tests.service.detection.test_pair_alerts import EAST_M, NORTH_M, bowl, write_plain
@@ -53,6 +56,11 @@ def test_loaded_stations_replace_the_stillest_ground_as_the_zero_of_a_wide_regio
     core = Alert.objects.get(extent=Extent.LOCAL)  # It counts from the plain around it.
     assert core.peak_rate_mm_yr == pytest.approx(-9, abs=2)
     assert run_repeat(run=prediction.run).same
+    due = partial(inputs_due, task="deformation", method="matched-filter")
+    assert not due().exists()
+    StationFile.objects.all().delete()
+    datum_settle(product=product)  # Without stations, the edge counts as still: the search is due again.
+    assert due().get() == product
 
 
 def test_heights_have_no_curve_beside_points_that_move_east(monkeypatch):
