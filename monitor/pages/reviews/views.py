@@ -183,7 +183,8 @@ def _proposal(request: HttpRequest, alert: Alert) -> Proposal | None:
 
 
 def _with_choice(request: HttpRequest, path: str, **more: str) -> str:
-    query = urlencode({**QueueChoice(request).chosen, **more})
+    choice = QueueChoice(request)
+    query = urlencode(choice.chosen | choice.shown | more)
     return f"{path}?{query}" if query else path
 
 

@@ -217,6 +217,8 @@ def test_a_table_of_two_hundred_cases_is_sorted_by_each_of_its_columns(operator,
     case_page = operator.get(f"/review/{first[0]}/?sort=area&view=table")
     assert "1 of 200" in words(case_page)
     assert "sort=area&amp;view=table" in case_page.content.decode()
+    answer = operator.post(f"/review/{first[0]}/claim/?sort=area&view=table", {"act": "release"})
+    assert answer["Location"] == "/review/?sort=area&view=table"
 
 
 def test_a_case_that_somebody_holds_has_no_form_for_others_and_refuses_their_verdict(operator, alert):
