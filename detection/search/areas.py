@@ -34,6 +34,7 @@ from ingest.context.selectors import ground_at
 from ingest.foundation.geos import geos
 from ingest.models import Product
 from ingest.products import selectors as ingest_selectors
+from ingest.products.datum import datum_sigma_of
 from ml.models import ModelVersion, Prediction
 from ml.runs.selectors import products_of
 from ml.runs.stored import StoredRaster, background_mm_yr, clusters_of, opened_bands, read_prediction
@@ -106,11 +107,6 @@ def _search_cluster(
         drawn = measured_areas(number, flagged, tracks, backgrounds, causes)
         detections += [_area_detection(statistics, area, views, rings[area.track], raster.epsg) for area in drawn]
     return detections
-
-
-def datum_sigma_of(product: Product) -> float:
-    """Return one standard deviation of a product's zero, mm/yr; 0 where none is stated."""
-    return float(getattr(product, "datum_sigma_mm_yr", None) or 0.0)
 
 
 def _points_within(products: Sequence[Product], place: MultiPolygon) -> int:
