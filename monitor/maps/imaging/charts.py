@@ -271,7 +271,7 @@ def rates_chart(product: Any, rates: Spread, full_mm_yr: float) -> dict[str, Any
 
     Args:
         product: data set of the points.
-        rates: of the points against still ground, mm/yr.
+        rates: of the points, mm/yr.
         full_mm_yr: rate at which a map shows the full colour.
     """
     chart, source = histogram_chart(rates, SMALL), _named(product)

@@ -27,6 +27,7 @@ from ground_motion.readers.records import Float64
 from ingest.foundation.atlas import country_parts
 from ingest.foundation.geos import geos
 from ingest.models import AdministrativeRegion, Place, Product
+from ingest.products.selectors import product_points
 from monitor.maps.imaging import plan_pictures, plans
 from monitor.maps.imaging.charts import BOTTOM, curves, rates_chart
 from monitor.maps.imaging.drawing import full_colour_mm_yr
@@ -334,9 +335,8 @@ def _points(frame: Frame, alert: Alert, detections: list[Detection], product: Pr
     if not shown or alert.extent != Extent.LOCAL:
         return []
     source = product or promised(shown[0].scan.prediction.run.product)
-    # The run on the product itself knows its still ground best.
-    seen = next((detection for detection in shown if detection.scan.prediction.run.product == source), shown[0])
-    points, rates = selectors.points_around(detection=seen, product=source, bounds=frame.bounds, most=MAX_POINTS)
+    points = product_points(product=source, area=geos(box_of(frame.bounds)), most=MAX_POINTS)
+    rates = points.velocity_mm_yr
     col = ((longitude_near(points.longitude, frame.middle) - frame.west) * frame.x_per_degree // CARD_CELL).astype(int)
     row = ((frame.north - points.latitude) * frame.y_per_degree // CARD_CELL).astype(int)
     cols = WIDTH // CARD_CELL

@@ -1,7 +1,7 @@
 """Queries of the map's pages and tiles, and the configuration of the scripts that draw maps."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from math import cosh, log2, pi
 from typing import Any, TypedDict
@@ -12,10 +12,9 @@ from django.core.cache import cache
 from django.db import connection
 from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Sum
 from django.utils.translation import get_language
-from numpy.typing import NDArray
 from shapely import contains_xy, from_wkb
 
-from detection.kinds import FAMILIES, KINDS, Extent, Family
+from detection.kinds import FAMILIES, KINDS, Family
 from detection.models import Alert, AlertMotion, Detection
 from detection.rules.lifecycle import State
 from detection.rules.passes import passes_of
@@ -32,11 +31,10 @@ from ingest.products.partitions import POINTS
 from ingest.products.pyramid import CELLS, FINEST_ZOOM
 from ingest.products.pyramid import TABLE as PYRAMID
 from ingest.products.releases import releases_newer_than
-from ingest.products.selectors import AreaSeries, PointColumns, area_series, product_points
+from ingest.products.selectors import AreaSeries, area_series, product_points
 from ml.models import Run
 from ml.runs.provisional import ProvisionalMean, provisional_within
 from ml.runs.selectors import products_of
-from ml.runs.stored import background_mm_yr
 from monitor.maps.imaging.charts import RATE_COLUMNS, Spread, spread_of
 from monitor.maps.imaging.drawing import Bounds
 from monitor.maps.map.layers import LAYERS, PERIOD_FROM_ZOOM, Layer
@@ -51,7 +49,6 @@ MAX_POINTS_OF_TILE = 5000  # enough to cover a tile on the screen; about 200 kB
 MAX_AVERAGED = 16_384  # points of gridded products whose means a tile shows, about
 LATTICES = 64, 32  # cells along a tile that shows means of all points, or of a sample, so that few cells are empty
 ZOOM_OF_CELL = int(log2(CELLS))  # a cell of the pyramid is a whole tile at a zoom higher by this number
-STILL_SCATTER_MM_YR = 5.0  # scatter of still ground around a place; more means that other ground moves nearby
 MAX_VIEW_DEG = 60.0  # of longitude; a map of a wider box shows oceans rather than places
 SURROUNDINGS_M = 300_000.0  # around the first place of several that one view cannot hold
 MAX_RATES = 50_000  # points whose rates are drawn as a histogram, about
@@ -285,16 +282,8 @@ def alert_motion(*, alert: Alert) -> AlertMotion | None:
     return AlertMotion.objects.filter(alert=alert).select_related("product").first()
 
 
-def points_around(
-    *, detection: Detection, product: Product, bounds: Bounds, most: int
-) -> tuple[PointColumns, NDArray[np.float32]]:
-    """Return about `most` points of a product in a box, degrees, and their rates against still ground, mm/yr."""
-    points = product_points(product=product, area=geos(box_of(bounds)), most=most)
-    return points, points.velocity_mm_yr - np.float32(_still_around(detection, product))
-
-
 def rates_inside(*, alert: Alert, detections: Sequence[Detection]) -> tuple[Product, Spread] | None:
-    """Return the first product of the detections with points in an alert, and their rates against still ground, mm/yr.
+    """Return the first product of the detections with points in an alert, and their rates, mm/yr.
 
     The points, of very many an even sample, are read again when the alert or its detections have changed.
     """
@@ -309,33 +298,12 @@ def _first_with_points(alert: Alert, shown: Mapping[int, Detection]) -> list[Any
     outline = from_wkb(bytes(alert.area.wkb))
     for number, detection in shown.items():
         product, bounds = promised(detection.scan.prediction.run.product), join_halves(outline).bounds
-        points, rates = points_around(detection=detection, product=product, bounds=bounds, most=MAX_RATES)
+        points = product_points(product=product, area=geos(box_of(bounds)), most=MAX_RATES)
+        rates = points.velocity_mm_yr
         inside = rates[contains_xy(outline, points.longitude, points.latitude) & np.isfinite(rates)]
         if inside.size:
             return [number, *spread_of(inside, RATE_COLUMNS)]
     return []
-
-
-def still_mm_yr(*, detections: Iterable[Detection], component: str, direction: str) -> float:
-    """Return the rate that the colours of an alert's map take for still ground, mm/yr.
-
-    It is that of the first detection in a product of the component shown, and of the direction unless that is empty.
-    """
-    for detection in detections:
-        product = detection.scan.prediction.run.product
-        if product and product.component == component and direction in ("", product.direction):
-            return _still_around(detection, product)
-    return 0.0
-
-
-def _still_around(detection: Detection, product: Product) -> float:
-    """Return the rate to subtract, mm/yr: of the ground around; of the run if that ground moves; 0 for wide regions."""
-    if detection.extent != Extent.LOCAL:
-        return 0.0
-    for reason in detection.reasons:
-        if reason.get("product") == product.name and (reason.get("scatter_mm_yr") or np.inf) <= STILL_SCATTER_MM_YR:
-            return float(reason["around_mm_yr"])
-    return background_mm_yr(detection.scan.prediction.statistics, product)
 
 
 def urls() -> dict[str, str]:

@@ -114,10 +114,9 @@ def map_block(alert: Alert, card: AlertCard, over_time: OverTime, newest: Sequen
     raster = evidence_raster([detection.scan.prediction for detection in newest])
     of_curve = over_time.motion.product.direction if over_time.motion else ""  # direction of the track of the curve
     config = selectors.map_config(bounds_of(alert.area), alert.component, of_curve)
-    still = selectors.still_mm_yr(detections=newest, component=alert.component, direction=of_curve)
     return SmallMap(
         alert_feature(alert, card),
-        config | {"colours": {"stretch": stretch, "still": still}, "evidence_raster": raster},
+        config | {"colours": {"stretch": stretch}, "evidence_raster": raster},
         raster["caption"] if raster else colour_caption(alert.component or "los", stretch),
     )
 

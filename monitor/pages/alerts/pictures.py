@@ -21,20 +21,21 @@ from shapely.geometry import MultiPolygon
 
 from detection.kinds import Extent
 from detection.models import Alert, Detection
-from ground_motion.core.areas import bounds_of, join_halves, polygons_of, zone_of
+from ground_motion.core.areas import bounds_of, box_of, join_halves, polygons_of, zone_of
 from ground_motion.core.errors import promised
 from ground_motion.core.geometry import project_geometry, to_degrees, web_mercator_of
 from ground_motion.core.pixel_grids import PixelGrid
 from ground_motion.core.projections import transformer
 from ground_motion.statistics.comparison import Verdict
+from ingest.foundation.geos import geos
 from ingest.foundation.storage import stored_tiff
 from ingest.models import Product, ReleaseChange, ScenePair
+from ingest.products.selectors import product_points
 from ingest.scenes.images import PairImages, read_scene
 from ml.runs.selectors import products_of
 from monitor.maps.imaging import drawing
 from monitor.maps.imaging.drawing import Bounds, arrows, window_values
 from monitor.maps.imaging.pixels import RATIO_DB, RATIO_STOPS, common_stretch, decibels, ratio_db
-from monitor.maps.map import selectors
 from monitor.maps.map.selectors import map_at
 from monitor.maps.rasters.answers import GONE, ImageGone, etag_of, png_response
 from monitor.maps.rasters.catalogue import RasterSource, images_of, release_change_of
@@ -53,7 +54,7 @@ MAX_ARROWS = 600
 SCORE = RASTER_LAYERS_BY_NAME["probability"]
 MAX_PRODUCTS = 4  # products of a run whose points are drawn
 MAX_POINTS = 200_000  # points read for a picture of a wide region, about; it has a few thousand squares
-PAINT_VERSION = 6  # raise when pictures of the same figures look different
+PAINT_VERSION = 7  # raise when pictures of the same figures look different
 LAYER = RASTER_LAYERS_BY_NAME["release-change"]
 BANDS = ("verdict", "velocity_change_mm_yr", "sigma_mm_yr")
 CELLS = 96  # number of cells on the longer side of the area
@@ -144,13 +145,9 @@ def _of_product(detection: Detection, product: Product, number: int) -> Iterator
         return
     negative, positive = both_directions(product.component)
     # Translators, here and below: %(negative)s is "sinking", %(positive)s is "rising"
-    stated = _(
-        "Points of %(source)s, as the data set states them. Brown: %(negative)s. Blue: %(positive)s. Full colour at "
-        "%(stretch)s mm a year. Pale squares hold no point."
-    )
-    against_still = _(
-        "Points of %(source)s, against still ground. Brown: %(negative)s. Blue: %(positive)s. Full colour at "
-        "%(stretch)s mm a year. Pale squares hold no point."
+    shown = _(
+        "Points of %(source)s, against the zero of the data set. Brown: %(negative)s. Blue: %(positive)s. Full colour "
+        "at %(stretch)s mm a year. Pale squares hold no point."
     )
     figures = {
         "source": data_set_name(product.name),
@@ -158,8 +155,7 @@ def _of_product(detection: Detection, product: Product, number: int) -> Iterator
         "positive": positive,
         "stretch": drawing.full_colour_mm_yr(promised(detection.peak_rate_mm_yr)),
     }
-    shown = (stated if _is_region(detection) else against_still) % figures
-    yield Captioned(f"points-{number}", _("What was measured"), shown)
+    yield Captioned(f"points-{number}", _("What was measured"), shown % figures)
     if _is_region(detection):
         return
     ring = figure(drawing.fringe_mm_yr(promised(detection.peak_rate_mm_yr)))
@@ -203,11 +199,9 @@ def evidence_png(detection: Detection, name: str) -> bytes:
         return _pair_picture(detection, name, frame, epsg, outline)
     what, _dash, number = name.partition("-")
     product = _products(detection)[int(number) - 1]
-    points, relative = selectors.points_around(
-        detection=detection, product=product, bounds=_bounds_deg(frame, epsg), most=MAX_POINTS
-    )
+    points = product_points(product=product, area=geos(box_of(_bounds_deg(frame, epsg))), most=MAX_POINTS)
     x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
-    rates = drawing.points_on(frame, x, y, relative)
+    rates = drawing.points_on(frame, x, y, points.velocity_mm_yr)
     if what == "points":
         stretch = drawing.full_colour_mm_yr(promised(detection.peak_rate_mm_yr))
         return drawing.picture(rates, drawing.RATE_STOPS, -stretch, stretch, frame, outline)

@@ -25,19 +25,19 @@ const halfCell = (zoom) => ["*", ["coalesce", ["get", "side"], 0], (256 * 2 ** z
 const isApart = (zoom) => [">", halfCell(zoom), DRAWN_APART];
 const edge = (zoom, pixels) => [zoom, ["case", ["!", ["has", "side"]], pixels, isApart(zoom), pixels, 0]];
 
-/** The colour of a velocity: nine stops within stretch of the velocity of still ground, the ends hold beyond. */
-export function velocityColour(stretch, still = 0) {
-  const stops = RAMP.flatMap((name, i) => [still + ((i - 4) / 4) * stretch, css(name)]);
+/** The colour of a velocity: nine stops within stretch of zero, the ends hold beyond. */
+export function velocityColour(stretch) {
+  const stops = RAMP.flatMap((name, i) => [((i - 4) / 4) * stretch, css(name)]);
   return ["interpolate", ["linear"], ["get", "v"], ...stops];
 }
 
 /**
  * Adds the points; period: {from, until} of their rates, or null; `before` is the layer that stays above them.
  * @param {LibraryObject} map
- * @param {{urls: any, layer: string, stretch: number, still?: number, period?: object | null, before?: string}} look
+ * @param {{urls: any, layer: string, stretch: number, period?: object | null, before?: string}} look
  */
-export function addPoints(map, { urls, layer, stretch, still, period = null, before }) {
-  let now = { layer, stretch, still, period };
+export function addPoints(map, { urls, layer, stretch, period = null, before }) {
+  let now = { layer, stretch, period };
   const tiles = () => {
     const url = now.period ? urls.period_tiles : urls.tiles;
     const days = Object.entries(now.period ?? {}).filter(([, day]) => day);
@@ -73,7 +73,7 @@ export function addPoints(map, { urls, layer, stretch, still, period = null, bef
   }
 
   const colour = () => {
-    map.setPaintProperty("points", "circle-color", velocityColour(now.stretch, now.still));
+    map.setPaintProperty("points", "circle-color", velocityColour(now.stretch));
     map.setPaintProperty("points", "circle-stroke-color", css("point-edge"));
     map.setPaintProperty("chosen-casing", "circle-stroke-color", css("alert-casing"));
     map.setPaintProperty("chosen", "circle-stroke-color", css("accent"));

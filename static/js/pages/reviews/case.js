@@ -81,7 +81,7 @@ function drawCase(page, { config, area, rasters, outlines }) {
 }
 
 /** One layer under the outlines: points, or a result; returns what its colours mean. */
-function showLayer(value, { layers, urls, colours, default_layer: own }, rasters) {
+function showLayer(value, { layers, urls, colours }, rasters) {
   const [kind, name] = value.split(":");
   image?.remove();
   arrows?.remove();
@@ -94,7 +94,7 @@ function showLayer(value, { layers, urls, colours, default_layer: own }, rasters
     return raster.caption;
   }
   if (kind !== "points") return "";
-  const shown = { layer: name, stretch: colours.stretch, still: name === own ? colours.still : 0 };
+  const shown = { layer: name, stretch: colours.stretch };
   if (points) points.show(shown);
   else points = addPoints(map, { urls, ...shown, before: "alert-fill" });
   const layer = layers.find((one) => one.name === name);

@@ -21,7 +21,6 @@ from detection.selectors import OF_PLACES, alerts_public, detections_shown, stee
 from ground_motion.readers.context.records import ContextKind
 from ingest.context.services import layer_delete
 from ingest.models import ContextLayer, DisplacementSeries
-from ml.models import Prediction
 from monitor.maps.map.layers import LAYERS
 from monitor.notifications.mail import letters
 from monitor.open_data.cap.services import message_issue
@@ -248,10 +247,7 @@ def test_nested_outlines_have_a_key_on_the_map_of_their_alert(client, watched_re
 def test_the_map_of_an_alert_opens_on_points_and_colours_that_measure_what_its_rate_is(
     client, make_alert, watched_region, monkeypatch
 ):
-    """Where tracks are loaded, too, the map of what a vertical product shows had not one point on it.
-
-    In a field whose zero lies elsewhere, ground that moves by 5 mm a year had the colour of 15.
-    """
+    """Where tracks are loaded, too, the map of what a vertical product shows had not one point on it."""
     monkeypatch.setattr("monitor.maps.map.selectors.layers_available", lambda: list(LAYERS))
 
     def config(alert: Alert) -> dict:
@@ -260,12 +256,6 @@ def test_the_map_of_an_alert_opens_on_points_and_colours_that_measure_what_its_r
 
     for component, layer in (("up", "vertical"), ("los", "los"), ("east", "east"), ("", "los")):
         assert config(make_alert(component=component))["default_layer"] == layer
-    alert = Alert.objects.filter(extent="local", rate_mm_yr__isnull=False, detections__isnull=False)[0]
-    alert.detections.exclude(scan__prediction__run__product=None).update(reasons=[])
-    for prediction in Prediction.objects.all():
-        prediction.statistics["backgrounds_mm_yr"] = dict.fromkeys(prediction.statistics["backgrounds_mm_yr"], -7.5)
-        prediction.save(update_fields=["statistics"])
-    assert config(alert)["colours"]["still"] == -7.5
 
 
 def test_an_upgrade_counts_the_fast_places_of_the_alerts_that_there_are(watched_region):
