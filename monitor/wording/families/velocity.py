@@ -358,7 +358,7 @@ def _around_sentences(alert: AlertFigures, told: Stated) -> list[str]:
         own = promised(compared(alert))
         one = own.fastest if told.headline.part is Part.FASTEST else own.now
         # Translators: %(difference)s is "40 mm a year (probably 35 to 45)"
-        differs = _("That differs by %(difference)s from the ground around it.")
+        differs = _("Its motion differs by %(difference)s from that of the ground around it.")
         sentences.append(differs % {"difference": figure_words(promised(one))})
     return [*sentences, str(way(around.along, around.value).around % {"rate": figure_words(around)})]
 
