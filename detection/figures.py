@@ -15,13 +15,13 @@ from detection.rules.motion import AROUND, DATUM, Part
 ALONG = "sign: see component"
 PARTS = {Part.WHOLE: "of the whole area", Part.FASTEST: "of its fastest part", Part.AROUND: "of the ground around it"}
 AGAINST = {
-    AROUND: "against the ground around it, of a region against `reference`",
-    DATUM: "against the zero of the data set",
+    AROUND: "relative to the ground around it; of a region, to `reference`",
+    DATUM: "relative to the zero of the data set",
 }
 
 
 class Span(StrEnum):
-    """Part of the data's time that a figure is of. Figures since a change of the rate are those of the series."""
+    """Period that a figure covers. Figures since a change of the rate are those of the series."""
 
     ALL = "all dates of the data"
     PAIR = "between the two images"
@@ -31,10 +31,14 @@ class Span(StrEnum):
 class FigureRow(NamedTuple):
     """Facts and words of one figure.
 
-    about: for programs, in English; label: for people, translated; family: None if areas of every family have it;
-    against: what it is compared with, as in `rules.motion.Figure`; sigma: name of its standard deviation, if it has
-    one; stored: whether it is a column, else it follows from columns; public: whether pages for everybody show it,
-    while operators and programs read every figure.
+    Attributes:
+        about: Meaning, for programs, in English.
+        label: Name for people, translated.
+        family: Family whose areas have it; None for all.
+        against: What it is relative to, as in `rules.motion.Figure`.
+        sigma: Name of the figure that is its standard deviation.
+        stored: Whether it is a column; other figures follow from columns.
+        public: Whether pages for everybody show it; operators and programs read every figure.
     """
 
     name: str
@@ -59,8 +63,8 @@ class FigureRow(NamedTuple):
 
 _peak = partial(FigureRow, part=Part.FASTEST, against=AROUND)
 _total = partial(FigureRow, against=DATUM, stored=False)
-_speed = partial(FigureRow, family=Family.OFFSETS, span=Span.PAIR, against="against the rest of the image")
-_change = partial(FigureRow, family=Family.SURFACE, span=Span.PAIR, against="against earlier pairs")
+_speed = partial(FigureRow, family=Family.OFFSETS, span=Span.PAIR, against="relative to the rest of the image")
+_change = partial(FigureRow, family=Family.SURFACE, span=Span.PAIR, against="relative to earlier pairs")
 
 FIGURES = (
     FigureRow("area_m2", "m2", "size of the outline", _("Area"), family=None, span=Span.NONE),
@@ -73,7 +77,7 @@ FIGURES = (
         sigma="rate_sigma_mm_yr",
     ),
     _peak("peak_rate_mm_yr", "mm/yr", f"highest rate, {ALONG}", _("Fastest part, relative to the ground around")),
-    _peak("peak_low_mm_yr", "mm/yr", "end of its 90 % interval near zero", _("Fastest part, at least")),
+    _peak("peak_low_mm_yr", "mm/yr", "end of its 90 % interval nearer to zero", _("Fastest part, at least")),
     _peak("peak_high_mm_yr", "mm/yr", "other end of its 90 % interval", _("Fastest part, at most")),
     FigureRow(
         "rate_sigma_mm_yr",

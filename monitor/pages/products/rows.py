@@ -112,7 +112,7 @@ def _stated(product: Product) -> list[Stated]:
 
 
 def _zero(product: Product) -> str:
-    """Return what speeds are against, and what was subtracted from those of the file for that."""
+    """Return what speeds are relative to, and the rate of still ground that was subtracted from the file's."""
     if not product.datum_mm_yr:
         return zero_sentence(product.datum)
     # Translators: %(rate)s is "+10.0 mm a year"
