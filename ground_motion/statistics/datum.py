@@ -34,7 +34,7 @@ OUTLIER = 3.0
 
 
 class Source(StrEnum):
-    """What the datum comes from, the best first."""
+    """What the datum comes from. Calibrated files are not matched to others (overlap)."""
 
     STATIONS = "stations"
     DECLARED = "declared"
