@@ -27,7 +27,7 @@ MAX_BESIDE = 8
 LOADING = timedelta(minutes=1)  # Stations that were loaded at the same time may not have been seen.
 COLUMNS = tuple(f"datum_{name}" for name in ("mm_yr", "sigma_mm_yr", "source", "n", "share", "at", "moved_at"))
 COMPARABLE = {Component.LOS.value, Component.UP.value}  # Their rates are much alike on ground that hardly moves.
-UP_SHARE = 0.75  # of vertical motion along the line of sight
+UP_SHARE = 0.75  # The line of sight has about this part of vertical motion.
 
 
 def datum_sigma_of(product: Product) -> float:
