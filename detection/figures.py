@@ -103,16 +103,13 @@ FIGURES = (
         part=Part.AROUND,
     ),
     _total(
-        "total_rate_mm_yr",
-        "mm/yr",
-        f"rate_mm_yr + around_mm_yr, {ALONG}",
-        _("Rate, including that of the ground around"),
+        "total_rate_mm_yr", "mm/yr", f"rate_mm_yr + around_mm_yr, {ALONG}", _("Rate plus that of the ground around")
     ),
     _total(
         "total_peak_mm_yr",
         "mm/yr",
         f"peak_rate_mm_yr + around_mm_yr, {ALONG}",
-        _("Fastest part, including the rate of the ground around"),
+        _("Fastest part plus the rate of the ground around"),
         part=Part.FASTEST,
     ),
     FigureRow(

@@ -27,9 +27,7 @@ def zero_sentence(datum: Datum) -> str:
             datum.n,
         )
     elif datum.source is Source.DECLARED:
-        words = _(
-            "Speeds are relative to ground declared to stand still; this zero is known to ± %(margin)s mm a year."
-        )
+        words = _("Speeds are relative to ground declared to stand still, a zero known to ± %(margin)s mm a year.")
     elif datum.source is Source.OVERLAP:
         words = ngettext(
             "Speeds have the zero of %(n)s other data set on this ground; it is known to ± %(margin)s mm a year.",

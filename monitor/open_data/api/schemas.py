@@ -252,9 +252,7 @@ class DatumOut(Answer):
         description="stations, declared, overlap, calibrated; still or file: nothing outside confirms it"
     )
     n: int = Field(description="number of stations, points or fields that it comes from")
-    share: float = Field(
-        description="part of the field's edge that moves alike; 0 where the zero does not come from the edge"
-    )
+    share: float = Field(description="part of the field's edge that moves alike; 0 from other sources")
     sentence: str
 
 
