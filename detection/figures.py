@@ -15,13 +15,13 @@ from detection.rules.motion import AROUND, DATUM, Part
 ALONG = "sign: see component"
 PARTS = {Part.WHOLE: "of the whole area", Part.FASTEST: "of its fastest part", Part.AROUND: "of the ground around it"}
 AGAINST = {
-    AROUND: "against the ground around it, of a region against `reference`",
-    DATUM: "against the zero of the data set",
+    AROUND: "relative to the ground around it; of a region, to `reference`",
+    DATUM: "relative to the zero of the data set",
 }
 
 
 class Span(StrEnum):
-    """Part of the data's time that a figure is of. Figures since a change of the rate are those of the series."""
+    """Period that a figure covers. Figures since a change of the rate are those of the series."""
 
     ALL = "all dates of the data"
     PAIR = "between the two images"
@@ -31,10 +31,14 @@ class Span(StrEnum):
 class FigureRow(NamedTuple):
     """Facts and words of one figure.
 
-    about: for programs, in English; label: for people, translated; family: None if areas of every family have it;
-    against: what it is compared with, as in `rules.motion.Figure`; sigma: name of its standard deviation, if it has
-    one; stored: whether it is a column, else it follows from columns; public: whether pages for everybody show it,
-    while operators and programs read every figure.
+    Attributes:
+        about: Meaning, for programs, in English.
+        label: Name for people, translated.
+        family: Family whose areas have it; None for all.
+        against: What it is relative to, as in `rules.motion.Figure`.
+        sigma: Name of the figure that is its standard deviation.
+        stored: Whether it is a column; other figures follow from columns.
+        public: Whether pages for everybody show it; operators and programs read every figure.
     """
 
     name: str
@@ -59,8 +63,8 @@ class FigureRow(NamedTuple):
 
 _peak = partial(FigureRow, part=Part.FASTEST, against=AROUND)
 _total = partial(FigureRow, against=DATUM, stored=False)
-_speed = partial(FigureRow, family=Family.OFFSETS, span=Span.PAIR, against="against the rest of the image")
-_change = partial(FigureRow, family=Family.SURFACE, span=Span.PAIR, against="against earlier pairs")
+_speed = partial(FigureRow, family=Family.OFFSETS, span=Span.PAIR, against="relative to the rest of the image")
+_change = partial(FigureRow, family=Family.SURFACE, span=Span.PAIR, against="relative to earlier pairs")
 
 FIGURES = (
     FigureRow("area_m2", "m2", "size of the outline", _("Area"), family=None, span=Span.NONE),
@@ -68,14 +72,20 @@ FIGURES = (
         "rate_mm_yr",
         "mm/yr",
         f"median rate, {ALONG}",
-        _("Rate against the ground around"),
+        _("Rate relative to the ground around"),
         against=AROUND,
         sigma="rate_sigma_mm_yr",
     ),
-    _peak("peak_rate_mm_yr", "mm/yr", f"highest rate, {ALONG}", _("Fastest part against the ground around")),
-    _peak("peak_low_mm_yr", "mm/yr", "end of its 90 % interval near zero", _("Fastest part, at least")),
+    _peak("peak_rate_mm_yr", "mm/yr", f"highest rate, {ALONG}", _("Fastest part, relative to the ground around")),
+    _peak("peak_low_mm_yr", "mm/yr", "end of its 90 % interval nearer to zero", _("Fastest part, at least")),
     _peak("peak_high_mm_yr", "mm/yr", "other end of its 90 % interval", _("Fastest part, at most")),
-    FigureRow("rate_sigma_mm_yr", "mm/yr", "one standard deviation of rate_mm_yr", _("Uncertainty"), against=AROUND),
+    FigureRow(
+        "rate_sigma_mm_yr",
+        "mm/yr",
+        "one standard deviation of rate_mm_yr",
+        _("Standard deviation of the rate"),
+        against=AROUND,
+    ),
     FigureRow(
         "around_mm_yr",
         "mm/yr",
@@ -89,32 +99,29 @@ FIGURES = (
         "around_sigma_mm_yr",
         "mm/yr",
         "one standard deviation of around_mm_yr, without that of the zero",
-        _("Uncertainty of the ground around"),
+        _("Standard deviation of the rate of the ground around"),
         part=Part.AROUND,
     ),
     _total(
-        "total_rate_mm_yr",
-        "mm/yr",
-        f"rate_mm_yr + around_mm_yr, {ALONG}",
-        _("Rate with that of the ground around"),
+        "total_rate_mm_yr", "mm/yr", f"rate_mm_yr + around_mm_yr, {ALONG}", _("Rate plus that of the ground around")
     ),
     _total(
         "total_peak_mm_yr",
         "mm/yr",
         f"peak_rate_mm_yr + around_mm_yr, {ALONG}",
-        _("Rate of the fastest part with that of the ground around"),
+        _("Fastest part plus the rate of the ground around"),
         part=Part.FASTEST,
     ),
     FigureRow(
         "datum_sigma_mm_yr",
         "mm/yr",
         "one standard deviation of the zero of the data set; 0: not estimated",
-        _("Uncertainty of the zero"),
+        _("Standard deviation of the zero"),
         part=None,
     ),
     _speed("speed_m_day", "m/day", "median speed, never negative", _("Speed"), sigma="speed_sigma_m_day"),
     _speed("peak_speed_m_day", "m/day", "highest speed", _("Highest speed"), part=Part.FASTEST),
-    _speed("speed_sigma_m_day", "m/day", "one standard deviation of speed_m_day", _("Uncertainty")),
+    _speed("speed_sigma_m_day", "m/day", "one standard deviation of speed_m_day", _("Standard deviation of the speed")),
     _speed("bearing_deg", "degrees", "toward where it moves, clockwise from north", _("Direction")),
     _change("coherence_before", "0 to 1", "coherence of earlier pairs", _("Match of earlier images")),
     _change("coherence_after", "0 to 1", "coherence of this pair", _("Match of these images")),
@@ -122,7 +129,7 @@ FIGURES = (
         "change_sigma",
         "usual scatters",
         "change of coherence, negative: lost",
-        _("Change in usual scatters"),
+        _("Change, as a multiple of the usual scatter"),
         public=False,
     ),
 )

@@ -61,7 +61,7 @@ class Scan(models.Model):
 class AreaFigures(models.Model):
     """Figures of an area. Velocity fields fill the rates, offsets the speed, coherence change the coherence.
 
-    `detection.figures` says what each of them means. Rates are against the surroundings, their sign is the component's.
+    `detection.figures` says what each means. Rates are relative to the ground around; their sign is the component's.
     """
 
     area = models.MultiPolygonField(srid=4326)

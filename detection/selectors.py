@@ -32,9 +32,8 @@ PUBLIC_STATES = [State.FIRST, State.PROVISIONAL, State.CONFIRMED, State.FINISHED
 UNREVIEWED_STATES = [State.FIRST, State.PROVISIONAL]
 SEALED_OF_ALERT = (*OF_MAIN, "area_m2", "first_motion", "last_motion", "kind", "simulated")
 FOLLOWED_STATES = [*LIVING, State.FINISHED]  # Finished ones may resume.
-UNMEASURED = dict.fromkeys(
-    row.name for row in FIGURES if row.family and row.stored
-)  # The figures of an alert that no data show.
+# An alert that no data show has none of these figures.
+UNMEASURED = dict.fromkeys(row.name for row in FIGURES if row.family and row.stored)
 MOST_IMPORTANT_FIRST = ("-importance", "-id")  # All lists have this order; see detection.rules.importance.
 SAME_VIEW = (*VERSIONS, "track", "direction", "burst")
 OF_PLACES = ("tilt_mm_m_yr", "tilt_low_mm_m_yr", "tilt_high_mm_m_yr")  # see `ground_motion.rasters.areas.place_as_dict`

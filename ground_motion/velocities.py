@@ -36,7 +36,7 @@ FIGURES = {  # variable: column of a reader and of the service's files, unit
     "los_up": ("los_up", "1"),
 }
 ZERO = {Reference.GNSS: "the file's: GNSS stations", Reference.LOCAL: "the file's: a point or the mean of the scene"}
-ROWS_AT_ONCE = 10_000  # of a GeoParquet file's row groups
+ROWS_AT_ONCE = 10_000  # A row group of GeoParquet has this many rows.
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def open_velocity(
     Args:
         path: A file or folder: docs/data-sources.md lists the formats.
         unit: Unit of a table or a GeoTIFF that does not state it: mm/yr, cm/yr or m/yr.
-        positive: Their positive direction: toward, away (line of sight), up, down, east or west.
+        positive: Positive direction of its values: toward, away (line of sight), up, down, east or west.
         mapping: TOML file that names the columns of a table.
 
     Returns:
@@ -172,8 +172,8 @@ def deformation(
         path: A file or folder, or several of one region (its other tracks), which are combined.
         method: A method that `ground-motion deformation --help` explains, such as model or matched-filter.
         device: auto, cpu or cuda.
-        unit: As for `open_velocity`; so are positive and mapping.
-        positive: Positive direction of a table or a GeoTIFF.
+        unit: Unit of a table or a GeoTIFF, as for `open_velocity`.
+        positive: Positive direction of its values, as for `open_velocity`.
         mapping: TOML file that names the columns of a table.
         reference: Zero of the velocities in place of what the files state: gnss or local.
 

@@ -47,7 +47,7 @@ def date_follow(*, row: LivingDate) -> None:
 
 
 def alerts_superseded() -> QuerySet[Alert]:
-    """Return alerts of new passes on whose ground a release after that of the passes has been searched."""
+    """Return alerts from new passes on ground where a release newer than theirs has been searched."""
     newer = newer_searched(release="", area=OuterRef(OuterRef("area")))
     replaced = Product.objects.filter(Exists(newer), living__pk=OuterRef("series"))
     series = Cast(KeyTextTransform("series", "passes"), BigIntegerField())

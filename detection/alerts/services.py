@@ -299,7 +299,7 @@ def alert_observe_again(alert: Alert) -> None:
     runs = runs.exclude(prediction__isnull=False, prediction__scan=None)  # Results that showed nothing are deleted.
     searched = sorted(runs.select_related("product"), key=lambda run: (data_end(run.input), run.pk))
     if not seen or not searched:
-        return  # Whether it ends depends on the data that showed it.
+        return  # Alerts that no standing data show are ended elsewhere (`standing`).
     known = life.life_of(alert)._replace(views=life.views_shown(seen))
     for run in searched:
         if _is_missed(alert, run):

@@ -68,7 +68,7 @@ def alerts_settle() -> None:
 
 
 def _steps_since(moment: OuterRef) -> QuerySet[ProductEvent]:
-    """Return withdrawals and corrections later than a moment; their seal is the beginning of a transaction."""
+    """Return withdrawals and corrections after a moment."""
     return ProductEvent.objects.filter(act__in=REASONS, at__gt=moment, product__withdrawn_at__isnull=False)
 
 
@@ -83,7 +83,7 @@ def _awaits_search() -> Exists:
 
 
 def _end_without_data(hidden: list[int]) -> None:
-    """End alerts that only sealed data showed, or data that were deleted at once."""
+    """End alerts that were shown only by sealed data, or by data that have been deleted."""
     seen = Q(Exists(Detection.every.filter(alert=OuterRef("pk")))) | Q(passes__series__in=hidden)
     deleted = Q(passes__isnull=True, state__in=LIVING) & ~Exists(Detection.every.filter(alert=OuterRef("pk")))
     bereft = Alert.objects.filter(seen | deleted, state__in=FOLLOWED_STATES, source=Source.COMPUTER)
@@ -128,7 +128,7 @@ def _return(alert: Alert, reason: str) -> None:
 
 
 def _rest_on_current(alert: Alert) -> bool:
-    """Update an alert's figures, with which later news will be compared, from its current detections, if it has any."""
+    """Update an alert's figures from its current detections, for later comparisons; return whether it has any."""
     current = list(detections_current(alert=alert))
     if not current:
         return False

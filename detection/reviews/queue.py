@@ -19,7 +19,7 @@ from ingest.foundation.geos import geos
 
 NEAR_M = 10_000.0
 MAX_NEIGHBOURS = 8
-ORDERS = {  # of a table of cases, by column: large, grave and late first
+ORDERS = {  # The table of cases can be sorted by these columns: the largest, gravest and latest come first.
     "kind": F("kind").asc(),
     "speed": Abs("peak_rate_mm_yr").desc(nulls_last=True),
     "area": F("area_m2").desc(),

@@ -15,16 +15,16 @@ from detection.kinds import Extent, Family, family
 from ground_motion.core.errors import promised
 from ground_motion.methods.deformation.motion.series import STILL_MM_YR, WITHIN_90, Trend
 
-AROUND, DATUM = "around", "datum"  # the two things that rates of a place are stated against
+AROUND, DATUM = "around", "datum"  # Rates of a place are relative to one of these.
 TURNED = (Trend.AT_REST, Trend.REVERSED)  # After these, the alert's own rate is mostly that from before the change.
-COMPARED = (*TURNED, Trend.BEGAN)  # Such ground rests, turned or began against the ground around it only.
+COMPARED = (*TURNED, Trend.BEGAN)  # These are known relative to the ground around only.
 MIN_FAST = 2.0  # A place this many times as fast as the area's median stands for its alert.
 SHOWN_SIGMAS = 2.0  # A figure is stated with this many standard deviations, and is motion only beyond them.
 UNKNOWN_SIGMA = {"mm/yr": 2.0, "m/day": 0.0}  # About the slowest motion found; m/day: any counts.
 
 
 class Part(StrEnum):
-    """Part that a figure is of: the median of all of an area, its fastest place, or the ground around it."""
+    """Part that a figure describes: the whole area (its median), its fastest place, or the ground around it."""
 
     WHOLE = "whole"
     FASTEST = "fastest"
@@ -35,11 +35,15 @@ class Part(StrEnum):
 class Figure:
     """One rate of an area, and all that a reader must know of it.
 
-    value: signed as its component; sigma: one standard deviation, None if it is not known; since, until: days between
-    which it was measured; unit: mm/yr, or m/day along the ground; along: component (los, up, east or north), or ground
-    for motion along the ground; against: what it is compared with: around (the ground around), datum (the zero of the
-    data set), gnss, local (the stillest ground of a product) or image (the rest of it); ends: measured 90 % interval,
-    if any, signed.
+    Attributes:
+        value: Rate, signed as its component.
+        sigma: One standard deviation; None if it is not known.
+        since, until: Days between which it was measured.
+        unit: mm/yr, or m/day along the ground.
+        along: Component (los, up, east or north), or ground for motion along the ground.
+        against: What it is relative to: around (the ground around), datum (the zero of the data set), gnss, local (the
+            stillest ground of a product) or image (the rest of it).
+        ends: Measured 90 % interval, signed, if any.
     """
 
     value: float
@@ -106,12 +110,16 @@ class MotionFigures(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """Every rate that is stated of an alert, all against the same.
+    """Every rate that is stated of an alert, all relative to the same zero.
 
-    whole: of all data and the whole area; now: of the whole area since its last change, `whole` without one; before:
-    the same before that change; fastest: of all data, in the fastest place, None if it was not measured apart; change:
-    the motion that changed; n_fast_places: places that surely move far faster than the median; around: the surely
-    moving ground around it, None where that is still, not known, or no part of the comparison.
+    Attributes:
+        whole: Rate of the whole area over all dates.
+        now: Rate of the whole area since its last change; `whole` without one.
+        before: Rate of the whole area before that change.
+        fastest: Rate of the fastest place over all dates; None if it was not measured apart.
+        change: The motion that changed.
+        n_fast_places: Number of places that surely move far faster than the median.
+        around: Rate of the ground around; None where it does not surely move, or rates are not compared with it.
     """
 
     whole: Figure
@@ -143,13 +151,13 @@ class Stated:
 
     @property
     def shift_mm_yr(self) -> float:
-        """Return what was added to the rates against the ground around, so that they are against the datum."""
+        """Return the rate of the ground around, where it was added so that rates are relative to the datum; else 0."""
         return self.around.value if self.around and self.whole.against == DATUM else 0.0
 
     def against_datum(self, datum_sigma_mm_yr: float) -> "Stated":
-        """Return the same with the motion of the ground around added, where that keeps every direction.
+        """Return the rates relative to the datum: with that of the ground around, unless this reverses one of them.
 
-        Otherwise the words would contradict the kind of the alert, so that the rates stay against the ground around.
+        A reversed rate would contradict the kind of the alert, so that rates then stay relative to the ground around.
         """
         if self.around is None:
             return self
@@ -177,14 +185,14 @@ def motion_of(alert: Any) -> MotionFigures | None:
 def stated(alert: Any) -> Stated | None:
     """Return the figures that are stated of an alert; None if no rate or speed of it was measured.
 
-    Rates are against the datum where the ground around surely moves.
+    Rates are relative to the datum where the ground around surely moves, else to that ground.
     """
     told = compared(alert)
     return told and told.against_datum(getattr(alert, "datum_sigma_mm_yr", None) or 0.0)
 
 
 def compared(alert: Any) -> Stated | None:
-    """Return the same with all rates against the ground around, on which decisions rest."""
+    """Return the figures of an alert relative to the ground around, on which decisions rest."""
     if family(alert.kind) is Family.OFFSETS and is_known(alert.speed_m_day):
         return _speeds(alert)
     if family(alert.kind) is not Family.VELOCITY or not is_known(alert.rate_mm_yr):
@@ -215,7 +223,7 @@ def rate_of(area: Any, component: str, since: date, until: date) -> Figure:
 
 
 def rate_stated(area: Any, component: str, since: date, until: date) -> Figure:
-    """Return the rate of the whole area of a detection, against the datum where the ground around surely moves."""
+    """Return the rate of a detection's whole area, relative to the datum where the ground around surely moves."""
     whole = rate_of(area, component, since, until)
     told = Stated(whole, whole, None, None, None, 0, around_of(area, whole))
     return told.against_datum(getattr(area, "datum_sigma_mm_yr", None) or 0.0).whole
@@ -232,7 +240,7 @@ def _fastest(alert: Any, whole: Figure) -> Figure | None:
 
 
 def around_of(area: Any, whole: Figure) -> Figure | None:
-    """Return the rate of the ground around against the datum; None if it does not surely move."""
+    """Return the rate of the ground around relative to the datum; None if it does not surely move."""
     value, sigma = getattr(area, "around_mm_yr", None), getattr(area, "around_sigma_mm_yr", None)
     if whole.against != AROUND or value is None or sigma is None or not isfinite(value + sigma):
         return None
@@ -242,7 +250,7 @@ def around_of(area: Any, whole: Figure) -> Figure | None:
 
 
 def _moved(one: Figure, by_mm_yr: float, datum_sigma_mm_yr: float) -> Figure:
-    """Return a rate against the datum. Its uncertainty holds that of the ground around already."""
+    """Return a rate relative to the datum. Its uncertainty includes that of the ground around already."""
 
     def wider(offset: float, by: float) -> float:
         return copysign(hypot(offset, by), offset)

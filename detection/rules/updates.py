@@ -42,10 +42,13 @@ class Cause(StrEnum):
 class ViewFigures(NamedTuple):
     """Figures of one view (a track, a component) in its newest data.
 
-    rate: of the fastest part found, mm/yr, or m/day for offsets; sigma: its standard deviation; area_m2: area of all
-    parts; until: last date of the data; by: format and method, because outlines of different methods are not compared;
-    peak, peak_sigma: highest rate in the fastest part and its error, None if not known; around: rate of the ground
-    around, against which the others are, None if not known.
+    Attributes:
+        rate: Rate of the fastest part found, mm/yr, or m/day for offsets; sigma: its standard deviation.
+        area_m2: Area of all parts.
+        until: Last date of the data.
+        by: Format and method, because outlines of different methods are not compared.
+        peak: Highest rate in the fastest part; peak_sigma: its standard deviation; None if not known.
+        around: Rate of the ground around, to which the other rates are relative; None if not known.
     """
 
     rate: float
@@ -154,7 +157,7 @@ def _changes_of_view(view: str, reported: ViewFigures, now: ViewFigures, unit: s
 
 
 def _both_stated(reported: ViewFigures, now: ViewFigures, name: str) -> tuple[float, float]:
-    """Return a rate before and now, with that of the ground around added where this turns neither of them."""
+    """Return a rate as reported and as it is now, both with that of the ground around unless this reverses one."""
     around = now.around or 0.0
     rates = getattr(reported, name), getattr(now, name)
     before, after = rates[0] + (around if reported.around is None else reported.around), rates[1] + around

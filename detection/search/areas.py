@@ -145,7 +145,7 @@ def _area_detection(
     """Return a detection of an area. Its reasons begin with the track that gave the rates.
 
     Args:
-        statistics: Of its run.
+        statistics: Statistics of the run.
         area: The measured area.
         views: Points in and around it, by product.
         around: Rate of the ground around, in the track that gave the rates.

@@ -1,4 +1,4 @@
-"""The option --method of a command, and what each method does, a sentence each, at the end of its help."""
+"""Option --method of a command, with a sentence on each method at the end of the help."""
 
 import argparse
 from functools import partial
@@ -21,15 +21,15 @@ SENTENCES = {
     "coherence": {
         "residual-unet": "Estimates coherence and its uncertainty by a trained network for any window; the default.",
         "sica-residual-unet": "Estimates by a trained network for the one window of 5 by 5 pixels.",
-        "linear-mix": "Mixes classical estimates with weights that were learned.",
+        "linear-mix": "Mixes classical estimates by learned weights.",
         "guarnieri-prati": "Estimates from intensities by Guarnieri and Prati (1997), unchanged by common texture.",
         "pearson": "Correlates the intensities of a window; texture that both images share raises it.",
-        "posterior-mean": "Averages over the coherences that speckle allows; the lower limit on even ground.",
+        "posterior-mean": "Averages all coherences that the speckle allows; on even ground no method errs less.",
     },
     "offsets": {
         "model": "Refines the best matches by a trained network and states their uncertainty; the default.",
         "law": "Takes the best correlation at whole pixels, with which the network begins.",
-        "cc-res-siamnet": "Matches by the network of the publication of that name.",
+        "cc-res-siamnet": "Matches by the published network of that name.",
         "multi-kernel": "Correlates windows of four sizes and takes the smallest with a clear match.",
         "ncc": "Correlates windows of 32 pixels (normalised cross-correlation), as most trackers do.",
         "whitened": "Correlates images whose spectrum was flattened, so that fine texture counts.",
@@ -38,9 +38,9 @@ SENTENCES = {
 
 
 def add_method(parser: argparse.ArgumentParser, task: str, default: str) -> None:
-    """Add --method, and below the options a sentence on each method; of a method of others its label."""
+    """Add --method, and below the options a sentence on each method; a plug-in's method has its label."""
     known, own = methods(task), shipped_method(task).network
-    names = f"'{MODEL}' and '{own}' both mean the network that is shipped (default: %(default)s)"
+    names = f"'{MODEL}' and '{own}' both mean the shipped network (default: %(default)s)"
     parser.add_argument("--method", type=partial(method_of, task), choices=[*known], default=default, help=names)
     width = max(map(len, known))
     rows = [f"  {name:<{width}}  {SENTENCES[task].get(name, row.label)}" for name, row in known.items()]

@@ -34,9 +34,9 @@ MAX_VERTICES = 500
 MAX_RADIUS_M = 50_000.0
 FINEST_BORDER_DEGREES = 0.001  # Simplifying a border begins with about 100 m.
 _CORNERS = 64
-# An outline consists of steps if this number of its corners is square, and if this share is square or straight.
-MIN_SQUARE, STEPPED_SHARE, SQUARE = 12, 0.9, 0.15  # SQUARE: a cosine
-SHOWN_SHARE = 0.02  # of the largest part; smaller parts and holes are not drawn
+# An outline follows raster cells if it has this many square corners, and if this share is square or straight.
+MIN_SQUARE, STEPPED_SHARE, SQUARE = 12, 0.9, 0.15  # SQUARE is the largest cosine of a square corner.
+SHOWN_SHARE = 0.02  # Parts and holes below this share of the largest part are not drawn.
 SMOOTHINGS = 4
 _GEOD = Geod(ellps="WGS84")
 Float64 = NDArray[np.float64]
@@ -88,7 +88,7 @@ def split_at_date_line(geometry: BaseGeometry) -> MultiPolygon:
 
 
 def smooth_steps(area: Any) -> MultiPolygon:
-    """Return an outline of raster cells without steps, small holes and crumbs, for drawing; any other as it is."""
+    """Return an outline for drawing: of raster cells, without steps and small parts and holes; any other unchanged."""
     whole = join_halves(area)
     parts = sorted(polygons_of(whole).geoms, key=lambda part: part.area)
     to_ground = np.array([max(math.cos(math.radians(whole.centroid.y)), 0.01), 1.0])

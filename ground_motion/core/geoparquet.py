@@ -8,7 +8,7 @@ import pyarrow as pa
 import shapely
 from pyarrow.parquet import ParquetWriter
 
-GEOMETRY = {"encoding": "WKB", "geometry_types": ["Point"]}  # coordinates are OGC:CRS84 where nothing else is stated
+GEOMETRY = {"encoding": "WKB", "geometry_types": ["Point"]}  # Without `crs`, coordinates are OGC:CRS84.
 GEO = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": GEOMETRY}}
 
 
@@ -18,10 +18,10 @@ def write_points(
     """Write points as GeoParquet.
 
     Args:
-        file: path, or a file open for writing.
-        schema: of the tables; longitude and latitude, degrees, are among the columns.
-        tables: the points, as many at once as fit into memory.
-        facts: tables of the file's metadata, written as JSON.
+        file: Path, or a file open for writing.
+        schema: Schema of the tables, with the columns longitude and latitude, degrees.
+        tables: The points, in tables that fit into memory.
+        facts: Metadata of the file, each written as JSON under its name.
     """
     known = {"geo": json.dumps(GEO)} | {name: json.dumps(fact) for name, fact in facts.items()}
     whole = schema.append(pa.field("geometry", pa.binary())).with_metadata(known)

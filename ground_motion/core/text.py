@@ -33,7 +33,7 @@ def number_of(text: str) -> float | None:
 def search_key(text: str) -> str:
     """Normalise a name for search: lower case, no marks, single spaces. 'Saint-Étienne' becomes 'saint etienne'."""
     plain = text.lower().translate(_LETTERS)
-    if not plain.isascii():  # A million names of places are loaded at once, and most are.
+    if not plain.isascii():  # Most of a million names of places are ASCII and need no slow normalising.
         plain = "".join(sign for sign in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(sign))
     return " ".join(_WORDS.findall(plain))
 

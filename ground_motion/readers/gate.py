@@ -163,7 +163,7 @@ def admit(path: Path, field: VelocityField, declared: Declaration | None = None)
     named, seen = DIRECTION.search(path.name.partition(".")[0]), field.header.direction
     way = Direction.ASCENDING if named and named[1] else Direction.DESCENDING
     if named and seen and way != seen and "the mapping" not in field.stated.direction:
-        if declared and declared.needs_period:  # For values that are only read, vectors are trusted.
+        if declared and declared.needs_period:  # Files that are not loaded go by their line of sight.
             problem = f"its line of sight says {seen}, and its name says {way}"
             raise InputError(path, problem, "Rename it, or state its direction in a mapping")
         note = f"The line of sight says {seen} and is used; the name says {way}."

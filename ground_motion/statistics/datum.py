@@ -1,7 +1,7 @@
 """Datum of a velocity field: the rate that its file gives to ground that stands still. Pure.
 
-Interferometry measures differences only, so that each file has a zero of its own. Rates are stated against the datum:
-what the file says, less this rate. The best source that there is decides; sources are not mixed, because the errors
+Interferometry measures differences only, so that each file has a zero of its own. Rates are stated relative to the
+datum: the file's minus this rate. The best source that there is decides; sources are not mixed, because the errors
 of the lesser ones (a moving reference point, a scene that sinks as a whole) are not random.
 """
 
@@ -25,18 +25,16 @@ OTHER_SIDE_SIGMA_MM_YR = 2.0  # Seen from the other side, or along another compo
 FILE_SIGMA_MM_YR = 3.0  # A reference point is chosen where nothing is seen to move, and still moves by some mm/yr.
 MAX_OFF_MM_YR = 20.0  # Four times the usual error (5 mm/yr) of a reference point; what is farther from zero, moves.
 CELL_M = 1_000.0
-MIN_ACROSS, MIN_EDGE_CELLS = (
-    15,
-    40,
-)  # A narrower scene may lie wholly inside what moves; of fewer cells, many are noise.
-MIN_EDGE_SHARE = 0.5  # Motion does not follow the edge of what was measured; a level of half of it is no motion.
+# A narrower scene may lie wholly inside moving ground; the rates of fewer cells are mostly noise.
+MIN_ACROSS, MIN_EDGE_CELLS = 15, 40
+MIN_EDGE_SHARE = 0.5  # Motion does not follow a field's edge, so a rate that half of it shares is no motion.
 EDGE_REACH_MM_YR = 2 * PATCH_SIGMA_MM_YR
 MIN_SHARED_CELLS = 10
 OUTLIER = 3.0
 
 
 class Source(StrEnum):
-    """What the datum comes from, the best first."""
+    """What the datum comes from. Calibrated files are not matched to others (overlap)."""
 
     STATIONS = "stations"
     DECLARED = "declared"
@@ -57,7 +55,7 @@ ANCHORS = (Source.STATIONS, Source.DECLARED, Source.CALIBRATED)  # Fields beside
 class Datum(NamedTuple):
     """The rate of still ground in a file, mm/yr in its component, with its standard deviation.
 
-    n: number of stations, points or fields that it comes from; share: of the edge that is still, 0 from other sources.
+    n: number of stations, points or fields that it comes from; share: part of the edge that is still, else 0.
     """
 
     mm_yr: float
@@ -68,14 +66,14 @@ class Datum(NamedTuple):
 
     @property
     def applied(self) -> "Datum":
-        """Return the datum to subtract: a multiple of STEP_MM_YR, and the file's own zero if it agrees with that."""
+        """Return the datum to subtract: a multiple of STEP_MM_YR, or 0 if it is below its standard deviation."""
         if abs(self.mm_yr) <= self.sigma_mm_yr:
             return self._replace(mm_yr=0.0, sigma_mm_yr=float(np.hypot(self.sigma_mm_yr, self.mm_yr)))
         return self._replace(mm_yr=STEP_MM_YR * round(self.mm_yr / STEP_MM_YR))
 
 
 def from_stations(differences: Sequence[Difference]) -> Datum | None:
-    """Return the mean of what the file exceeds stations by, without outliers; None without stations."""
+    """Return the mean difference, file minus stations, without outliers; None without stations."""
     if not differences:
         return None
     values = np.array([difference.mm_yr for difference in differences])
@@ -100,11 +98,11 @@ def from_still_ground(rates_mm_yr: Float64) -> Datum | None:
 
 
 def beside_field(own: Sequence[Float64], other: Sequence[Float64], sigma_mm_yr: float, alike: bool) -> Datum | None:
-    """Return the datum by a field on the same ground; None if both share fewer than MIN_SHARED_CELLS cells.
+    """Return the datum that a field on the same ground implies; None with fewer than MIN_SHARED_CELLS common cells.
 
     Args:
-        own: Positions x and y, m, and rates as in the file, (n,).
-        other: The same of the other field, against its datum.
+        own: Positions x and y, m, and rates as in the file, mm/yr; each (n,).
+        other: The same of the other field, relative to its datum.
         sigma_mm_yr: Standard deviation of the other field's datum.
         alike: Whether both are of one component, seen from the same side.
     """
@@ -120,17 +118,17 @@ def beside_field(own: Sequence[Float64], other: Sequence[Float64], sigma_mm_yr: 
 
 
 def from_fields(beside: Sequence[Datum]) -> Datum | None:
-    """Return the weighted mean of what fields beside say; None without any."""
+    """Return the weighted mean of what neighbouring fields imply; None without any."""
     if not beside:
         return None
     sigmas = np.array([datum.sigma_mm_yr for datum in beside])
     mean = float(np.average([datum.mm_yr for datum in beside], weights=sigmas**-2))
-    # Their own data may come from the same stations, so that the mean is no better than the best of them.
+    # Their datums may come from the same stations, so that the mean is no better than the best of them.
     return Datum(mean, float(sigmas.min()), Source.OVERLAP, len(beside))
 
 
 def from_edge(x_m: Float64, y_m: Float64, rate_mm_yr: Float64) -> Datum | None:
-    """Return the rate at which most of a field's edge stands; None if its edge moves, or the field is small.
+    """Return the rate that most of a field's edge shares; None without such a rate, or if the field is small.
 
     A field reaches beyond what moves in it, so that what is still lies at its edge, however little of the field it is.
     """

@@ -31,11 +31,11 @@ from ingest.models import AdministrativeRegion, ContextLayer, ElevationTile, Gla
 from ingest.models.context import NAMES_JOINED, language_code
 
 MAX_PLACE_DISTANCE_M = 100_000.0
-# A town is taken to have this density, which gives its reach; its list states a point and its people only.
+# Lists give a town's position and people only; this assumed density gives how far it reaches.
 PEOPLE_PER_KM2, MIN_REACH_M, MAX_REACH_M = 1_500.0, 1_000.0, 20_000.0
-LARGE = 50_000  # people; these reach places to which many smaller towns are nearer
+LARGE = 50_000  # Towns with more people are looked for behind many nearer, smaller ones.
 VOLCANO_AS_PEOPLE = 100_000  # A search sorts volcanoes among towns as one of this size.
-VOLCANO_REACH_M = 7_000.0  # from its summit or the middle of its caldera
+VOLCANO_REACH_M = 7_000.0  # A volcano reaches this far from its summit or the middle of its caldera.
 LANDSLIDES_WITHIN_M = 5_000.0
 MAX_NAMED = 20
 MAX_TERRAIN_PIXELS = 1024  # Areas with more pixels along a side are read coarser.
@@ -325,7 +325,7 @@ def _nearest(
 
 
 def _remoteness(place: NearPlace) -> tuple[bool, float]:
-    """Return by what the town of a point is chosen: those that hold it by share of reach, others by distance."""
+    """Return the key by which a point's town is chosen: towns that hold it come first, by share of their reach."""
     outside = place.distance_m > place.reach_m
     return outside, place.distance_m / (1.0 if outside else place.reach_m)
 

@@ -36,7 +36,7 @@ class Outline(TypedDict, total=False):
 
 
 class Country(NamedTuple):
-    """Country of the atlas, without those that are no state's. parts: its polygons, split at 180°; code: ISO 3166."""
+    """Country of the atlas. parts: its polygons, split at 180°; code: ISO 3166."""
 
     code: str
     name: str
@@ -44,7 +44,7 @@ class Country(NamedTuple):
 
     @property
     def title(self) -> str:
-        """Return the name in the active language, if it has a code."""
+        """Return the name in the active language; that of the atlas without a code."""
         return country_title(self.code or self.name)
 
 
@@ -63,7 +63,7 @@ def country_title(country: str) -> str:
 
 @lru_cache(maxsize=1)
 def atlas_countries() -> list[Country]:
-    """Return the countries of the atlas; of outlines with one code, all parts are in one country."""
+    """Return the countries of the atlas; outlines with the same code are one country."""
     objects, arcs = read_atlas()
     numbers = {row["number"]: code for code, row in country_rows().items() if row["number"]}
     codes = {row["en"]: code for code, row in country_rows().items() if not row["number"]}
@@ -81,7 +81,7 @@ def atlas_countries() -> list[Country]:
 
 @lru_cache(maxsize=1)
 def country_parts() -> tuple[list[Country], shapely.STRtree]:
-    """Return a tree of the parts of all countries, and for each part its country."""
+    """Return the country of each part of land, and a spatial index of the parts in the same order."""
     countries = atlas_countries()
     parts = np.concatenate([country.parts for country in countries])
     return [country for country in countries for _part in country.parts], shapely.STRtree(parts)

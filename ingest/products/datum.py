@@ -22,12 +22,12 @@ from ingest.products import functions
 from ingest.products.comparison import fixed_differences
 from ingest.products.selectors import points_batches, product_points
 
-MAX_POINTS = 50_000  # More points tell no more of cells of a kilometre.
+MAX_POINTS = 50_000  # More points do not improve the medians of cells of a kilometre.
 MAX_BESIDE = 8
 LOADING = timedelta(minutes=1)  # Stations that were loaded at the same time may not have been seen.
 COLUMNS = tuple(f"datum_{name}" for name in ("mm_yr", "sigma_mm_yr", "source", "n", "share", "at", "moved_at"))
 COMPARABLE = {Component.LOS.value, Component.UP.value}  # Their rates are much alike on ground that hardly moves.
-UP_SHARE = 0.75  # of vertical motion along the line of sight
+UP_SHARE = 0.75  # The line of sight has about this part of vertical motion.
 
 
 def datum_sigma_of(product: Product) -> float:
@@ -62,7 +62,7 @@ def _solve(product: Product) -> Datum:
     if product.technique != Technique.INSAR:
         return own
     differences = [difference for _place, difference in fixed_differences(product=product)]
-    # Both differ from what is stored, which is against the datum that held so far.
+    # Both come from stored rates, from which the present datum is already subtracted.
     if known := solving.from_stations(differences) or solving.from_still_ground(_rates_on_declared(product)):
         return known._replace(mm_yr=known.mm_yr + product.datum_mm_yr)
     if own.source in ANCHORS:
@@ -71,7 +71,7 @@ def _solve(product: Product) -> Datum:
 
 
 def _of_parents(product: Product) -> Datum:
-    """Return the datum of vertical or eastward motion made of two directions, whose zeros are right by as much."""
+    """Return the datum of a product derived from two directions: 0, because these are relative to theirs already."""
     parents = [parent.datum for parent in product.derived_from.all()]
     if not parents:
         return solving.of_file(False)
@@ -91,7 +91,7 @@ def _rates_on_declared(product: Product) -> Float64:
 
 
 def _by_fields_beside(product: Product) -> Iterator[Datum]:
-    """Yield the datum by each field on the same ground that has one of its own."""
+    """Yield the datum that each field on the same ground implies, if it has one of its own."""
     beside = Product.objects.current().filter(
         technique=Technique.INSAR,
         simulated=product.simulated,

@@ -57,14 +57,14 @@ def unpack_series(packed: Sequence[bytes], n_dates: int) -> Float32:
 
 
 class Dated(Protocol):
-    """Product of which series are unpacked: its dates, and its datum, mm/yr."""
+    """Product whose series are unpacked: its dates, and its datum, mm/yr."""
 
     dates: list[date]
     datum_mm_yr: float
 
 
 def unpack_against_datum(packed: Sequence[bytes], product: Dated) -> Float32:
-    """Decode a product's series, less what its datum moves since the first date. Returns (len(packed), dates), mm."""
+    """Decode a product's series minus the motion of its datum since the first date; (len(packed), dates), mm."""
     series = unpack_series(packed, len(product.dates))
     if product.datum_mm_yr:
         series -= datum_mm(product, product.dates)

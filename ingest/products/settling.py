@@ -72,7 +72,7 @@ _FIND_MEMBERS = f"""
     UPDATE ingest_product SET tile = '' WHERE by_points AND id = ANY (members) AND withdrawn_at IS NOT NULL;
     SELECT coalesce(array_agg(id ORDER BY id), '{{}}') INTO remaining FROM ingest_product
     WHERE id = ANY (members) AND withdrawn_at IS NULL;"""  # noqa: S608
-# standing: versions to be ordered. Those told by points are what same points connect: withdrawn ones connect nothing.
+# standing: versions to be ordered. Without a tile, these are products with the same points, withdrawn ones left out.
 _NEXT_VERSIONS = f"""
     standing := CASE WHEN by_points THEN remaining[:1] ELSE remaining END;
     LOOP

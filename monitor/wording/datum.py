@@ -1,4 +1,4 @@
-"""What rates are stated against, in one sentence wherever a rate stands. Pure."""
+"""Sentences that name the zero of stated rates. Pure."""
 
 from collections.abc import Sequence
 
@@ -9,11 +9,11 @@ from detection.rules.motion import SHOWN_SIGMAS
 from ground_motion.statistics.datum import Datum, Source
 from monitor.wording.figures import decimal, percent, whole
 
-UNCONFIRMED = gettext_lazy("The zero is the file's own; nothing outside confirms it.")
+UNCONFIRMED = gettext_lazy("The zero comes from the file itself; nothing outside confirms it.")
 
 
 def zero_sentence(datum: Datum) -> str:
-    """Return what rates are against, with the uncertainty of that; or that nothing outside the file confirms it."""
+    """Return what rates are relative to, with its margin of two standard deviations, or that nothing confirms it."""
     figures = {
         "n": whole(datum.n),
         # Translators, in the sentences on what speeds are against: %(margin)s is "1.4"
@@ -22,35 +22,35 @@ def zero_sentence(datum: Datum) -> str:
     }
     if datum.source is Source.STATIONS:
         words = ngettext(
-            "Speeds count from %(n)s GNSS station, a zero known to ± %(margin)s mm a year.",
-            "Speeds count from %(n)s GNSS stations, a zero known to ± %(margin)s mm a year.",
+            "Speeds are relative to %(n)s GNSS station; this zero is known to ± %(margin)s mm a year.",
+            "Speeds are relative to %(n)s GNSS stations; this zero is known to ± %(margin)s mm a year.",
             datum.n,
         )
     elif datum.source is Source.DECLARED:
-        words = _("Speeds count from ground that was declared to stand still, a zero known to ± %(margin)s mm a year.")
+        words = _("Speeds are relative to ground declared to stand still, a zero known to ± %(margin)s mm a year.")
     elif datum.source is Source.OVERLAP:
         words = ngettext(
-            "Speeds count from %(n)s other data set on this ground, a zero known to ± %(margin)s mm a year.",
-            "Speeds count from %(n)s other data sets on this ground, a zero known to ± %(margin)s mm a year.",
+            "Speeds have the zero of %(n)s other data set on this ground; it is known to ± %(margin)s mm a year.",
+            "Speeds have the zero of %(n)s other data sets on this ground; it is known to ± %(margin)s mm a year.",
             datum.n,
         )
     elif datum.source is Source.CALIBRATED:
-        words = _("Speeds count from the GNSS stations of their publisher, a zero known to ± %(margin)s mm a year.")
+        words = _("Speeds are relative to the publisher's GNSS stations; this zero is known to ± %(margin)s mm a year.")
     elif datum.source is Source.STILL:
-        words = _("Speeds count from the edge of the data, of which %(share)s moves alike.")
+        words = _("Speeds are relative to the edge of the data, of which %(share)s moves alike.")
     else:
         words = ""
     return " ".join(part for part in (words % figures, "" if datum.source.is_outside else str(UNCONFIRMED)) if part)
 
 
 def zero_of_several(data: Sequence[Datum]) -> str:
-    """Return what speeds of several data sets are against, as far as it is one; empty without any."""
+    """Return what the speeds of several data sets are relative to; empty without any data set."""
     data = [datum._replace(source=Source(datum.source)) for datum in data]
     if len(set(data)) == 1:
         return zero_sentence(data[0])
     if any(not datum.source.is_outside for datum in data):
-        return _("Of some data sets: %(sentence)s") % {"sentence": UNCONFIRMED}
-    return _("Speeds count from stations, or ground known to be still: see each data set.") if data else ""
+        return _("The zero of some of these data sets comes from the file itself; nothing outside confirms it.")
+    return _("Speeds are relative to stations, or to ground known to stand still: see each data set.") if data else ""
 
 
 def datum_body(datum: Datum) -> dict[str, object]:

@@ -32,7 +32,7 @@ from ground_motion.readers.vectors.packages import names_in_zip
 MAP_ROWS, MAP_COLS, BINS = 24, 48, 24
 MAX_KEPT = 2_000_000  # The map and the histogram are drawn of at most this number of points.
 MAX_PIXELS = 2_000_000
-FIRST_ROWS, MAX_COLUMNS, MAX_CELL = 6, 40, 24  # of a table, as they are shown
+FIRST_ROWS, MAX_COLUMNS, MAX_CELL = 6, 40, 24  # A table is shown up to these; cells in letters.
 # These stand for what is not declared, so that the file can be read; nothing that follows from them is reported.
 STAND_INS: dict[str, Any] = {"unit": "mm/yr", "positive": "toward", "period": (date(2000, 1, 1), date(2001, 1, 1))}
 

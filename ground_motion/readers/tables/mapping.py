@@ -37,7 +37,7 @@ ALIASES = {
     "height": ("height", "heightm", "elevation", "elev", "altitude", "topo", "dem", "pntheight", "h", "z"),
     "velocity_std": (
         *("vstdev", "velstd", "velstdev", "velocitystd", "velocitystdev", "meanvelocitystd", "stdev", "vstd", "velsd"),
-        "velocitystdmmyr",  # of files that we write, as rmse_mm
+        "velocitystdmmyr",  # Files that we write have this column.
     ),
     "temporal_coherence": (
         *("temporalcoherence", "temporalc", "tempcoh", "coherence", "coer", "pntenscoh", "coh", "tcoh"),

@@ -56,7 +56,7 @@ class PlaceTrack(NamedTuple):
 
     trace: Trace
     fit: PeriodFit
-    sigma_mm_yr: float | None  # of the mean rate, with that of the datum
+    sigma_mm_yr: float | None  # standard deviation of the mean rate; it includes that of the datum
     coherence: float | None
     points: list[PointsIn]
 

@@ -107,7 +107,7 @@ def profile_sentence(component: str, length_m: float, width_m: float, n_points: 
 def motion_at(rate: Figure, zero_sigma_mm_yr: float = 0.0) -> str:
     """Return 'moves', 'still' or 'unclear': whether a mean rate exceeds STILL_MM_YR and its uncertainty.
 
-    zero_sigma_mm_yr: part of the uncertainty that all ground shares: it keeps no place from being as still as the rest.
+    zero_sigma_mm_yr: standard deviation of the zero. All ground shares it, so that the test for 'still' leaves it out.
     """
     if rate.surely_moves:
         return "moves"
@@ -145,7 +145,7 @@ def sure_sentences(
     """Return sentences on certainty at a place: number of points, interval, scatter, coherence, reference.
 
     enough: number of points from which on they are not few; a cell of a coarse grid is the mean of many. zero: the
-    datum of the rate, whose uncertainty that of the rate holds.
+    datum of the rate; the uncertainty of the rate includes that of the datum.
     """
     counted = ngettext(
         "The speed is that of the only point within %(radius)s m.",

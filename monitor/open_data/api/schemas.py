@@ -244,15 +244,15 @@ class DetectionOut(Figures):  # type: ignore[valid-type,misc]
 
 
 class DatumOut(Answer):
-    """What the rates of a velocity field are stated against: those of its file less `mm_yr`."""
+    """Zero of a velocity field: its rates are those of its file minus `mm_yr`."""
 
-    mm_yr: float = Field(description="the rate that the file gives to ground that stands still; series lose it, too")
+    mm_yr: float = Field(description="rate of still ground in the file, which is subtracted from rates and series")
     sigma_mm_yr: float = Field(description="one standard deviation, an error common to all points")
     source: str = Field(
         description="stations, declared, overlap, calibrated; still or file: nothing outside confirms it"
     )
-    n: int = Field(description="stations, points or fields that it comes from")
-    share: float = Field(description="of the edge of the field that moves alike, if it comes from that")
+    n: int = Field(description="number of stations, points or fields that it comes from")
+    share: float = Field(description="part of the field's edge that moves alike; 0 from other sources")
     sentence: str
 
 

@@ -245,7 +245,7 @@ def cap(request: HttpRequest, subscription: Subscription, entries: list[Entry]) 
 def calendar(request: HttpRequest, subscription: Subscription, entries: list[Entry]) -> HttpResponse:
     """Return the feed as a calendar file (iCalendar), with days by the reader's clock."""
     title = _("%(site)s: %(place)s") % {"site": settings.SITE.name, "place": subscription.title}
-    holds = _("Each alert of this subscription becomes an event here as soon as there is one.")
+    holds = _("Each alert of this subscription becomes an event here.")
     file, zone = calendar_named(title, holds), ZoneInfo(subscription.time_zone)
     for entry, card in zip(entries, alert_cards([entry.alert for entry in entries]), strict=True):
         period = {

@@ -1,7 +1,7 @@
 """GetFeatureInfo of WMS 1.3.0: what a layer says at one pixel, with the figures of the API and of OGC API Features.
 
-A velocity layer answers the measurement points near the pixel, the nearest first; any other the value of its raster,
-and the layers of what was found in velocity fields also the alerts there.
+A velocity layer gives the measurement points near the pixel, the nearest first; other layers give the value of their
+raster, and layers of motion found in velocity fields also the alerts there.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ REACH_PX = 4  # A finger or a mouse is this exact.
 
 
 class Click(NamedTuple):
-    """Pixel of a layer that somebody clicked. pixel: its edges in the system `epsg`; most: features."""
+    """Pixel of a layer that somebody clicked. pixel: its edges in the system `epsg`; most: limit of features."""
 
     layer: RasterLayer
     group: str

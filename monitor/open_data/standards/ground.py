@@ -141,14 +141,14 @@ def building_feature(motion: BuildingMotion) -> Feature:
 
 
 class Buildings(Rows):
-    """Collection of buildings whose motion points can tell, once for each data set."""
+    """Collection of buildings whose motion points show, once for each data set."""
 
     known, feature_of = staticmethod(motions_current), staticmethod(building_feature)
     name = "buildings"
     title = "How buildings move"
     description = (
-        "Footprints of buildings with rate, tilt and class of damage, once for each data set in which points can tell; "
-        "mm a year, sign: see component; low and high are the ends of the 90 % interval."
+        "Footprints of buildings with rate (mm a year, sign: see component), tilt and class of damage, once for each "
+        "data set whose points show them; low and high are the ends of the 90 % interval."
     )
     filters = {"product": Filter("id of a data set")}
     queryables: ClassVar[Queryables] = {name: name for name in BUILDING_FIGURES} | {

@@ -1,4 +1,4 @@
-"""WMS 1.3.0 (OGC 06-042): a layer for each kind of raster, with TIME for its dates; a click on each answers figures.
+"""WMS 1.3.0 (OGC 06-042): a layer for each kind of raster, with TIME for its dates; a click on each gives figures.
 
 A layer and a date may also be one name, such as coherence:2021-12-13-12d, which tells apart pairs that end on one day.
 """

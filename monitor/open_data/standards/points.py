@@ -43,8 +43,8 @@ class Points(Collection):
     title = "Measurement points"
     description = (
         "Spots that reflect radar steadily, of the newest release of each data set. Velocities are in mm a year, sign: "
-        "see component; uncertainties are one standard deviation; unknown is null. Each data set counts from a zero, "
-        "which `datum` of the data set in the API names with its own uncertainty."
+        "see component; uncertainties are one standard deviation; unknown is null. Velocities are relative to "
+        "the zero of their data set, which its `datum` in the API names with its uncertainty."
     )
     filters = {"product": Filter("id of a data set")}
     queryables = {name: name for name in ("pid", *FIGURES)} | {"product": "product_id", "geometry": "tile_point"}

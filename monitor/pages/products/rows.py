@@ -106,17 +106,17 @@ def _stated(product: Product) -> list[Stated]:
         Stated(_("Track (relative orbit)"), _track_label(product), by("track")),
         Stated(_("Period"), f"{_between(product.dates[0], product.dates[-1])}, {dates}", by("first_day", "dates")),
         Stated(_("Tile"), "" if product.tile.startswith(SAME) else product.tile, by("tile")),
-        Stated(_("Zero of speeds"), _zero(product), _("computed here from what is loaded")),
+        Stated(_("Zero of speeds"), _zero(product), _("computed here from the loaded data")),
     ]
     return [row for row in rows if row.value]
 
 
 def _zero(product: Product) -> str:
-    """Return what speeds are against, and what was subtracted from those of the file for that."""
+    """Return what speeds are relative to, and the rate of still ground that was subtracted from the file's."""
     if not product.datum_mm_yr:
         return zero_sentence(product.datum)
     # Translators: %(rate)s is "+10.0 mm a year"
-    less = _("In the file, still ground moves by %(rate)s; that is subtracted.")
+    less = _("In the file, still ground has a speed of %(rate)s; this is subtracted.")
     return f"{zero_sentence(product.datum)} {less % {'rate': mm_a_year(signed(product.datum_mm_yr, 1))}}"
 
 

@@ -81,7 +81,7 @@ COLUMN_LABELS = {
     "x": gettext_lazy("Longitude, or easting"),
     "y": gettext_lazy("Latitude, or northing"),
     "velocity": gettext_lazy("Velocity"),
-    "velocity_std": gettext_lazy("Its standard deviation"),
+    "velocity_std": gettext_lazy("Standard deviation of the velocity"),
     "height": gettext_lazy("Height"),
     "epsg": gettext_lazy("Positions are in"),
 }

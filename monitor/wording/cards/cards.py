@@ -67,7 +67,7 @@ STANDS_AGAIN = gettext_lazy("This alert is valid again. It had been taken back w
 SEEN_AGAIN = gettext_lazy("This place had been called “not motion”. It is being reviewed again.")
 BEHIND = {  # Such alerts come after all that move.
     AT_REST: gettext_lazy("Ranked last: it is at rest or finished."),
-    NO_MOTION: gettext_lazy("Ranked low: that it moves against the ground around it is not certain."),
+    NO_MOTION: gettext_lazy("Ranked low: it is not certain that this place moves relative to the ground around it."),
 }
 VALUED = {1.0: gettext_lazy("something of value stands on it"), 2.0: gettext_lazy("much of value stands on it")}
 SUDDEN = {1.0: gettext_lazy("such motion may turn sudden"), -1.0: gettext_lazy("it may be building work")}

@@ -108,7 +108,7 @@ def unknown_words(rates: Sequence[float | None], length_m: float) -> str:
     if not n:
         return _("There are enough points all along the line.")
     sentence = _(
-        "At %(n)s of %(all)s places along the line (%(share)s, about %(km)s km) too few points lie near to state a "
+        "At %(n)s of %(all)s places along the line (%(share)s, about %(km)s km), too few points are near to state a "
         "speed."
     )
     km = decimal(n / of * length_m / 1000, 1)

@@ -343,14 +343,14 @@ def _is_faster(fastest: Figure, now: Figure) -> bool:
 
 
 def _compared(text: str, told: Stated) -> str:
-    """Return a text with what its rate is compared with, if that moves and is no part of the rate."""
+    """Add to a text that its rate is compared with the ground around, if that moves and its rate is not included."""
     # Translators: %(text)s is "rising 18 mm/year", "at rest" or "between 2020 and 2024"
     against = _("%(text)s, compared with the ground around it") % {"text": text}
     return against if told.around and not told.shift_mm_yr else text
 
 
 def _around_sentences(alert: AlertFigures, told: Stated) -> list[str]:
-    """Return how fast the ground around moved and, of a rate against the datum, how far it is from that."""
+    """Return how fast the ground around moved and, of a rate relative to the datum, how far it is from that."""
     around, sentences = told.around, list[str]()
     if around is None:
         return sentences
@@ -358,7 +358,7 @@ def _around_sentences(alert: AlertFigures, told: Stated) -> list[str]:
         own = promised(compared(alert))
         one = own.fastest if told.headline.part is Part.FASTEST else own.now
         # Translators: %(difference)s is "40 mm a year (probably 35 to 45)"
-        differs = _("That differs by %(difference)s from the ground around it.")
+        differs = _("Its motion differs by %(difference)s from that of the ground around it.")
         sentences.append(differs % {"difference": figure_words(promised(one))})
     return [*sentences, str(way(around.along, around.value).around % {"rate": figure_words(around)})]
 
@@ -384,8 +384,8 @@ def _misfits(alert: AlertFigures, likely: Sequence[tuple[float, str]]) -> bool:
 def likely_causes(alert: AlertFigures) -> list[tuple[float, str]]:
     """Return (share, network's class) of each cause with a share of at least MIN_SHARE, the likeliest first.
 
-    A cause that moves the ground the other way than the alert's kind is none of them, nor is rising ground, which names
-    no cause.
+    Causes that move the ground the other way than the alert's kind are left out, and so is rising ground, which is no
+    cause.
     """
     sign = row_of(alert.kind).sign
     shares = sorted(((share, name) for name, share in alert.class_shares.items() if share >= MIN_SHARE), reverse=True)

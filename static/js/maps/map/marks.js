@@ -47,7 +47,7 @@ export function cutSeam(data) {
   return { type: "FeatureCollection", features };
 }
 
-/** The fastest parts of an alert; by a switch of the key, also where half the speed is met, and as first found. */
+/** Draws the fastest parts of an alert; switches of the key add the area at half the top speed, and as first found. */
 export function addLevels(map, data, switches) {
   map.addSource("levels", { type: "geojson", data });
   const byLevel = (half, core, before) => ["match", ["get", "level"], "core", core, "before", before, half];

@@ -6,7 +6,7 @@ const RAMP = ["ramp-n4", "ramp-n3", "ramp-n2", "ramp-n1", "ramp-0", "ramp-p1", "
 const RADII = [[2, 2.5], [9, 3.5], [12, 3.5], [15, 6], [19, 10]]; // zoom, pixels
 const DEEPEST = 19;
 const WORLD_M = 40075016.7; // along the equator; 512 pixels at zoom 0
-const AROUND = Math.SQRT2; // radius of the circle around a square, by half of its side: no ground is left out
+const AROUND = Math.SQRT2; // A circle of this many half sides covers a square cell.
 const DRAWN_APART = 5; // pixels of half a cell: larger cells leave a gap, so that the ground can be seen
 const LARGEST = 14; // pixels
 

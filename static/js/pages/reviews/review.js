@@ -56,7 +56,7 @@ function pressed(event) {
 
 const rows = () => [...page.querySelectorAll("#case-table tbody a")];
 
-/** Goes to the row that stands by so many below the one with the focus. */
+/** Moves the focus down by a number of rows. */
 function step(by) {
   const links = rows();
   const at = links.findIndex((link) => link === document.activeElement);
