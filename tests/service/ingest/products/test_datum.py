@@ -9,6 +9,7 @@ from django.urls import reverse
 from pyproj import Transformer
 
 from ground_motion.core.areas import disc
+from ground_motion.core.errors import AlreadyLoaded
 from ground_motion.readers.records import Declaration, Submission
 from ground_motion.statistics.datum import Source
 from ingest.models import MeasurementPoint, Product, PyramidCell
@@ -111,6 +112,8 @@ def test_a_field_that_is_given_again_with_another_zero_says_the_same_everywhere(
         product = load(tmp_path / str(number), rim, zero, still)
         assert product.datum_source == Source.DECLARED
         assert product.datum_sigma_mm_yr <= 2
+        with pytest.raises(AlreadyLoaded, match="Nothing to do"):  # Its declarations are the same, whatever its zero.
+            load(tmp_path / str(number), rim, zero, still)
         longitude, latitude = position(13, 16)
         place = {"lat": round(latitude, 4), "lon": round(longitude, 4)}
         here = client.get("/api/v1/here", place).json()
