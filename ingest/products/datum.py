@@ -46,8 +46,14 @@ def datums_due() -> QuerySet[Product]:
 @transaction.atomic
 def datum_settle(*, product: Product) -> bool:
     """Solve a product's datum, and store its points against that; return whether it moved."""
-    # Fields beside that are loaded meanwhile wait for this transaction, or are seen by it.
+    # Fields beside that are loaded meanwhile wait for this transaction, or are seen by it. Merging waits, too: a part
+    # that was copied before the points changed would replace them.
     functions.points_lock()
+    return datum_store(product=product)
+
+
+def datum_store(*, product: Product) -> bool:
+    """Do the same for points that nobody merges, as those that this transaction has loaded, without waiting."""
     datum = _solve(product).applied
     moved = functions.datum_set(product.pk, datum.mm_yr, datum.sigma_mm_yr, datum.source.value, datum.n, datum.share)
     product.refresh_from_db(fields=COLUMNS)

@@ -77,7 +77,7 @@ _DATUM = f"""
             datum_moved_at = CASE WHEN moved THEN clock_timestamp() ELSE datum_moved_at END
         WHERE id = held;
     END LOOP;
-    IF source = ANY ('{{{",".join(ANCHORS)}}}') AND (known.datum_at IS NULL OR
+    IF known.level <> '{DERIVED}' AND source = ANY ('{{{",".join(ANCHORS)}}}') AND (known.datum_at IS NULL OR
         (known.datum_mm_yr, known.datum_sigma_mm_yr, known.datum_source) IS DISTINCT FROM (mm_yr, sigma, source)) THEN
         UPDATE ingest_product SET datum_at = NULL
         WHERE id <> product AND footprint && known.footprint AND level <> '{DERIVED}'
@@ -210,7 +210,9 @@ CREATE_FUNCTIONS = "".join(
         _function("ingest_product_seal(product bigint) RETURNS bigint", _SEAL),
         _function("ingest_product_unseal(product bigint) RETURNS void", _UNSEAL),
         _function(
-            "ingest_points_lock() RETURNS void", f"BEGIN LOCK TABLE ONLY {POINTS} IN SHARE UPDATE EXCLUSIVE MODE; END"
+            "ingest_points_lock() RETURNS void",
+            f"BEGIN PERFORM pg_advisory_xact_lock({Lock.PARTS:d});"
+            f" LOCK TABLE ONLY {POINTS} IN SHARE UPDATE EXCLUSIVE MODE; END",
         ),
         _function(
             "ingest_datum_set(product bigint, mm_yr float8, sigma float8, source text, n int, share float8)"
@@ -253,7 +255,7 @@ product_drop: Callable[[int], None] = partial(_call, "ingest_product_drop")
 product_seal: Callable[[int], int] = partial(_call, "ingest_product_seal")
 # Undo the seal of a product, but not of what was derived from it.
 product_unseal: Callable[[int], None] = partial(_call, "ingest_product_unseal")
-# Wait for loads, deletions and settling of other products, and let them wait until the end of this transaction.
+# Wait for merging, and for loads, deletions and settling of other products; they wait until this transaction ends.
 points_lock: Callable[[], None] = partial(_call, "ingest_points_lock")
 # Store a product's datum (mm/yr, its sigma, source, n and share), and its points against that; return whether it moved.
 datum_set: Callable[[int, float, float, str, int, float], bool] = partial(_call, "ingest_datum_set")
