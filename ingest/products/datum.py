@@ -36,11 +36,12 @@ def datum_sigma_of(product: Product) -> float:
 
 
 def datums_due() -> QuerySet[Product]:
-    """Return products whose datum was never solved, or not since stations or a field beside came or went."""
+    """Return products whose datum was not solved since stations, a field beside or a parent came, moved or went."""
     solved = ExpressionWrapper(OuterRef("datum_at") - LOADING, output_field=DateTimeField())
     newer = Station.objects.filter(position__intersects=OuterRef("footprint"), file__loaded_at__gt=solved)
-    fields = Product.objects.filter(derived_from=None, points_deleted_at=None).exclude(level=DERIVED)
-    return fields.filter(Q(datum_at=None) | Exists(newer)).order_by("pk")
+    parents = Product.objects.filter(derived=OuterRef("pk"), datum_at__gt=OuterRef("datum_at"))
+    due = Q(datum_at=None) | Q(Exists(newer)) & ~Q(level=DERIVED) | Q(Exists(parents), level=DERIVED)
+    return Product.objects.filter(due, is_rest=False, points_deleted_at=None).order_by("pk")
 
 
 @transaction.atomic
