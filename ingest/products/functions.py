@@ -53,12 +53,16 @@ _UNSEAL = f"""
     LOCK TABLE ONLY {POINTS} IN SHARE UPDATE EXCLUSIVE MODE;
     UPDATE ingest_product SET withdrawn_at = NULL, derived_at = NULL, datum_at = NULL WHERE id = product; END"""  # noqa: S608
 # Rests of a release share its datum. Products that have no datum of their own take it from one that has, and are due
-# again when that is new. A process that may not change products settles only those that were never settled.
+# again when that is new. A process that may not change products settles only those whose tables its transaction has
+# made, and so has locked.
 _DATUM = f"""
     DECLARE known ingest_product; held bigint; moved boolean; BEGIN
     SELECT * INTO known FROM ingest_product WHERE id = product FOR UPDATE;
-    IF known.datum_at IS NOT NULL AND NOT has_table_privilege(session_user, 'ingest_product', 'UPDATE') THEN
-        RAISE EXCEPTION 'the datum of product % is settled', product USING ERRCODE = 'insufficient_privilege';
+    IF NOT has_table_privilege(session_user, 'ingest_product', 'UPDATE') AND NOT EXISTS (
+        SELECT FROM pg_locks WHERE pid = pg_backend_pid() AND mode = 'AccessExclusiveLock'
+            AND relation = to_regclass('{POINTS}_p' || product)
+    ) THEN
+        RAISE EXCEPTION 'product % was loaded by somebody else', product USING ERRCODE = 'insufficient_privilege';
     END IF;
     moved := mm_yr <> known.datum_mm_yr;
     FOR held IN
