@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from django.utils.translation import gettext_lazy as _
 
 from detection.kinds import Family
+from detection.rules.lifecycle import State
 from detection.rules.motion import AROUND, DATUM, Part
 
 ALONG = "sign: see component"
@@ -141,7 +142,12 @@ def stored_of(family: Family) -> tuple[str, ...]:
     return tuple(row.name for row in FIGURES if row.family is family and row.stored)
 
 
+def figures_of(area: Any) -> dict[str, float | None]:
+    """Return the name and the value of each figure; None where it is not known, or rests on data taken back."""
+    is_taken_back = getattr(area, "state", "") == State.WITHDRAWN
+    return {row.name: None if is_taken_back and row.family else getattr(area, row.name) for row in FIGURES}
+
+
 def figures_known(area: Any) -> dict[str, float]:
     """Return the name and the value of each figure that an alert or a detection has."""
-    values = ((row.name, getattr(area, row.name)) for row in FIGURES)
-    return {name: value for name, value in values if value is not None}
+    return {name: value for name, value in figures_of(area).items() if value is not None}

@@ -79,10 +79,11 @@ def _newer(release: Product, area: MultiPolygon) -> QuerySet[Product]:
 
 def _place_follow(row: LivingDate, place: dict[str, Any], outline: MultiPolygon) -> None:
     product = row.series.product
-    area_m2, rate = area_m2_of(outline), place["before_mm_yr"] + place["change_mm_yr"]
+    before_mm_yr = place["before_mm_yr"] - product.datum_mm_yr  # Living series go on from the zero of the file.
+    area_m2, rate = area_m2_of(outline), before_mm_yr + place["change_mm_yr"]
     kind = classify_by_sign([Evidence(product.component, product.direction, rate, area_m2)])
     since = date.fromisoformat(place["since"])
-    seen = Passes(row.series_id, since, row.day, place["before_mm_yr"], rate, place["sigma_mm_yr"], True, rate)
+    seen = Passes(row.series_id, since, row.day, before_mm_yr, rate, place["sigma_mm_yr"], True, rate)
     ground = {"area": outline, "area_m2": area_m2}
     alert = same_place(Detection(kind=kind, area=outline, extent=Extent.LOCAL))
     if alert is None:

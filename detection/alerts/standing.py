@@ -21,6 +21,7 @@ from ml.runs.selectors import velocity_fields
 Act = ProductEvent.Act
 REASONS = {Act.WITHDRAWN: "the data were taken back", Act.CORRECTED: "the data had been declared wrongly"}
 STANDS_AGAIN = "the data are valid again"
+OTHER_ZERO = "the zero of the data was moved, and against the new one no motion was found"
 OBSERVED = Q(kind__in=FAMILIES[Family.VELOCITY], state__in=FOLLOWED_STATES)
 STANDING = Detection.objects.filter(alert=OuterRef("pk"))
 
@@ -95,7 +96,10 @@ def _end_without_data(hidden: list[int]) -> None:
         joint = Run.every.filter(prediction__scan__detections__alert=alert).values("companions")
         gone = Product.every.filter(own | Q(pk__in=joint)).exclude(withdrawn_at=None)
         last = ProductEvent.objects.filter(product__in=gone.values("pk"), act__in=REASONS).last()
-        said = (REASONS[Act(last.act)], last.why.rstrip(".")) if last else (REASONS[Act.WITHDRAWN],)
+        here = Product.objects.filter(footprint__intersects=alert.area, simulated=alert.simulated)
+        is_moved = here.filter(datum_moved_at__gt=alert.updated_at).exists()
+        without_step = (OTHER_ZERO if is_moved else REASONS[Act.WITHDRAWN],)
+        said = (REASONS[Act(last.act)], last.why.rstrip(".")) if last else without_step
         alert_transition(alert=alert, to=State.WITHDRAWN, reason=": ".join(part for part in said if part))
         _free_parts(alert, of=alert)
 

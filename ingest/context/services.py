@@ -110,7 +110,8 @@ _OWN_STAND = {
         WHERE given.layer_id = its.id AND its.shipped
           AND own.layer_id = theirs.id AND NOT theirs.shipped AND NOT theirs.simulated
           AND own.kind = given.kind AND ST_DWithin(own.position, given.position, 0.1)
-          AND split_part(own.search_name, '{NAMES_JOINED}', 1) = split_part(given.search_name, '{NAMES_JOINED}', 1)""",  # noqa: S608
+          AND split_part(own.search_name, '{NAMES_JOINED}', 1)
+            = ANY (string_to_array(given.search_name, '{NAMES_JOINED}'))""",  # noqa: S608
     records.ContextKind.REGIONS: """
         DELETE FROM ingest_administrativeregion AS given
         USING ingest_administrativeregion AS own, ingest_contextlayer AS its, ingest_contextlayer AS theirs

@@ -36,18 +36,25 @@ def datum_sigma_of(product: Product) -> float:
 
 
 def datums_due() -> QuerySet[Product]:
-    """Return products whose datum was never solved, or not since stations or a field beside came or went."""
+    """Return products whose datum was not solved since stations, a field beside or a parent came, moved or went."""
     solved = ExpressionWrapper(OuterRef("datum_at") - LOADING, output_field=DateTimeField())
     newer = Station.objects.filter(position__intersects=OuterRef("footprint"), file__loaded_at__gt=solved)
-    fields = Product.objects.filter(derived_from=None, points_deleted_at=None).exclude(level=DERIVED)
-    return fields.filter(Q(datum_at=None) | Exists(newer)).order_by("pk")
+    parents = Product.objects.filter(derived=OuterRef("pk"), datum_at__gt=OuterRef("datum_at"))
+    due = Q(datum_at=None) | Q(Exists(newer)) & ~Q(level=DERIVED) | Q(Exists(parents), level=DERIVED)
+    return Product.objects.filter(due, is_rest=False, points_deleted_at=None).order_by("pk")
 
 
 @transaction.atomic
 def datum_settle(*, product: Product) -> bool:
     """Solve a product's datum, and store its points against that; return whether it moved."""
-    # Fields beside that are loaded meanwhile wait for this transaction, or are seen by it.
+    # Fields beside that are loaded meanwhile wait for this transaction, or are seen by it. Merging waits, too: a part
+    # that was copied before the points changed would replace them.
     functions.points_lock()
+    return datum_store(product=product)
+
+
+def datum_store(*, product: Product) -> bool:
+    """Do the same for points that nobody merges, as those that this transaction has loaded, without waiting."""
     datum = _solve(product).applied
     moved = functions.datum_set(product.pk, datum.mm_yr, datum.sigma_mm_yr, datum.source.value, datum.n, datum.share)
     product.refresh_from_db(fields=COLUMNS)

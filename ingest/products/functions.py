@@ -53,12 +53,16 @@ _UNSEAL = f"""
     LOCK TABLE ONLY {POINTS} IN SHARE UPDATE EXCLUSIVE MODE;
     UPDATE ingest_product SET withdrawn_at = NULL, derived_at = NULL, datum_at = NULL WHERE id = product; END"""  # noqa: S608
 # Rests of a release share its datum. Products that have no datum of their own take it from one that has, and are due
-# again when that is new. A process that may not change products settles only those that were never settled.
+# again when that is new. A process that may not change products settles only those whose tables its transaction has
+# made, and so has locked.
 _DATUM = f"""
     DECLARE known ingest_product; held bigint; moved boolean; BEGIN
     SELECT * INTO known FROM ingest_product WHERE id = product FOR UPDATE;
-    IF known.datum_at IS NOT NULL AND NOT has_table_privilege(session_user, 'ingest_product', 'UPDATE') THEN
-        RAISE EXCEPTION 'the datum of product % is settled', product USING ERRCODE = 'insufficient_privilege';
+    IF NOT has_table_privilege(session_user, 'ingest_product', 'UPDATE') AND NOT EXISTS (
+        SELECT FROM pg_locks WHERE pid = pg_backend_pid() AND mode = 'AccessExclusiveLock'
+            AND relation = to_regclass('{POINTS}_p' || product)
+    ) THEN
+        RAISE EXCEPTION 'product % was loaded by somebody else', product USING ERRCODE = 'insufficient_privilege';
     END IF;
     moved := mm_yr <> known.datum_mm_yr;
     FOR held IN
@@ -77,7 +81,7 @@ _DATUM = f"""
             datum_moved_at = CASE WHEN moved THEN clock_timestamp() ELSE datum_moved_at END
         WHERE id = held;
     END LOOP;
-    IF source = ANY ('{{{",".join(ANCHORS)}}}') AND (known.datum_at IS NULL OR
+    IF known.level <> '{DERIVED}' AND source = ANY ('{{{",".join(ANCHORS)}}}') AND (known.datum_at IS NULL OR
         (known.datum_mm_yr, known.datum_sigma_mm_yr, known.datum_source) IS DISTINCT FROM (mm_yr, sigma, source)) THEN
         UPDATE ingest_product SET datum_at = NULL
         WHERE id <> product AND footprint && known.footprint AND level <> '{DERIVED}'
@@ -210,7 +214,9 @@ CREATE_FUNCTIONS = "".join(
         _function("ingest_product_seal(product bigint) RETURNS bigint", _SEAL),
         _function("ingest_product_unseal(product bigint) RETURNS void", _UNSEAL),
         _function(
-            "ingest_points_lock() RETURNS void", f"BEGIN LOCK TABLE ONLY {POINTS} IN SHARE UPDATE EXCLUSIVE MODE; END"
+            "ingest_points_lock() RETURNS void",
+            f"BEGIN PERFORM pg_advisory_xact_lock({Lock.PARTS:d});"
+            f" LOCK TABLE ONLY {POINTS} IN SHARE UPDATE EXCLUSIVE MODE; END",
         ),
         _function(
             "ingest_datum_set(product bigint, mm_yr float8, sigma float8, source text, n int, share float8)"
@@ -253,7 +259,7 @@ product_drop: Callable[[int], None] = partial(_call, "ingest_product_drop")
 product_seal: Callable[[int], int] = partial(_call, "ingest_product_seal")
 # Undo the seal of a product, but not of what was derived from it.
 product_unseal: Callable[[int], None] = partial(_call, "ingest_product_unseal")
-# Wait for loads, deletions and settling of other products, and let them wait until the end of this transaction.
+# Wait for merging, and for loads, deletions and settling of other products; they wait until this transaction ends.
 points_lock: Callable[[], None] = partial(_call, "ingest_points_lock")
 # Store a product's datum (mm/yr, its sigma, source, n and share), and its points against that; return whether it moved.
 datum_set: Callable[[int, float, float, str, int, float], bool] = partial(_call, "ingest_datum_set")

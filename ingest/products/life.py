@@ -43,6 +43,7 @@ def product_restore(*, product: Product, by: str) -> None:
     again = Product.objects.filter(file_sha256=product.file_sha256).first()
     if again is not None:
         raise ValueError(f"product {again.pk} ({again.name}) holds the same file; take it back first")
+    functions.points_lock()
     functions.product_unseal(product.pk)
     for derived in Product.every.filter(derived_from=product).exclude(withdrawn_at=None):
         product_delete(product=derived)  # These are derived again from all products that stand then.

@@ -100,6 +100,7 @@ STEP_REASONS = (
     gettext_noop("the data were taken back"),
     gettext_noop("the data had been declared wrongly: %(why)s"),
     gettext_noop("the data had been declared wrongly"),
+    gettext_noop("the zero of the data was moved, and against the new one no motion was found"),
     gettext_noop("the data are valid again"),
     gettext_noop("the data that showed its end were taken back"),
     gettext_noop("the data of alert %(code)s, of which it was part, were taken back"),

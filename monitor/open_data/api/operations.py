@@ -13,11 +13,11 @@ from ninja.params.functions import Query
 from pydantic.fields import FieldInfo
 
 from detection import kinds
+from detection.figures import figures_of
 from detection.lists import Order
 from detection.models import Alert, Detection
 from detection.rules import lifecycle
 from detection.rules import severity as severities
-from detection.selectors import UNMEASURED
 from ground_motion.core.areas import bounds_of
 from ingest.models import MeasurementPoint, Product, ScenePair, Station
 from ingest.products.selectors import products
@@ -77,11 +77,12 @@ def alert_rows(alerts: Sequence[Alert], schema: type[Schema] = schemas.AlertOut,
     taken, rows = alerts_taken(alerts=alerts), []
     for alert, card in zip(alerts, alert_cards(alerts), strict=True):
         motion = getattr(alert, "motion", None)  # read with the card
-        own = _filled(schemas.Figures, alert) | {"bbox": _box(alert.area), "resident_reports": reports[alert.pk]}
+        own = _filled(schemas.Figures, alert) | figures_of(alert)
+        own |= {"bbox": _box(alert.area), "resident_reports": reports[alert.pk]}
         own["taken_up"] = [one._asdict() for one in taken.get(alert.pk, [])]
         own["motion"] = _filled(schemas.MotionOut, motion) if motion else None
         if alert.state == lifecycle.State.WITHDRAWN:  # The figures rest on data that were taken back.
-            own |= UNMEASURED | {"class_shares": {}, "figures": [], "motion": None}
+            own |= {"class_shares": {}, "figures": [], "motion": None}
             own |= {"sentence": card.state_meaning, "sentences": [card.state_meaning]}
         rows.append(_filled(schema, card, alert, **own, **more))
     return rows

@@ -97,7 +97,8 @@ class Collection(ABC):
         known = self.schemas()
         for answer in reversed(self.answers):
             described = answer.model_json_schema()["properties"]
-            known |= {name: _plain(schema) for name, schema in described.items() if "$ref" not in schema}
+            objects = {name: {"type": "object"} for name, schema in described.items() if "$ref" in schema}
+            known = objects | known | {name: _plain(each) for name, each in described.items() if name not in objects}
         return {name: known.get(name, {"type": "string"}) for name in self.shown}
 
     def summaries(self) -> dict[str, list[Any]]:

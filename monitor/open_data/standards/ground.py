@@ -7,7 +7,7 @@ from django.db.models import Count, F, Func, IntegerField, OuterRef, QuerySet, S
 from django.db.models.functions import Coalesce
 from django.urls import reverse
 
-from detection.figures import FIGURES, STORED
+from detection.figures import FIGURES, STORED, figures_of
 from detection.glaciers.selectors import motion_of, motions_known
 from detection.kinds import Kind
 from detection.lists import alerts_matching
@@ -38,6 +38,7 @@ from monitor.open_data.standards.cql2 import Queryables
 from monitor.open_data.standards.queries import Filter, Query
 from monitor.pages.glaciers.views import ident_of
 from monitor.wording.cards.buildings import FIGURES as BUILDING_FIGURES
+from monitor.wording.cards.buildings import figures_with_zero
 from monitor.wording.cards.cards import BRIEF, alert_cards
 from monitor.wording.regions import level_label
 
@@ -88,7 +89,9 @@ class Alerts(Rows):
         found = []
         for alert, card in zip(rows, alert_cards(rows), strict=True):
             own = {name: getattr(card, name) for name in OF_ALERTS}
-            own |= {name: getattr(alert, name) for name in OF_FIGURES}
+            own |= figures_of(alert) | {name: getattr(alert, name) for name in FACTS}
+            if alert.state == State.WITHDRAWN:
+                own["sentence"] = card.state_meaning
             found.append({"type": "Feature", "id": card.code, "geometry": geojson(alert.area), "properties": own})
         return found
 
@@ -134,7 +137,7 @@ def building_feature(motion: BuildingMotion) -> Feature:
     """Return a building's motion in one data set as a feature."""
     building, product = motion.building, motion.ledger.product
     properties = {"building": building.pk, "product": product.pk, "component": product.component}
-    properties |= {name: getattr(motion, name) for name in BUILDING_FIGURES}
+    properties |= figures_with_zero(motion)
     properties |= {"since": product.dates[0], "until": product.dates[-1], "simulated": product.simulated}
     outline = geojson(building.outline or building.position)
     return {"type": "Feature", "id": str(motion.pk), "geometry": outline, "properties": properties}
@@ -151,7 +154,10 @@ class Buildings(Rows):
         "data set whose points show them; low and high are the ends of the 90 % interval."
     )
     filters = {"product": Filter("id of a data set")}
-    queryables: ClassVar[Queryables] = {name: name for name in BUILDING_FIGURES} | {
+    # The ends of the rate's interval are stored without the error of the zero.
+    queryables: ClassVar[Queryables] = {
+        name: name for name in BUILDING_FIGURES if name not in {"rate_low", "rate_high"}
+    } | {
         "building": "building_id",
         "product": "ledger__product_id",
         "component": "ledger__product__component",

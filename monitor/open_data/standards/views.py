@@ -121,8 +121,8 @@ def schema(request: HttpRequest, catalogue: Catalogue, name: str) -> JsonRespons
 def schema_of_geojson(request: HttpRequest, catalogue: Catalogue, name: str) -> JsonResponse:
     """Return the schema of a feature as GeoJSON, from which GDAL takes the types."""
     one = _collection(catalogue, name)
-    # GDAL would read lists of numbers as text by this schema; without one it finds them in the first features.
-    known = {name: each for name, each in one.properties().items() if each["type"] != "array"}
+    # GDAL would read lists and objects as text by this schema; without one it finds them in the first features.
+    known = {name: each for name, each in one.properties().items() if each["type"] not in {"array", "object"}}
     return _schema(request, one.title, FEATURE["properties"] | {"properties": {"type": "object", "properties": known}})
 
 

@@ -58,7 +58,7 @@ FUNCTIONS = {
     "ingest_is_same(bigint, bigint)": (),
     "ingest_product_seal(bigint)": (APPLICATION, READER),
     "ingest_product_unseal(bigint)": (APPLICATION,),
-    "ingest_points_lock()": (APPLICATION, READER),
+    "ingest_points_lock()": (APPLICATION,),
     "ingest_datum_set(bigint, float8, float8, text, int, float8)": (APPLICATION, READER),
     "ingest_product_drop(bigint)": (APPLICATION,),
     "ingest_parts_build(bigint[])": (APPLICATION,),

@@ -89,7 +89,7 @@ def others_of(view: View, product: Product) -> tuple[list[Product], Product | No
 def kept(product: Product, about: Sequence[object], theme: str, make: Callable[[], list[Component]]) -> list[Any]:
     """Return make() as JSON, cached for a day by product, language and `about`. Raises Busy if no slot is free."""
     # The components are kept as JSON, so that the cache never holds pickled objects. The theme replaces only colours.
-    named = sha256(repr([get_language(), *about]).encode()).hexdigest()
+    named = sha256(repr([get_language(), product.datum_moved_at, *about]).encode()).hexdigest()
     key = f"desk-{code_version()}-{product.pk}-{product.loaded_at:%Y%m%dT%H%M%S.%f}-{named}"
     found: str | None = cache.get(key)
     if found is None:

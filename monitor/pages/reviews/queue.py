@@ -142,6 +142,7 @@ def queue_context(request: HttpRequest, chosen: Alert | None = None) -> dict[str
         "query": f"?{choice.query}" if choice.query else "",
         "is_table": choice.is_table,
         "sort": choice.order,
+        "rises": bool(choice.order) and not ORDERS[choice.order].descending,
         "headings": HEADINGS.items(),
         "n_waiting": len(rows),
         "n_proposed": len(proposed),

@@ -20,7 +20,7 @@ from ground_motion.core.errors import DiskFull, promised
 from ground_motion.readers.formats.registry import SUFFIXES_OF_ONE_FILE
 from ingest.foundation.storage.inputs import input_put
 from ingest.jobs import services as job_selectors
-from ingest.jobs.services import UPLOADS, columns_put, job_queue, job_retry, job_withdraw
+from ingest.jobs.services import UPLOADS, columns_put, job_queue, job_retry, job_withdraw, may_retry
 from ingest.models import IngestJob, Product
 from monitor.pages.uploads.forms import ColumnsForm, FileForm, job_row, plain_reason, state_words
 from monitor.pages.uploads.resumable import MAPPING_FIELD, NO_ROOM, Incoming, PrivateFolderHandler, in_words, too_much
@@ -75,7 +75,7 @@ def upload_again(request: HttpRequest, job: int) -> HttpResponse:
     if not form.is_valid():
         return _page(request, faults=_faults(form), status=400)
     mapping = Path(known.mapping_path) if known.mapping_path else None
-    if "column-x" in request.POST:
+    if "column-x" in request.POST and may_retry(known):
         columns = ColumnsForm(known, request.POST)
         if not columns.is_valid():
             return _page(request, faults=_faults(columns), status=400)

@@ -42,7 +42,7 @@ def motion_sentences(motion: BuildingMotion) -> list[str]:
 
 def figures_of(motion: BuildingMotion) -> tuple[Figure, Figure]:
     """Return a building's rate, and how much it differs from that of the ground around, with their 90 % intervals."""
-    product, known = motion.ledger.product, _known(motion)
+    product, known = motion.ledger.product, figures_with_zero(motion)
     ends = (known["rate_low"], known["rate_high"]), (motion.deviation_low, motion.deviation_high)
     rate, deviation = (
         Figure(value, sigma_of(*both), product.dates[0], product.dates[-1], along=product.component, ends=both)
@@ -51,7 +51,7 @@ def figures_of(motion: BuildingMotion) -> tuple[Figure, Figure]:
     return replace(rate, against="local"), deviation
 
 
-def _known(motion: BuildingMotion) -> dict[str, Any]:
+def figures_with_zero(motion: BuildingMotion) -> dict[str, Any]:
     """Return a building's figures; the interval of its rate holds the error that all points of the product share."""
     values = {name: getattr(motion, name) for name in FIGURES}
     zero = WITHIN_90 * datum_sigma_of(motion.ledger.product)
@@ -67,7 +67,7 @@ def town_words(*, area: GEOSGeometry, simulated: bool) -> list[str]:
 
 def building_row(motion: BuildingMotion) -> dict[str, Any]:
     """Return a building's motion as JSON."""
-    return _known(motion) | {
+    return figures_with_zero(motion) | {
         "id": motion.building_id,
         "product_id": motion.ledger.product_id,
         "longitude": motion.building.position.x,
@@ -92,4 +92,4 @@ def site_rows(sites: Sequence[tuple[str, float, float]]) -> Iterator[Sequence[ob
             continue
         product = motion.ledger.product
         about = (product.component, product.dates[0], product.dates[-1])
-        yield [*row, "known", *_known(motion).values(), *about, " ".join(motion_sentences(motion))]
+        yield [*row, "known", *figures_with_zero(motion).values(), *about, " ".join(motion_sentences(motion))]

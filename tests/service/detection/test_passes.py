@@ -50,8 +50,10 @@ def seen(series):
     return follow
 
 
-def test_a_place_that_only_new_passes_show_is_an_alert_that_says_so(seen):
-    seen(5)
+@pytest.mark.parametrize("datum_mm_yr", [0.0, 3.0])
+def test_a_place_that_only_new_passes_show_is_an_alert_that_says_so(seen, datum_mm_yr):
+    Product.objects.update(datum_mm_yr=datum_mm_yr)
+    seen(5, before_mm_yr=datum_mm_yr - 2.0)
     alert = Alert.objects.get()
     assert (alert.state, alert.rate_mm_yr, alert.first_motion, alert.last_motion) == ("first", -62.0, DAYS[0], DAYS[5])
     card = alert_card(alert)

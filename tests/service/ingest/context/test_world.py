@@ -40,5 +40,7 @@ def test_the_world_is_loaded_once_and_gives_way_to_what_an_operator_loads(
     taken = region_by_slug(slug="italy")
     assert (taken.layer.shipped, taken.contact_name) == (False, "Protezione civile")
     assert AdministrativeRegion.objects.filter(level=0, search_name__contains="italy").count() == 1
-    context_load(path=make_csv("name,latitude,longitude,population", "POZZUOLI,40.85,14.1,7"))
-    assert Place.objects.get(search_name__startswith="pozzuoli").population == 7
+    rows = ("POZZUOLI,40.85,14.1,7", "Napoli,40.85,14.27,9")
+    context_load(path=make_csv("name,latitude,longitude,population", *rows))
+    for name, people in (("pozzuoli", 7), ("napoli", 9)):
+        assert Place.objects.get(search_name__contains=name).population == people

@@ -1,5 +1,6 @@
 """Every rate is stated against ground that stands still, whatever the zero of its file: the same ground, one answer."""
 
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -9,9 +10,11 @@ from django.urls import reverse
 from pyproj import Transformer
 
 from ground_motion.core.areas import disc
+from ground_motion.core.errors import AlreadyLoaded
 from ground_motion.readers.records import Declaration, Submission
 from ground_motion.statistics.datum import Source
 from ingest.models import MeasurementPoint, Product, PyramidCell
+from ingest.models.products import DERIVED
 from ingest.products.datum import datum_settle, datums_due
 from ingest.products.life import product_withdraw
 from ingest.products.selectors import product_points
@@ -111,6 +114,8 @@ def test_a_field_that_is_given_again_with_another_zero_says_the_same_everywhere(
         product = load(tmp_path / str(number), rim, zero, still)
         assert product.datum_source == Source.DECLARED
         assert product.datum_sigma_mm_yr <= 2
+        with pytest.raises(AlreadyLoaded, match="Nothing to do"):  # Its declarations are the same, whatever its zero.
+            load(tmp_path / str(number), rim, zero, still)
         longitude, latitude = position(13, 16)
         place = {"lat": round(latitude, 4), "lon": round(longitude, 4)}
         here = client.get("/api/v1/here", place).json()
@@ -154,12 +159,23 @@ def test_a_field_beside_takes_the_datum_of_one_that_has_one_in_whatever_order_th
     for reference in order:
         zero, half = (6.0, 1.0) if reference == "local" else (0.0, 0.5)
         load(tmp_path / reference, lambda x, y: 0 * x, zero, half=half, reference=reference)
-    settle()
     calibrated, own = Product.objects.order_by("reference")
+    made = copy(own)
+    made.pk, made.level, made.file_sha256, made.datum_at = None, DERIVED, "made of it", None
+    made.save()
+    made.derived_from.add(own)
+    settle()
+    settle()  # What is made of a field follows it.
+    for product in (own, made):
+        product.refresh_from_db()
     assert (calibrated.datum_mm_yr, calibrated.datum_source) == (0.0, Source.CALIBRATED)
     assert (own.datum_mm_yr, own.datum_source) == (6.0, Source.OVERLAP)
+    assert (made.datum_mm_yr, made.datum_source) == (0.0, Source.OVERLAP)
     assert not datums_due().exists()
     product_withdraw(product=calibrated, why="its track was wrong", by="operator")
     settle()
-    own.refresh_from_db()
+    settle()
+    for product in (own, made):
+        product.refresh_from_db()
     assert (own.datum_mm_yr, own.datum_source) == (6.0, Source.STILL)
+    assert (made.datum_mm_yr, made.datum_source) == (0.0, Source.STILL)

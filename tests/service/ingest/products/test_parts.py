@@ -12,6 +12,7 @@ from ground_motion.core.projections import transformer
 from ingest.foundation.locks import Lock, try_lock
 from ingest.models import DisplacementSeries, MeasurementPoint, Product, ProductEvent
 from ingest.products import functions, partitions, parts, pyramid, selectors
+from ingest.products.datum import datum_settle
 from ingest.products.partitions import POINTS, SERIES
 from ingest.products.services import product_delete, product_load
 from monitor.maps.map.layers import BY_NAME
@@ -220,10 +221,11 @@ def test_a_reader_is_not_disturbed_and_what_was_built_for_it_or_by_a_process_tha
     assert read() == shown
 
 
-def test_removing_a_product_waits_for_merging_before_it_locks_a_table(loaded):
+@pytest.mark.parametrize(("step", "n_left"), [(product_delete, 4), (datum_settle, 5)])
+def test_what_changes_a_products_points_waits_for_merging_before_it_locks_a_table(loaded, step, n_left):
     with try_lock(Lock.PARTS) as alone:
         assert alone
-        remover = Elsewhere(lambda: product_delete(product=loaded[2]))
+        changer = Elsewhere(lambda: step(product=loaded[2]))
         waiting = f"SELECT pid FROM {OWN_LOCKS} AS lock WHERE locktype = 'advisory' AND objid = %s AND NOT granted"
         with connection.cursor() as cursor:
 
@@ -238,8 +240,8 @@ def test_removing_a_product_waits_for_merging_before_it_locks_a_table(loaded):
                 [waits()[0][0], f"{POINTS}%", "AccessShareLock"],
             )
             assert cursor.fetchone() == (0,)
-    remover.returned()
-    assert MeasurementPoint.objects.count() == 4 * N_POINTS
+    changer.returned()
+    assert MeasurementPoint.objects.count() == n_left * N_POINTS
 
 
 def test_nothing_is_merged_while_somebody_else_does_or_a_backup_is_made_or_without_room(loaded, settings):

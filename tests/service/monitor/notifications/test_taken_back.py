@@ -50,10 +50,13 @@ def test_a_wrong_sign_is_corrected_and_a_product_taken_back_and_restored(client,
         assert step in capsys.readouterr().err
     right = loaded(path, "toward", "--correct", "--why", WHY)
     true = Alert.objects.exclude(pk=false.pk).get()
+    assert false.total_rate_mm_yr is not None
     assert (right.corrects, true.kind, reread(false).state) == (wrong, "subsidence", "withdrawn")
     taken = client.get(f"/api/v1/alerts/{false.code}").json()
-    assert (taken["state"], taken["rate_mm_yr"], taken["figures"], taken["motion"]) == ("withdrawn", None, [], None)
-    assert WHY in taken["sentence"]
+    assert (taken["state"], taken["figures"], taken["motion"]) == ("withdrawn", [], None)
+    for answered in (taken, client.get(f"/ogc/collections/alerts/items/{false.code}").json()["properties"]):
+        assert (answered["rate_mm_yr"], answered["total_rate_mm_yr"]) == (None, None)
+        assert WHY in answered["sentence"]
     assert client.get("/api/v1/alerts?state=withdrawn").json()["items"][0]["peak_rate_mm_yr"] is None
     (letter,) = mails_sent()
     for said in (

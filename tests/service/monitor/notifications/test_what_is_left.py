@@ -78,6 +78,18 @@ def test_a_search_that_was_given_up_keeps_no_alert_for_ever(tmp_path, monkeypatc
         assert [known for known, _ in states()] == [state, state]
 
 
+@pytest.mark.parametrize(("step", "reason"), [("datum_moved_at", "zero of the data"), ("loaded_at", "taken back")])
+def test_an_alert_that_the_next_search_does_not_find_says_why_its_data_went(step, reason, tmp_path, monkeypatch):
+    whole = load(tmp_path, "whole")
+    search_due(monkeypatch)
+    Run.objects.all().delete()  # The next search replaces it.
+    Run.objects.create(model_version=ModelVersion.objects.get(), product=whole, state="succeeded")
+    Product.objects.update(**{step: timezone.now()})
+    standing.alerts_settle()
+    assert {known for known, _ in states()} == {"withdrawn"}
+    assert reason in what_happened(Alert.objects.first().transitions.last())
+
+
 def test_a_rest_and_what_is_made_of_it_go_with_the_release_before_it_is_deleted(tmp_path, client, monkeypatch):
     whole, half = load(tmp_path, "whole"), load(tmp_path, "half")
     rest, tile = Product.objects.rests().get(), load(tmp_path, "older", track=23)

@@ -209,6 +209,8 @@ def test_a_table_of_two_hundred_cases_is_sorted_by_each_of_its_columns(operator,
         listed = [known[code] for code in codes_listed(operator, f"?view=table&sort={sort}")]
         assert len(listed) == 20
         assert [values[sort](one) for one in listed] == sorted(map(values[sort], listed)), sort
+    for sort, way in (("state", "ascending"), ("area", "descending")):
+        assert f'aria-sort="{way}"' in operator.get(f"{table}&sort={sort}").content.decode()
     for i in range(20, 200):
         make(i)
     assert queries_of(operator, table) <= 27

@@ -104,6 +104,7 @@ def test_a_table_of_unknown_columns_shows_its_rows_and_is_loaded_by_what_is_chos
     assert operator.post(again, answer).status_code == 302
     loaded = job_execute(job_id=job.pk)
     assert (loaded.state, loaded.error) == (State.LOADED, "")
+    assert operator.post(again, answer).status_code == 409
     product = loaded.products.get()
     assert product.n_points == 40
     assert product.footprint.centroid.distance(Point(15.02, 37.652)) < 0.02
