@@ -146,8 +146,8 @@ def _of_product(detection: Detection, product: Product, number: int) -> Iterator
     negative, positive = both_directions(product.component)
     # Translators, here and below: %(negative)s is "sinking", %(positive)s is "rising"
     shown = _(
-        "Points of %(source)s, relative to the zero of the data set. Brown: %(negative)s. Blue: %(positive)s. Full colour "
-        "at %(stretch)s mm a year. Pale squares hold no point."
+        "Points of %(source)s, relative to the zero of the data set. Brown: %(negative)s. Blue: %(positive)s. Full "
+        "colour at %(stretch)s mm a year. Pale squares hold no point."
     )
     figures = {
         "source": data_set_name(product.name),
