@@ -23,9 +23,10 @@ Task = ModelVersion.Task
 MAX_ANNOUNCED = 128  # runs announced at a time: more than workers begin between two checks
 MAX_COMPANIONS = 8  # Each neighbouring file of a track counts as a track, because it has its own zero.
 SAME_GROUND = ("track", "direction", "burst", "polarisation", "source_format", "simulated", "backscatter")
-# A result that a withdrawn track took part in, or that was made against another datum, is made again.
-STALE = Q(state=Run.State.SUCCEEDED, started_at__lt=F("product__datum_moved_at"))
-STALE |= Q(companions__withdrawn_at__isnull=False)
+# A result that was made against another datum, or that a withdrawn track took part in, is made again.
+MOVED = Q(started_at__lt=F("product__datum_moved_at")) | Q(started_at__lt=F("companions__datum_moved_at"))
+MOVED &= Q(state=Run.State.SUCCEEDED)
+STALE = MOVED | Q(companions__withdrawn_at__isnull=False)
 MIN_SHARE = 0.5  # A predecessor must show this share of a pair's ground, because slices of one track overlap a little.
 
 
@@ -50,12 +51,7 @@ def inputs_due(
     if version is not None:
         runs = runs.filter(model_version__version=version, model_version__weights_sha256=weights_sha256)
     if task == Task.DEFORMATION:
-        # A datum that never moved is NULL, which `exclude` would take for every run.
-        runs = runs.filter(
-            ~Q(state=Run.State.SUCCEEDED)
-            | Q(product__datum_moved_at=None)
-            | Q(started_at__gte=F("product__datum_moved_at"))
-        )
+        runs = runs.exclude(pk__in=Run.objects.filter(MOVED).values("pk"))
         # Superseded velocity fields that still answer for a place that no newer release covers are searched, too.
         fields = Product.objects.answering().filter(technique=Technique.INSAR)
         return fields.exclude(pk__in=runs.filter(pair=None).values("product")).order_by("id")

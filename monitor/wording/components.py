@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from detection.kinds import Sign, row_of
+from monitor.wording.figures import mm_a_year, round_figure
 
 COMPONENT_LABELS = {
     "los": gettext_lazy("along the satellite's line of sight"),
@@ -177,6 +178,13 @@ def way_of(kind: str, component: str, rate_mm_yr: float) -> Way:
 def direction(component: str, rate_mm_yr: float) -> str:
     """Return the label of a direction: 'sinking', 'toward the satellite'. It is not for use within a sentence."""
     return str(way(component, rate_mm_yr).label)
+
+
+def rate_and_way(rate_mm_yr: float, component: str = "los") -> str:
+    """Return a rate with its direction: '30 mm a year (toward the satellite)'."""
+    # Translators: %(rate)s is "30 mm a year", %(way)s is "sinking" or "away from the satellite"
+    facts = {"rate": mm_a_year(round_figure(rate_mm_yr)), "way": direction(component, rate_mm_yr)}
+    return _("%(rate)s (%(way)s)") % facts
 
 
 def both_directions(component: str) -> tuple[str, str]:

@@ -9,9 +9,8 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from detection.kinds import row_of
 from detection.rules.updates import Cause
-from monitor.wording.components import way_of
+from monitor.wording.components import rate_and_way, way_of
 from monitor.wording.dates import day_words, month_words
-from monitor.wording.families.changes import rate_and_way
 from monitor.wording.figures import area_label, figure, mm_a_year, speed_words, whole
 
 Change = Mapping[str, Any]

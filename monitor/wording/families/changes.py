@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from detection.rules.motion import TURNED, Figure, MotionFigures, Stated
 from detection.rules.passes import passes_of
 from ground_motion.methods.deformation.motion.series import WITHIN_90, Trend
-from monitor.wording.components import direction, way, way_of
+from monitor.wording.components import direction, rate_and_way, way, way_of
 from monitor.wording.dates import IN, SINCE, UNTIL, day_words, month_name
 from monitor.wording.figures import (
     figure,
@@ -178,13 +178,6 @@ def right_sentence(within_mm: float, n: int) -> str:
     """Return how far provisional values were from the releases that replaced them."""
     said = _("Of the provisional values (%(n)s), 68 in 100 were within ± %(mm)s mm of what the next release has.")
     return said % {"n": whole(n), "mm": figure(within_mm)}
-
-
-def rate_and_way(rate_mm_yr: float, component: str = "los") -> str:
-    """Return a rate with its direction: '30 mm a year (toward the satellite)'."""
-    # Translators: %(rate)s is "30 mm a year", %(way)s is "sinking" or "away from the satellite"
-    facts = {"rate": mm_a_year(round_figure(rate_mm_yr)), "way": direction(component, rate_mm_yr)}
-    return _("%(rate)s (%(way)s)") % facts
 
 
 def passes_sentences(alert: Any) -> list[str]:

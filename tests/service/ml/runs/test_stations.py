@@ -1,9 +1,11 @@
 """Wide regions of a product without a zero of its own are measured against the stations that are loaded there."""
 
+from copy import copy
 from functools import partial
 
 import numpy as np
 import pytest
+from django.utils import timezone
 from pyproj import Transformer
 
 from detection.kinds import Extent
@@ -57,6 +59,13 @@ def test_loaded_stations_replace_the_stillest_ground_as_the_zero_of_a_wide_regio
     assert core.peak_rate_mm_yr == pytest.approx(-9, abs=2)
     assert run_repeat(run=prediction.run).same
     due = partial(inputs_due, task="deformation", method="matched-filter")
+    assert not due().exists()
+    beside = copy(product)
+    beside.pk, beside.file_sha256, beside.superseded_by, beside.datum_moved_at = None, "beside", product, timezone.now()
+    beside.save()
+    prediction.run.companions.add(beside)
+    assert due().get() == product  # The datum of a track that it used moved.
+    prediction.run.companions.clear()
     assert not due().exists()
     StationFile.objects.all().delete()
     datum_settle(product=product)  # Without stations, the edge counts as still: the search is due again.
