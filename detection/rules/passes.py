@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from detection.rules.lifecycle import with_dates
-from detection.rules.motion import SHOWN_SIGMAS, Figure
+from detection.rules.motion import DATUM, SHOWN_SIGMAS, Figure
 
 
 class Passes(NamedTuple):
@@ -27,7 +27,7 @@ class Passes(NamedTuple):
     @property
     def now(self) -> Figure:
         """Return the rate since the bend."""
-        return Figure(self.now_mm_yr, self.sigma_mm_yr, self.since, self.until, along="los")
+        return Figure(self.now_mm_yr, self.sigma_mm_yr, self.since, self.until, along="los", against=DATUM)
 
 
 def passes_of(alert: Any) -> Passes | None:

@@ -241,7 +241,7 @@ def map_totals() -> dict[str, Any]:
 def _one_view(places: QuerySet[Any], column: str) -> Bounds | None:
     """Return the bounds of places, or of the first one's surroundings if all are too far apart for one view."""
     bounds: Bounds | None = places.aggregate(bounds=BoundsOf(column))["bounds"]
-    if bounds is None or (bounds[2] - bounds[0]) % 360 <= MAX_VIEW_DEG:
+    if bounds is None or 0 < (bounds[2] - bounds[0]) % 360 <= MAX_VIEW_DEG:  # 0 is the whole earth.
         return bounds
     near = geos(box_around(getattr(promised(places.first()), column), SURROUNDINGS_M))
     around: Bounds = places.filter(**{f"{column}__intersects": near}).aggregate(bounds=BoundsOf(column))["bounds"]

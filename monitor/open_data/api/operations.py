@@ -83,7 +83,6 @@ def alert_rows(alerts: Sequence[Alert], schema: type[Schema] = schemas.AlertOut,
         own["motion"] = _filled(schemas.MotionOut, motion) if motion else None
         if alert.state == lifecycle.State.WITHDRAWN:  # The figures rest on data that were taken back.
             own |= {"class_shares": {}, "figures": [], "motion": None}
-            own |= {"sentence": card.state_meaning, "sentences": [card.state_meaning]}
         rows.append(_filled(schema, card, alert, **own, **more))
     return rows
 

@@ -90,8 +90,6 @@ class Alerts(Rows):
         for alert, card in zip(rows, alert_cards(rows), strict=True):
             own = {name: getattr(card, name) for name in OF_ALERTS}
             own |= figures_of(alert) | {name: getattr(alert, name) for name in FACTS}
-            if alert.state == State.WITHDRAWN:
-                own["sentence"] = card.state_meaning
             found.append({"type": "Feature", "id": card.code, "geometry": geojson(alert.area), "properties": own})
         return found
 

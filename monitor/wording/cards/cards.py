@@ -131,6 +131,8 @@ class AlertCard:
     @property
     def sentences(self) -> list[str]:
         """Return the sentences about an alert for mails, feeds and programs, the motion first."""
+        if self.state == State.WITHDRAWN:
+            return [self.sentence]
         more = [self.source_sentence, self.public_text, self.region_note, self.tilt_sentence]
         more += [self.exposure_sentence, self.cause_sentence]
         if self.contact:
@@ -162,7 +164,8 @@ def _card(alert: Alert, place: str, contact: Contact | None, tilt: Tilt | None) 
     by_person = alert.source == Source.PERSON
     if by_person and alert.state in REPORTED_MEANINGS:
         state_meaning = REPORTED_MEANINGS[alert.state]
-    if alert.state == State.WITHDRAWN and (ended := alert.transitions.last()):
+    gone = alert.state == State.WITHDRAWN  # What the data showed is not said any more once they are taken back.
+    if gone and (ended := alert.transitions.last()):
         state_meaning = what_happened(ended)  # type: ignore[assignment]
     severity = family_voice.severity(alert.severity)
     by_hand, exposure = getattr(alert, "by_hand", None), getattr(alert, "exposure", None)
@@ -193,7 +196,7 @@ def _card(alert: Alert, place: str, contact: Contact | None, tilt: Tilt | None) 
         cause_sentence=family_voice.cause(alert) if computed_kind else "",
         cause_is_computed=computed_kind,
         region_note=family_voice.region_note(alert),
-        sentence=family_voice.sentence(alert),
+        sentence=str(state_meaning) if gone else family_voice.sentence(alert),
         source_sentence=str(REPORTED_BEFORE) if by_person and alert.is_measured else "",
         public_text=by_hand.texts.get(get_language() or "", "") if by_hand else "",
         first_seen=alert.created_at,

@@ -10,7 +10,7 @@ from django.urls import reverse
 from pyproj import Transformer
 
 from ground_motion.core.areas import disc
-from ground_motion.core.errors import AlreadyLoaded
+from ground_motion.core.errors import AlreadyLoaded, InputError
 from ground_motion.readers.records import Declaration, Submission
 from ground_motion.statistics.datum import Source
 from ingest.models import MeasurementPoint, Product, PyramidCell
@@ -109,6 +109,9 @@ def test_stations_beside_a_field_give_ground_that_sinks_as_a_whole_its_motion(tm
 def test_a_field_that_is_given_again_with_another_zero_says_the_same_everywhere(tmp_path, client):
     still = disc(*position(25, 25), 1500).wkt
     rim = lambda x, y: np.where(np.hypot(x - 14, y - 14) < 11, city(x, y), 0)  # noqa: E731
+    with pytest.raises(InputError, match="none of its points lies on the ground"):
+        load(tmp_path / "elsewhere", rim, still=disc(*position(250, 25), 1500).wkt)
+    assert not Product.every.exists()
     answers = []
     for number, zero in enumerate((0.0, 10.0)):
         product = load(tmp_path / str(number), rim, zero, still)
