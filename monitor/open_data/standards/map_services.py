@@ -194,7 +194,7 @@ def _map(request: HttpRequest, asked: Asked) -> HttpResponseBase:
 
 def _info(request: HttpRequest, asked: Asked) -> HttpResponseBase:
     """Answer what the layers say at one pixel of a map."""
-    view, media_type = _view(asked), _given(asked, "INFO_FORMAT").split(";")[0].strip()
+    view, media_type = _view(asked), _given(asked, "INFO_FORMAT").partition(";")[0].strip()
     if media_type not in FORMATS:
         raise ServiceFault("InvalidFormat", "info_format", f"INFO_FORMAT is one of {', '.join(FORMATS)}.")
     names, drawn = _layers(asked, "QUERY_LAYERS"), _layers(asked, "LAYERS")

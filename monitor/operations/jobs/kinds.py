@@ -67,6 +67,7 @@ _STEPS = {
     StepFailure.Step.SEAL: gettext_lazy("Sealed evidence of an alert"),
     StepFailure.Step.STAMP: gettext_lazy("Time stamp of sealed evidence"),
     StepFailure.Step.SETTLE: gettext_lazy("Versions of a data set"),
+    StepFailure.Step.DATUM: gettext_lazy("Zero of a data set"),
     StepFailure.Step.ORDERS: gettext_lazy("Search for passes over an order"),
     StepFailure.Step.EVENT_ORDERS: gettext_lazy("Search for passes over an event"),
 }

@@ -44,7 +44,7 @@ def test_ground_that_came_to_rest_is_dated_against_its_surroundings(alert: Alert
     assert len(motion.fit["dates"]) == len(motion.fit["fit_mm"]) == motion.n_dates == DAYS.size
     sentence = alert_card(alert).sentence
     month = f"{date.fromordinal(motion.at_rest_since.toordinal()):%B %Y}"
-    assert f"until {month}. Since then it has been at rest." in sentence
+    assert f"until {month}. Since then it has moved as the ground around it does." in sentence
     page = client.get(alert.get_absolute_url()).content.decode()
     for shown in (
         "The ground here has been at rest since",

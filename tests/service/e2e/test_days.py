@@ -152,6 +152,7 @@ def test_a_geologist_confirms_a_case_and_reads_it_as_the_public_does(page, watch
     press(page, "Back to the page")
     press(page, "Show it on the main map")
     wait_for_map(page)
+    page.get_by_text("Filter and more").click()
     press(page, "Open in the workbench")
     expect(page.locator("#extent")).to_contain_text("points")
     sign_out(page)

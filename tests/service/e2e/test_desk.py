@@ -46,6 +46,7 @@ def test_a_geologist_takes_ground_from_the_map_to_the_desk_and_back(page, live_s
     west, south, east, north = Alert.objects.order_by("peak_rate_mm_yr").first().area.extent
     page.goto(f"{live_server.url}/?layer=ascending#13/{(south + north) / 2:.4f}/{(west + east) / 2:.4f}")
     wait_for_map(page)
+    page.get_by_text("Filter and more").click()
     page.get_by_role("link", name="Open in the workbench").click()
     expect(page).to_have_url(re.compile(r"/workbench/\?.*bbox="))
     expect(page.locator("#extent")).to_contain_text("points")

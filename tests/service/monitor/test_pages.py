@@ -75,7 +75,7 @@ def test_a_point_gives_its_series_its_fit_and_a_sentence(client, make_egms):
     product = product_load(path=make_egms(velocity_mm_yr=-12.0))
     body = client.get(f"/api/points/{product.pk}/pt00000003/series/").json()
     assert body["sentence"].startswith("This point moved away from the satellite (down or sideways) by about 12 mm a ")
-    assert body["sentence"].endswith("year (probably 11 to 13) between 2020 and 2022.")
+    assert body["sentence"].endswith("year (probably 10 to 14) between 2020 and 2022.")
     assert body["displacement_mm"][-1] == pytest.approx(-24)
     assert body["fit_mm"][-1] == pytest.approx(-24, abs=0.2)
     assert body["band_mm"] is not None

@@ -89,6 +89,11 @@ function warn(text, retry) {
   notice.hidden = false;
 }
 
+// On a phone the list slides over the map: what a key reaches on the map is brought into sight.
+pane.addEventListener("focusin", ({ target }) => {
+  if (narrow.matches && target.matches(":focus-visible")) scrollTo({ top: 0 });
+});
+
 /** Keeps what is chosen out from under the panel. */
 function padding() {
   const [map_, panel_] = [pane.getBoundingClientRect(), document.getElementById("panel").getBoundingClientRect()];

@@ -97,7 +97,7 @@ def pairs(draw: Any) -> Alert:
         before = draw(some.floats(0.3, 1.0))
         return made.surface(before, before * draw(some.floats(0.0, 0.8)), draw(some.floats(3.5, 20.0)))
     speed = draw(some.floats(0.05, 20.0))
-    return made.moving(kind, speed, 0.1 * speed, usual=draw(some.floats(0.0, 0.4)))
+    return made.moving(kind, speed, 0.1 * speed, usual=draw(some.floats(0.001, 0.4)))
 
 
 def _alone(alert: Alert) -> Alert:
