@@ -47,7 +47,7 @@ def test_ground_that_came_to_rest_is_dated_against_its_surroundings(alert: Alert
     assert f"until {month}. Since then it has moved as the ground around it does." in sentence
     page = client.get(alert.get_absolute_url()).content.decode()
     for shown in (
-        "The ground here has been at rest since",
+        "The ground here has moved as the ground around it does since",
         "The speed changed by 2",
         "motion-chart",
     ):
