@@ -89,13 +89,6 @@ function warn(text, retry) {
   notice.hidden = false;
 }
 
-// On a phone the list slides over the map: what a key reaches on the map is brought out from under it.
-pane.addEventListener("focusin", ({ target }) => {
-  if (!narrow.matches || !(target instanceof Element) || !target.matches(".map-mark:focus-visible")) return;
-  const covered = target.getBoundingClientRect().bottom - document.getElementById("list").getBoundingClientRect().top;
-  if (covered > 0) scrollBy({ top: -covered, behavior: "instant" });
-});
-
 /** Keeps what is chosen out from under the panel. */
 function padding() {
   const [map_, panel_] = [pane.getBoundingClientRect(), document.getElementById("panel").getBoundingClientRect()];
