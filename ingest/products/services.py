@@ -205,7 +205,6 @@ def field_publish(
     for older in [*Product.objects.filter(superseded_by=product), *([product] if product.superseded_by else [])]:
         product_event(product=older, act=Act.SUPERSEDED, by=submission.loaded_by, other=older.superseded_by)
     datum_store(product=product)
-    product.refresh_from_db(fields=["datum_source"])
     if submission.still and product.datum_source not in (Source.STATIONS, Source.DECLARED):
         raise InputError(path, "none of its points lies on the ground that --still declares", "Name ground within it")
     return product
