@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from ground_motion.runtime.checkpoints import read_card
 from ground_motion.runtime.code_version import code_version
 from ground_motion.statistics.intervals import Interval
+from lab.sources import tree
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[1]
@@ -170,7 +171,7 @@ def _modules_by_part(root: Path) -> dict[str, list[Path]]:
     """Return the modules below `root` by the names of their functions and classes."""
     found: dict[str, list[Path]] = {}
     for path in (path for folder in CODE for path in (root / folder).rglob("*.py")):
-        for node in ast.parse(path.read_bytes()).body:
+        for node in tree(path.read_bytes()).body:
             if isinstance(node, ast.FunctionDef | ast.ClassDef):
                 found.setdefault(node.name, []).append(path)
     return found
@@ -211,7 +212,7 @@ def _content(path: Path, parts: Sequence[str]) -> bytes:
         return json.dumps({key: card[key] for key in sorted(card) if key not in ("training", "figures")}).encode()
     if path.suffix != ".py":
         return path.read_bytes()
-    body = [node for node in ast.parse(path.read_bytes()).body if not isinstance(node, ast.Import | ast.ImportFrom)]
+    body = [node for node in tree(path.read_bytes()).body if not isinstance(node, ast.Import | ast.ImportFrom)]
     kept: set[ast.stmt] = {
         node for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in parts
     }

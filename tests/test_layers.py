@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from lab.sources import tree
 from tests.shares import dealt_out
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,7 +37,7 @@ def modules_of(package: str) -> dict[str, Path]:
 def imported(path: Path) -> set[str]:
     """Return the dotted names that a module imports, of modules and of what is in them."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path.read_text())):
         if isinstance(node, ast.Import):
             found |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:

@@ -22,6 +22,7 @@ from pathlib import Path
 import polib
 
 from lab.checks.weights import FILE, ROOT, read, sources
+from lab.sources import tree
 
 N_TEXTS = 20  # of each kind
 BOX = re.compile(r"^\[([ x])\] (\w+)", re.M)
@@ -30,7 +31,7 @@ MIN_WORDS = 3  # Shorter ones are names, directives of tools and labels.
 
 def docstrings(path: Path) -> Iterator[str]:
     """Yield the docstrings of a module, its classes and its functions."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and (text := ast.get_docstring(node)):
             yield text
 

@@ -24,6 +24,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from lab.sources import tree
+
 ROOT = Path(__file__).resolve().parents[2]
 FILE = "weights.toml"
 COMMAND = "python -m lab.checks.weights --write"
@@ -95,9 +97,9 @@ def written(record: Record) -> str:
 
 def counted(text: str) -> Module:
     """Return the counts of a module."""
-    tree, docstrings, functions = ast.parse(text), set[int](), list[ast.FunctionDef]()
+    module, docstrings, functions = tree(text), set[int](), list[ast.FunctionDef]()
     defined, used = Counter[str](), Counter[str]()
-    for node in ast.walk(tree):
+    for node in ast.walk(module):
         match node:
             case ast.Name():
                 used[node.id] += 1

@@ -9,6 +9,8 @@ from pathlib import Path
 import polib
 import pytest
 
+from lab.sources import tree
+
 ROOT = Path(__file__).resolve().parents[2]
 CATALOGUES = sorted((ROOT / "locale").glob("*/LC_MESSAGES/*.po"))
 PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]")
@@ -60,7 +62,7 @@ def test_no_text_is_marked_inside_an_f_string():
         f"{path.relative_to(ROOT)}:{call.lineno}"
         for folder in ("detection", "ground_motion", "ingest", "ml", "monitor")
         for path in sorted((ROOT / folder).rglob("*.py"))
-        for text in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for text in ast.walk(tree(path.read_text(encoding="utf-8")))
         if isinstance(text, ast.JoinedStr)
         for call in ast.walk(text)
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in marks

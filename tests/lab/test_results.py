@@ -1,11 +1,16 @@
 """A figure names the code, the decision and the weights that made it, and is stale when they change."""
 
+import ast
+import gc
+from pathlib import Path
+
 import pytest
 
 from ground_motion.runtime.checkpoints import read_card
 from ground_motion.statistics.intervals import proportion
 from lab import results
 from lab.benchmark import over_seeds
+from lab.sources import tree
 
 CODE = """\
 import os
@@ -107,3 +112,21 @@ def test_what_runs_and_what_is_opened_is_recorded_also_in_other_processes():
             assert len(over_seeds(seen, 3, processes=processes)) == 3
         assert used >= here | card
         assert not any(name.startswith("tests") for name, _ in used)
+
+
+def test_code_is_parsed_beside_a_finaliser_that_parses():
+    class Finalised:
+        def __init__(self) -> None:
+            self.itself = self  # only the collection of garbage frees it
+
+        def __del__(self) -> None:
+            ast.parse("f(a)")  # noqa: TID251
+
+    code, threshold = Path(results.__file__).read_bytes(), gc.get_threshold()
+    gc.set_threshold(50)
+    try:
+        for _ in range(9):
+            Finalised()
+            assert tree(code).body
+    finally:
+        gc.set_threshold(*threshold)

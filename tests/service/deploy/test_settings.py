@@ -13,6 +13,7 @@ import pytest
 
 from detection.rules.severity import Severity
 from ground_motion.methods.deformation import DEFAULT_METHOD
+from lab.sources import tree
 from monitor.operations.health.deployment import NO_SETTINGS_ANY_MORE
 from monitor.start.variables import CHOICE, variables
 from tests.fixtures.servers import python
@@ -49,7 +50,7 @@ READING = r"^(variables|known|os)\b(?!.*setdefault)"
 def calls() -> Iterator[tuple[str, ast.Call]]:
     """Each call that reads a variable of the environment, with the variable's name."""
     for path in READERS:
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree(path.read_text())):
             if isinstance(node, ast.Call) and re.search(READING, ast.unparse(node.func)):
                 yield from (
                     (one.value, node)
@@ -116,7 +117,7 @@ def test_the_table_knows_the_names_of_other_modules():
 
 def test_the_settings_are_a_flat_list():
     """No statement but imports and assignments: nothing is chosen, repeated, updated or written."""
-    body = ast.parse((ROOT / "monitor" / "settings.py").read_text()).body
+    body = tree((ROOT / "monitor" / "settings.py").read_text()).body
     assert {type(statement) for statement in body[1:]} == {ast.Import, ast.ImportFrom, ast.Assign}
     called = {ast.unparse(node.func) for node in ast.walk(ast.Module(body, [])) if isinstance(node, ast.Call)}
     assert {name for name in called if re.search(r"globals|vars\b|gc\.|write|mkdir|touch|setdefault", name)} == set()

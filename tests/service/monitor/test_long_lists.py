@@ -14,6 +14,7 @@ from ground_motion.readers.formats.registry import STATION_READERS
 from ground_motion.readers.records import Declaration
 from ground_motion.readers.stations.records import MAX_SERIES
 from ingest.given.__main__ import READERS as GIVEN_READERS
+from lab.sources import tree
 from monitor.pages.desk.callbacks import Callback
 from monitor.wording.refusals import Refusal, parts_of, values_of
 from tests.makers.stations import GNSS_HEAD
@@ -70,7 +71,7 @@ def test_code_takes_several_values_through_the_one_helper():
     """Such a call is an argument of a helper; a field of several choices is a SeveralField."""
     outside = set()
     for path in (path for wing in WINGS for path in (Path(settings.BASE_DIR) / "monitor" / wing).rglob("*.py")):
-        calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        calls = [node for node in ast.walk(tree(path.read_text())) if isinstance(node, ast.Call)]
         within = {id(inner) for call in calls if _name(call.func) in HELPERS for inner in ast.walk(call)}
         for call in calls:
             is_list = _name(call.func) in {"getlist", "MultipleChoiceField"}

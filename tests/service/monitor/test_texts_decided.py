@@ -13,6 +13,8 @@ from django.apps import apps
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from lab.sources import tree
+
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
 WINGS = ("monitor/pages", "monitor/open_data", "monitor/notifications", "monitor/wording", "monitor/subscribers")
 TEMPLATES = ("templates/pages", "templates/notifications", "templates/wording", "templates/shared")
@@ -127,7 +129,7 @@ def names_read() -> set[str]:
     """Return the names that public modules read as attributes or columns, and public templates after a point."""
     names: set[str] = set()
     for path in _files(WINGS, "*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree(path.read_text())):
             if isinstance(node, ast.Attribute):
                 names.add(node.attr)
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):

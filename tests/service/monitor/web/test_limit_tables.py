@@ -12,6 +12,7 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 from django.urls import include, path
 
+from lab.sources import tree
 from monitor.subscribers.quotas.stores import STORES
 from monitor.subscribers.subscriptions import limits as daily
 from monitor.web import request_limits
@@ -80,7 +81,7 @@ def zones() -> set[str]:
 
 def counts() -> set[str]:
     """Return what is counted for a day, without the names of those whom a count is about."""
-    calls = [node for node in ast.walk(ast.parse(Path(daily.__file__).read_text())) if isinstance(node, ast.Call)]
+    calls = [node for node in ast.walk(tree(Path(daily.__file__).read_text())) if isinstance(node, ast.Call)]
     named = [ast.unparse(call.args[0]) for call in calls if getattr(call.func, "id", "") == "_count"]
     parts = {re.split(r"[{']", name.removeprefix("f"), maxsplit=2)[1].strip() for name in named}
     return {part or "what organisations do" for part in parts}  # That name says which.
