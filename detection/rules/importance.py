@@ -83,12 +83,14 @@ def importance(
         standing = NO_MOTION if parts and not moving else 0.0
     if moving and told and told.change is None and tilt_mm_m_yr is not None and is_known(tilt_mm_m_yr):
         moving.append(replace(told.now, value=MODERATE_MM_YR / MODERATE_TILT_MM_M_YR * tilt_mm_m_yr, sigma=0.0))
-    motion = _steps(moving, alert.n_views)
+    trend = _trend(told) if told else 0.0
     if _is_surface(alert):
         motion = MODERATE_STEPS + STEPS_PER_DECADE_M2 * math.log10(max(alert.area_m2, 1.0) / MODERATE_M2)
+    else:
+        motion = _steps(moving, alert.n_views)
     terms = Terms(
         motion=min(max(motion, 0.0), MAX_STEPS),
-        trend=_trend(told) if told else 0.0,
+        trend=trend,
         exposure=float(exposure_weight or 0),
         kind=row_of(alert.kind).importance_steps,
         standing=standing,
