@@ -23,9 +23,9 @@ from ingest.stations.services import stations_settle
 
 logger = logging.getLogger(__name__)
 
-ANNOUNCE_AGAIN_AFTER = timedelta(seconds=60)  # because the broker may have lost the message
+ANNOUNCE_AGAIN_AFTER = timedelta(seconds=60)  # The broker may have lost the message.
 MAX_ANNOUNCED = 20
-DERIVE_AFTER_SECONDS = 60  # because neighbours of a new track may arrive
+DERIVE_AFTER_SECONDS = 60  # Neighbours of a new track may arrive meanwhile.
 FETCH_SECONDS = 50.0  # afterwards the worker is free for other tasks, and the next round resumes the file
 
 

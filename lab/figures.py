@@ -24,7 +24,7 @@ HASH_DIGITS = 8
 NO_VALUE = "–"
 FROZEN = "Its code is in that commit only."
 WHOLE_FROM = 100
-SEVERAL = 4  # from so many methods of one commit on, only those with weights are named
+SEVERAL = 4  # If a commit has this many methods, only those with weights are named.
 
 
 class Result(NamedTuple):

@@ -11,8 +11,8 @@ from amqp.exceptions import AMQPError
 from kombu.exceptions import KombuError
 
 RABBITMQ = ("amqp://", "amqps://")
-ANSWER_SECONDS = 5.0  # that the server may take to confirm a message
-AWAY = (KombuError, redis.RedisError, AMQPError, OSError)  # what `version` raises
+ANSWER_SECONDS = 5.0  # Longest wait for the server to confirm a message.
+AWAY = (KombuError, redis.RedisError, AMQPError, OSError)  # Errors that `version` raises while the broker is away.
 
 
 def broker_url() -> str:

@@ -21,7 +21,7 @@ SEARCH = timedelta(hours=6)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 SIGN = timedelta(seconds=30)
-QUEUES = ("ingest", "cpu", "mail", "housekeeping")  # those that a service needs; `gpu` may be without a worker
+QUEUES = ("ingest", "cpu", "mail", "housekeeping")  # A service needs workers for these queues; `gpu` may have none.
 TASK_ROUTES = {
     "ingest.tasks.announce_jobs": {"queue": "housekeeping"},
     "ingest.tasks.delete_uploads": {"queue": "housekeeping"},

@@ -49,7 +49,7 @@ def storages_of(var_dir: Path) -> dict[str, dict[str, Any]]:
 def object_storage(bucket: str, prefix: str, endpoint: str, folder: str) -> dict[str, Any]:
     """Return Django's storage settings for one folder of an S3 bucket."""
     # Keys that are not set are looked for where boto looks: ~/.aws/credentials, AWS_SHARED_CREDENTIALS_FILE.
-    os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")  # and nowhere on the network
+    os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")  # Else the library asks a metadata service.
     options = {
         "bucket_name": bucket,
         "location": f"{prefix.strip('/')}/{folder}".strip("/"),

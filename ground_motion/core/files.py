@@ -13,7 +13,7 @@ from ground_motion.core.errors import FULL_DISK_ERRNOS, DiskFull, InputError, pr
 
 OWNER_ONLY = 0o600
 MAX_RATIO = 10_000  # Declared bytes per byte of the file: a sparse image of a small island stays far below.
-MAX_LOOKED_AT = 10_000  # names in a folder
+MAX_LOOKED_AT = 10_000  # A folder with more names is not searched.
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from pathlib import Path
 READERS, METHODS, CHANNELS = "ground_motion.readers", "ground_motion.methods", "ground_motion.channels"
 PROGRAMS, COMMANDS = "ground_motion.programs", "ground_motion.commands"
 _CHECKOUT = Path(__file__).parents[2]
-DISTRIBUTIONS = {  # of this project, and where a checkout states what they register
+DISTRIBUTIONS = {  # Name of each distribution of this project, and where a checkout states what it registers.
     "ground-motion-monitor": _CHECKOUT / "pyproject.toml",
     "ground-motion-service": _CHECKOUT / "service" / "pyproject.toml",
 }

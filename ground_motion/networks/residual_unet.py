@@ -18,7 +18,7 @@ from ground_motion.runtime.fused import convolve
 
 WIDTHS = (16, 32, 64, 128)
 REACH_PX = 56  # With WIDTHS, no pixel farther away has an effect.
-STRIP_ROWS = 128  # even; rows of a block's features that fit a CPU's cache
+STRIP_ROWS = 128  # An even number of rows whose features fit a CPU's cache.
 BLOCK_PX = 2  # No pixel farther away has an effect on a block.
 
 

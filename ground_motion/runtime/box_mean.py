@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-STRIP_ROWS, STRIP_PX = 128, 1 << 16  # rows of a strip, and pixels of all images that are added at once
+STRIP_ROWS, STRIP_PX = 128, 1 << 16  # Rows of a strip, and number of pixels of all images summed at once.
 
 
 Size = int | tuple[int, int]  # A window's size is odd, px: one for a square, or rows and columns.

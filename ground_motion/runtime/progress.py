@@ -62,4 +62,4 @@ def progress_bar(work: str) -> Iterator[None]:
         finally:
             ended.set()
             if ticker.is_alive():
-                ticker.join()  # else it might draw the bar again after its end
+                ticker.join()  # Wait, else the bar might be drawn again after its end.

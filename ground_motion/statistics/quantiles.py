@@ -16,7 +16,7 @@ Float32 = NDArray[np.float32]
 BUCKETS = 1 << 16
 SIGN = np.uint32(1 << 31)
 NEGATIVE, EXPONENT = 1 << 15, 0x7F80  # Both lie in the upper half.
-UPPER = 1 if sys.byteorder == "little" else 0  # half of a value
+UPPER = 1 if sys.byteorder == "little" else 0  # Index of the upper half of a value.
 MEDIAN = 0.5
 
 
@@ -40,7 +40,7 @@ def quantile(blocks: Callable[[], Iterable[Float32]], share: float) -> float | N
 def upper_counts(values: Float32) -> NDArray[np.int64]:
     """Count how many of the finite values fall into each bucket, (BUCKETS,)."""
     counts = np.bincount(_halves(values)[:, UPPER], minlength=BUCKETS)
-    counts[(np.arange(BUCKETS) & EXPONENT) == EXPONENT] = 0  # not finite
+    counts[(np.arange(BUCKETS) & EXPONENT) == EXPONENT] = 0  # These buckets hold values that are not finite.
     return counts[_sorted_halves()]
 
 

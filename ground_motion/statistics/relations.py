@@ -13,7 +13,7 @@ BANDS = 10  # Each band of x has the median of y.
 MAX_SINGLE = 1500  # points that are plotted one by one
 PAIRS = 20_000  # Slopes of so many pairs of points are used.
 TAIL = 1.0  # % at each end that lies beyond the axes and is counted in the outermost cells
-SIDES = 3  # parts of the ground along each side
+SIDES = 3  # The ground has this many parts along each side.
 ROOM_DEGREES = 1e-4  # The outermost points get so much room.
 
 

@@ -146,7 +146,7 @@ def _shares(outline: BaseGeometry, towns: dict[tuple[float, float], str]) -> Ite
     border = shapely.make_valid(shapely.simplify(outline, FINEST_DEGREES))
     at: NDArray[np.float64] = np.array(list(towns))
     codes = np.array(list(towns.values()))
-    narrowing = np.array([np.cos(np.radians(at[:, 1].mean())), 1.0])  # so that east and north count alike
+    narrowing = np.array([np.cos(np.radians(at[:, 1].mean())), 1.0])  # Scale east to count like north.
     frame = shapely.transform(shapely.box(*border.bounds), lambda xy: xy * narrowing)
     cells = shapely.voronoi_polygons(shapely.multipoints(at * narrowing), extend_to=frame.buffer(0.1), ordered=True)
     cells = shapely.transform(shapely.get_parts(cells), lambda xy: xy / narrowing)

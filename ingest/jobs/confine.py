@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 from weakref import WeakSet
 
-PR_SET_DUMPABLE = 4  # linux/prctl.h
+PR_SET_DUMPABLE = 4  # The number is from linux/prctl.h.
 STANDARD_ERROR = 2
 MAX_START_SECONDS = 60.0  # An import takes seconds on a machine that is busy.
 MAX_STARTS = 3  # A server may be killed, or retired by another thread, just before it is asked.

@@ -31,7 +31,7 @@ from typing import Any
 from ingest.jobs import landlock
 from ingest.jobs.confine import hide_process
 
-PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38  # linux/prctl.h
+PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38  # The numbers are from linux/prctl.h.
 MAX_OPEN_FILES = 256
 MAX_DESCRIPTORS = 16  # One order has at most this number.
 Main = Callable[[Sequence[str]], object]

@@ -41,7 +41,7 @@ ONE_THREAD = {
     "OPENBLAS_NUM_THREADS": "1",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
 }
-KNOWN = (  # all that a process may know of this one's environment; every other name may hold a secret
+KNOWN = (  # Every other name of this process's environment may hold a secret.
     *("LANG", "LC_ALL", "LC_CTYPE", "TZ"),
     *("LD_LIBRARY_PATH", "OPENBLAS_CORETYPE", "PATH", "PYTHONPATH"),
     *("PGHOST", "PGPORT", "PGSSLMODE", "PGSSLROOTCERT"),
@@ -50,9 +50,9 @@ KNOWN = (  # all that a process may know of this one's environment; every other 
 
 LIMITS = Limits(
     memory_bytes=512 * 2**20,
-    cpu_seconds=4,  # an answer takes at most five seconds, start included, if a core is free
+    cpu_seconds=4,  # An answer takes at most five seconds with the start, if a core is free.
     file_bytes=64 * 2**20,
-    wall_seconds=15.0,  # if all cores are busy
+    wall_seconds=15.0,  # All cores may be busy.
     niceness=0,
 )
 

@@ -41,7 +41,7 @@ def storing_order(pid: NDArray[np.bytes_], x: Float64, y: Float64) -> NDArray[np
     level = sum((hashes & np.uint32(share - 1) != 0).astype(np.uint64) for share in SHARES)
     across, down = (
         np.clip((place / HALF_WORLD_M + 1) * 2**21, 0, 2**22 - 1).astype(np.uint64) for place in (x, y)
-    )  # cells of 10 m
+    )  # The cells have sides of 10 m.
     return np.argsort(level << np.uint64(44) | _spread(across) << np.uint64(1) | _spread(down))
 
 

@@ -16,7 +16,7 @@ from detection.selectors import PUBLIC_STATES, steepest_tilts
 from ground_motion.methods.deformation.motion.series import Trend
 from lab.checks.site import Site
 
-FIRST = 3  # places among which the accelerating mine under buildings must be
+FIRST = 3  # The accelerating mine under buildings must be among this many first places.
 
 
 def check(site: Site) -> str:

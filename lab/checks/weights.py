@@ -33,8 +33,8 @@ MIN_SECONDS_MORE = 5.0  # Other work on the machine adds as much to the seconds 
 HEAD = f"""# What packages, tests and documents weigh: sums may only fall. lab/checks/weights.py says how it is counted.
 # People edit `packages` and the reason of a raise; `{COMMAND}` writes the rest.
 """
-Counts = Mapping[str, int]  # package or part -> count
-Weights = Mapping[str, Counts]  # unit -> counts
+Counts = Mapping[str, int]  # Counts by package or part.
+Weights = Mapping[str, Counts]  # Counts by unit.
 
 
 class Raise(NamedTuple):

@@ -47,11 +47,11 @@ from lab.simulation.seeds import Purpose, generator
 from lab.simulation.tiles import CELL_M, CELLS, SIDE_M, Tile
 
 BoolMap = NDArray[np.bool_]
-KINDS = ("field", "disturbed")  # of tiles on which false alarms are counted
+KINDS = ("field", "disturbed")  # False alarms are counted on tiles of these kinds.
 THRESHOLDS = np.append(np.arange(-1.0, 4.0, 0.1), 50.0)  # log-odds; the last lets nothing through
-ROUNDS = 1000  # of the bootstrap
-ERRORS = (0.1, 0.3, 1.0)  # strengths of a window's errors, as a share of a validation tile's
-SPARSE = 0.5  # share of the known cells that a sparse window keeps
+ROUNDS = 1000  # Number of bootstrap samples.
+ERRORS = (0.1, 0.3, 1.0)  # Strengths of a window's errors, as shares of a validation tile's.
+SPARSE = 0.5  # A sparse window keeps this share of its known cells.
 CPU = torch.device("cpu")
 
 
@@ -163,7 +163,7 @@ def windows(network: ResNet18, number: int) -> tuple[Float64, Float64]:
 
 def told_apart(seen: Sequence[tuple[Float64, Float64]]) -> dict[str, Any]:
     """Return the area under the ROC curve of bowls for each gain and for their mean, by condition."""
-    odds, folded = (np.stack(part) for part in zip(*seen, strict=True))  # each with the tiles first
+    odds, folded = (np.stack(part) for part in zip(*seen, strict=True))  # Tiles are on the first axis of each.
     by_gain = [odds[..., i] for i in range(len(GAINS))] + [expit(odds).mean(axis=-1)]
     moves = np.broadcast_to(np.arange(odds.shape[2]) > 0, (len(odds), odds.shape[2])).ravel()
     names = (*(f"errors × {strength:g}" for strength in ERRORS), f"{SPARSE:g} of the cells")

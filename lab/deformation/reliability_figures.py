@@ -10,7 +10,7 @@ from ground_motion.methods.deformation.reliability import BASE_RATE, Reliability
 from ground_motion.statistics.intervals import Interval
 from lab.deformation.measures.scoring import TileScore
 
-EDGES = np.array([0.001, 0.003, 0.01, 0.03, *np.arange(1, 10) / 10])  # of bins: most places are still
+EDGES = np.array([0.001, 0.003, 0.01, 0.03, *np.arange(1, 10) / 10])  # Limits of the bins; most places are stable.
 ROUNDS = 500
 BASE_RATES = {"balanced": 0.5, "natural": BASE_RATE}
 

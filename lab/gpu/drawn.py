@@ -17,10 +17,10 @@ from ground_motion.methods.coherence.features import Facts
 from ground_motion.methods.coherence.network import register
 from ground_motion.methods.coherence.registration import facts_of
 
-SCALES_PX = (4, 8, 16, 48)  # of textures and parcels
+SCALES_PX = (4, 8, 16, 48)  # Sizes of textures and parcels.
 MAX_LOOKS = 6
-POINT_SHARE, POINT_GAMMA = 0.01, 0.97  # scatterers per pixel at most, and their coherence
-STATED_SHARE = 0.6  # of the pairs whose looks are stated
+POINT_SHARE, POINT_GAMMA = 0.01, 0.97  # Most scatterers per pixel, and their coherence.
+STATED_SHARE = 0.6  # Share of the pairs whose looks are stated.
 
 
 class Drawn(NamedTuple):

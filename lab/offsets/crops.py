@@ -33,7 +33,7 @@ MAX_START_PX = 40  # largest offset from which a crop starts
 OFF_BY = (0.35, 0.55, 0.1)  # shares of starts with errors of up to 0, 1, 2 whole pixels
 LAWS_KEPT = 20_000
 SEED = 420
-OF_LEARNING = ("batch", "begin", "learning_rate")  # settings that do not change crops
+OF_LEARNING = ("batch", "begin", "learning_rate")  # These settings do not change crops.
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def likely_start(rng: np.random.Generator, truth: Tensor) -> Tensor:
     smooth = box_mean(truth, int(rng.choice([3, 5])))
     noise = box_mean(torch.from_numpy(rng.standard_normal(truth.shape).astype(np.float32)), 3) * 3
     result = smooth + float(np.exp(rng.uniform(np.log(0.02), np.log(0.35)))) * noise
-    if rng.random() < 0.15:  # an area where another peak was higher
+    if rng.random() < 0.15:  # In some areas another peak was higher.
         row, col = (int(rng.integers(0, n)) for n in truth.shape[1:])
         height, width = (int(rng.integers(1, 6)) for _ in "yx")
         off = torch.from_numpy(rng.uniform(-4, 4, (2, 1, 1)).astype(np.float32))

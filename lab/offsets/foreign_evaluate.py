@@ -21,7 +21,7 @@ from lab.simulation.sar.pairs import SarPair
 from lab.simulation.seeds import Purpose, generator
 
 NAME, VERSION = "offsets-foreign", "1"
-SIZE, SIZE_PX = 6, 192  # pairs of each family, and their pixels squared
+SIZE, SIZE_PX = 6, 192  # Pairs of each family, and their side in px.
 NAMES = tuple(FAMILIES)
 MIN_COHERENCE = 0.1
 METRICS = ("epe", "rmse", "outlier_share", "within_68", "within_95", "known_share")

@@ -27,13 +27,13 @@ from lab.simulation.sar.recipes import constant_shift, moving
 from lab.simulation.seeds import Purpose, generator
 from lab.training import Batch
 
-HUBER_SHARE = 0.08  # share of the training after which only the likelihood counts
+HUBER_SHARE = 0.08  # Only the likelihood counts after this share of the training.
 HUBER_PX = 0.1
 MAX_RESIDUAL_PX = 3.0  # larger residuals are clipped to this
-TEMPER = 0.5  # of the likelihood at the start (Seitzer et al. 2022, arXiv:2203.09168): hard nodes are learnt, too
+TEMPER = 0.5  # Exponent of the likelihood at the start (Seitzer et al. 2022, arXiv:2203.09168); it learns hard nodes.
 SPREADS = 3.0  # sigmas beyond which errors have less weight
 VALIDATION_PAIRS, VALIDATION_PX = 8, 192
-COMPARED_PX = 64.0  # window of the law with which validation compares the network
+COMPARED_PX = 64.0  # Validation compares the network with an autocorrelation model of this window.
 
 
 def loss_of(found: Answer, crop: Crop, progress: float) -> Tensor:
@@ -62,7 +62,7 @@ class OffsetTrainingTask:
     def __init__(self, settings: Settings, cache: Path) -> None:
         self.settings = settings
         self.crops = Crops(settings, cache)
-        self._drawn: dict[int, list[Crop]] = {}  # crops of a batch until its loss: laws cannot be stacked
+        self._drawn: dict[int, list[Crop]] = {}  # Crops of a batch until its loss, because they cannot be stacked.
         self._numbers = count()
         self._validation: dict[str, list[Crop]] | None = None
 

@@ -90,7 +90,7 @@ def truth_geojson(region: Region) -> str:
 def _feature(area: TruthArea, terrain: Terrain) -> dict[str, Any]:
     """Return an area as a GeoJSON feature. rate_mm_yr: + up, or speed down the slope (a landslide); see rate_along."""
     easting_m, northing_m = terrain.frame.to_grid(np.array(area.centre.east_m), np.array(area.centre.north_m))
-    ring = np.round(orient(area.polygon).exterior.coords, 7).tolist()  # counter-clockwise, 1 cm
+    ring = np.round(orient(area.polygon).exterior.coords, 7).tolist()  # Counter-clockwise, rounded to about 1 cm.
     return {
         "type": "Feature",
         "properties": {

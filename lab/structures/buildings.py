@@ -21,8 +21,8 @@ from lab.structures.towns import Town, draw_town
 
 BENCHMARK = "buildings"
 SIZE_M, YEARS = 1000.0, 5.0
-MOVING_MM_YR, RESTING_MM_YR = 5.0, 0.5  # against the ground around
-FALSE = {"1_in_1000": 0.001, "1_in_100": 0.01, "5_in_100": 0.05}  # of resting buildings
+MOVING_MM_YR, RESTING_MM_YR = 5.0, 0.5  # Rates against the ground around.
+FALSE = {"1_in_1000": 0.001, "1_in_100": 0.01, "5_in_100": 0.05}  # Shares of stable buildings that may be false alarms.
 # Columns of a method's rows, one row for each building.
 KNOWN, HELD, ERROR, HALF, ALONG_HELD, ACROSS_HELD, SCORE, DEVIATION = range(8)
 

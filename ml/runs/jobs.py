@@ -42,8 +42,8 @@ from ml.runs.stored import RasterWindows, opened_prediction
 Task = ModelVersion.Task
 BESIDE_M = 3_000.0  # Another track's points are read this far beyond a product's: the network's range.
 WITH_PAIR = ("model_version", "pair__reference", "pair__secondary")
-COMPARED = ("coherence", "predecessors", "changes_beside")  # predictions on which a change of coherence is based
-WINDOW = "window"  # rows x columns, px
+COMPARED = ("coherence", "predecessors", "changes_beside")  # A change of coherence is based on these predictions.
+WINDOW = "window"  # The value is rows x columns, px.
 STATIONS = "stations"  # planes by which products exceed the stations on their ground
 MAX_POINTS_WITH_SERIES = 3_000_000  # A million points of 300 dates take about 20 s.
 

@@ -44,7 +44,7 @@ from ingest.scenes.interferograms import REACH_DATES, releases_to_continue, same
 from ml.models import LivingChunk, LivingDate, LivingSeries, LivingValues
 from ml.runs.provisional import provisional_values
 
-CHUNK = 1024  # points
+CHUNK = 1024  # Number of points processed at once.
 COMPLETE = 3  # A pass with interferograms from this many earlier dates awaits no more.
 AWAITED = timedelta(hours=6)  # An incomplete pass is taken this long after its newest interferogram.
 RESOLUTION_CELL_M2 = 5.0 * 20.0  # ground range by azimuth of Sentinel-1 IW (ESA)
@@ -52,7 +52,7 @@ MIN_COHERENCE, USUAL_COHERENCE = 0.05, 0.5  # The latter is assumed where a file
 STRIP_ROWS = 1024
 MAX_COMPARED = 20_000  # points
 NEAR_M = 25.0  # A point of the next release within this distance is the same one.
-COMMON_DATES = 10  # last dates of a release on which the next one is compared with it
+COMMON_DATES = 10  # The next release is compared on this many last dates.
 SIMPLIFIED_DEGREES = 1e-5
 
 

@@ -20,7 +20,7 @@ from ml.models import GroundEvent, ModelVersion, Prediction, Run
 from ml.runs.queue import LEASE
 
 Task = ModelVersion.Task
-MAX_ANNOUNCED = 128  # runs announced at a time: more than workers begin between two checks
+MAX_ANNOUNCED = 128  # More runs than workers begin between two checks are not announced.
 MAX_COMPANIONS = 8  # Each neighbouring file of a track counts as a track, because it has its own zero.
 SAME_GROUND = ("track", "direction", "burst", "polarisation", "source_format", "simulated", "backscatter")
 # A result that was made against another datum, or that a withdrawn track took part in, is made again.
@@ -213,7 +213,7 @@ def _same_ground(value: Callable[[str], Any]) -> QuerySet[ScenePair]:
     same = {f"reference__{name}": value(f"reference__{name}") for name in SAME_GROUND}
     ground = value("footprint")
     whole = Func(ground, function="ST_Area", output_field=FloatField())
-    enough = GreaterThanOrEqual(_shared_area(ground), whole * MIN_SHARE)  # slow, and true of equal footprints
+    enough = GreaterThanOrEqual(_shared_area(ground), whole * MIN_SHARE)  # Slow, and always true of equal footprints.
     return ScenePair.objects.filter(Q(footprint__equals=ground) | Q(enough), **same)
 
 

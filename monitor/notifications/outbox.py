@@ -108,7 +108,7 @@ def message_deliver(*, message: OutgoingMessage, channel: Channel, in_trouble: b
     # answers say nothing about an address. The outcome of `InHand` is recorded later (`message_settle`).
     try:
         outcome = channel.deliver(message) if _is_still_needed(message) else None
-    except Exception as fault:  # one bad message does not hold up the others
+    except Exception as fault:  # One bad message does not hold up the others.
         logger.exception("%s could not be made", message)
         message_retry(message=message, error=f"{type(fault).__name__}: {fault}")
         return None

@@ -29,7 +29,7 @@ from monitor.web.secret_links import Expired
 from monitor.wording.cards.filters import alert_or_404
 from monitor.wording.refusals import Refusal
 
-FIRST_ZONE = timezone.get_fixed_timezone(14 * 60)  # where each day begins first
+FIRST_ZONE = timezone.get_fixed_timezone(14 * 60)  # Each day begins first in this time zone.
 
 
 class ReportForm(EmailForm, PlaceForm):
@@ -83,7 +83,7 @@ def resident_report(request: HttpRequest) -> HttpResponse:
         return _page(request, form, status=422)
     if not within_limits(request):
         return too_many(request)
-    if not form.read_photo():  # after the limit, because to decode a photo costs much
+    if not form.read_photo():  # Decoding a photo is expensive, so that the limit comes first.
         return _page(request, form, status=422)
     given = {name: form.cleaned_data[name] for name in ("email", "kind", "seen_on", "text", "photo")}
     try:

@@ -22,9 +22,9 @@ from django.urls import URLPattern, URLResolver
 from ingest.foundation.places import Limit, Places
 from monitor.web import THREADS
 
-WIDE_NETWORK_BITS = 48  # of IPv6: what one customer of a provider is given at most
-FOR_PAGES = 3  # threads of each web process
-FOR_STRANGERS = {"costly": 6, "sign-in": 2}  # threads; what is left is for known people
+WIDE_NETWORK_BITS = 48  # A provider gives one customer at most this many bits of IPv6.
+FOR_PAGES = 3  # These threads of each web process answer pages only.
+FOR_STRANGERS = {"costly": 6, "sign-in": 2}  # Most threads for unknown people; the others are for known ones.
 PLACES = Places(n_threads=THREADS - FOR_PAGES, for_strangers=FOR_STRANGERS)
 ViewFunction = Callable[..., HttpResponseBase]
 Route = URLPattern | URLResolver
@@ -88,7 +88,7 @@ def network_of(request: HttpRequest) -> str:
         return visitor
     if not isinstance(address, IPv6Address):
         return visitor
-    if address.ipv4_mapped:  # a server that listens on both hears of IPv4 like this
+    if address.ipv4_mapped:  # A server that listens on both reports IPv4 addresses like this.
         return str(address.ipv4_mapped)
     return str(ip_network(f"{address}/{WIDE_NETWORK_BITS}", strict=False))
 

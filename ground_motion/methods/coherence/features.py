@@ -19,7 +19,7 @@ from torch import Tensor
 from ground_motion.networks.coherence_heads import Window
 from ground_motion.runtime.box_mean import box_mean
 
-WIDE_PX = 20  # window of the mean that is taken off, px
+WIDE_PX = 20  # Side of the window whose mean is subtracted, px.
 FACTS = 10
 IMAGES = 2
 INPUTS = IMAGES + 1 + 3 + FACTS  # The images come first.

@@ -26,7 +26,7 @@ from ground_motion.rasters.areas import DEFAULT_THRESHOLDS, SortedPoints, areas_
 ClassicalConfig = MatchedFilterConfig | ThresholdConfig | AdaConfig | GetisOrdConfig
 
 COMPARED = ("matched-filter", "ada")  # compared with a network, place by place
-TILE_M = 10_000.0  # side of the ground that these methods read: as the tiles on which their thresholds were set
+TILE_M = 10_000.0  # These methods read ground of this side, on which their thresholds were set.
 AROUND_M = 3_000.0  # margin on each side of a place too wide for TILE_M
 
 

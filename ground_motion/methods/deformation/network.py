@@ -30,7 +30,7 @@ from ground_motion.runtime.checkpoints import WEIGHTS, Card, load, read_card
 
 HALO_CELLS = 64  # What lies farther away changes log-odds above -2 by less than 0.2.
 REACH_M = 200.0  # cells farther than this from all points get no value
-OF_MOTION = slice(0, 2)  # the thresholds of 1 and 2 mm/yr, whose logits are averaged
+OF_MOTION = slice(0, 2)  # Logits of the thresholds of 1 and 2 mm/yr, which are averaged.
 
 
 class NetworkMaps(NamedTuple):
@@ -91,7 +91,7 @@ def make_lattice(grids: Sequence[RobustGrid], spread_mm_yr: float = 0.0) -> Latt
     put = common_grid([grid.transform for grid in grids], [grid.velocity_mm_yr.shape for grid in grids])
     whole, (rows, cols), windows = put
     north, west = round(whole.f / cell), round(whole.c / cell)  # North and west are in cells.
-    above, left = -north % ALIGN_CELLS, west % ALIGN_CELLS  # cells that are added
+    above, left = -north % ALIGN_CELLS, west % ALIGN_CELLS  # Number of rows and columns that are added.
     shape = [-(-size // ALIGN_CELLS) * ALIGN_CELLS for size in (rows + above, cols + left)]
     transform = Affine(cell, 0, (west - left) * cell, 0, -cell, (north + above) * cell)
     noises = [grid_noise(grid) for grid in grids]

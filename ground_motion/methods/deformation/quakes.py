@@ -14,9 +14,9 @@ different from weather.
 import math
 from typing import NamedTuple
 
-MIN_MOTION_MM = 10.0  # in the line of sight of an interferogram
+MIN_MOTION_MM = 10.0  # Least motion in the line of sight that an interferogram shows.
 MIN_OFFSETS_M = 0.5  # Offsets between two amplitude images show no smaller motion.
-TROPOSPHERE_MM = 2.5  # per square root of km
+TROPOSPHERE_MM = 2.5  # Tropospheric error per square root of the distance in km.
 POINT_SOURCE = 0.24
 LINE_OF_SIGHT = 0.8  # share of vertical motion that a satellite sees at an incidence of 37°
 CRUST_KM = 40.0

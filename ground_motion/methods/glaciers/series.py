@@ -87,7 +87,7 @@ def _least_squares(
     """Return the velocities of one cell (steps, 2) and their standard deviation (steps,), m/day."""
     steps = rows.shape[1]
     first, last = (rows > 0).argmax(axis=1), steps - 1 - (rows[:, ::-1] > 0).argmax(axis=1)
-    if (first == last).all():  # no pair spans two steps: each gives one step
+    if (first == last).all():  # No pair spans two steps, so that each pair gives one step.
         diagonal = weight @ rows**2
         return np.asarray((rows.T * weight) @ values / diagonal[:, None]), np.asarray(1 / np.sqrt(diagonal))
     band = max(int((last - first).max()), 1)

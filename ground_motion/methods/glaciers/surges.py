@@ -122,7 +122,7 @@ def _describe(
     body = np.asarray(cells[first : last + 1].any(axis=0))
     known = np.isfinite(speed[:, body]) & np.isfinite(usual[:, body])
     n = known.sum(axis=1)
-    seen = n >= max(1, body.sum() // 4)  # a pair that covers only a corner shows too little of the body
+    seen = n >= max(1, body.sum() // 4)  # A pair that covers only a corner shows too little of the glacier.
 
     def middle(values: Floats) -> Floats:
         return _median(np.where(known, values[:, body], np.nan)[seen].T)

@@ -29,17 +29,17 @@ from torch import Tensor
 
 from ground_motion.runtime.device import map_in_threads
 
-LAGS_PX = 3  # largest lag, on both axes, of a surface that offsets are fitted to
+LAGS_PX = 3  # Offsets are fitted to a surface out to this lag on both axes.
 MAX_FROM_START_PX = 2.5  # largest offset from the start that is found
 STEPS = 64  # tabulated shifts in a pixel
 STEP_PX = 1 / STEPS
-COARSE_STEPS = 32  # steps between the shifts that are tried first
+COARSE_STEPS = 32  # The shifts tried first are 1/32 px apart.
 SCORING_STEPS, MAX_STEP_PX = 5, 0.25  # Steps of Fisher's scoring that follow from the best of these shifts.
 MAX_LAST_STEP_PX = 0.05  # Only the last step has a gradient.
 MIN_INFORMATION = 1e-9  # A match with less information says nothing.
-LOOKS_PX = 8  # side of the squares from whose spread the looks are estimated
-LEARNING_LAGS = 8  # largest lag, px, of the autocorrelation that bands are fitted to
-SCALES_PX = (0.6, 1.2, 2.4, 5.0, 12.0)  # standard deviations of the blurs that make texture of speckle's form
+LOOKS_PX = 8  # Looks are estimated from the spread in squares of this side.
+LEARNING_LAGS = 8  # Bands are fitted to the autocorrelation out to this lag, px.
+SCALES_PX = (0.6, 1.2, 2.4, 5.0, 12.0)  # Blurs of these standard deviations make texture that has the form of speckle.
 # These shares are added to the covariance's diagonal, because no autocorrelation model explains an image fully. Models
 # are compared with the larger share, so that their form decides.
 RIDGE, CHOOSING_RIDGE = 0.02, 0.1

@@ -11,9 +11,9 @@ from ground_motion.methods.offsets.consensus import NEIGHBOURS, agrees_with_neig
 from ground_motion.methods.offsets.correlate import Peaks, correlate, correlate_grid, fits
 from ground_motion.rasters.imagery import HIGH_PASS_PX, high_pass, pixels_per_cell
 
-MOVED_SEARCH_PX = 24  # search range assumed for agreement with neighbours where nodes have different starts
+MOVED_SEARCH_PX = 24  # Neighbours with different starts are compared over this search range.
 CALIBRATION = 1.4  # Simulated pairs scatter so much more than predicted.
-LOCKING_PX = 0.03  # remaining pull to whole pixels, as a standard deviation
+LOCKING_PX = 0.03  # Remaining bias toward whole pixels, as a standard deviation.
 
 
 class Offsets(NamedTuple):

@@ -28,7 +28,7 @@ from ground_motion.rasters.windows import Window, inner, scale_window, slices
 from ground_motion.runtime.box_mean import box_mean
 
 AROUND_PX = 12  # A first answer is refined so far around it.
-SPECKLE_PX = 2.0  # pixels of the halved image that share a cell of speckle, to distinguish a match from chance
+SPECKLE_PX = 2.0  # A cell of speckle covers this many halved pixels; it sets what a match by chance reaches.
 # Above chance, in its standard deviations: at 0 none of 60 pairs of sea or noise had a match, at -0.5 seven had.
 MARGIN = 0.0
 STEP = SQUARE_PX // NODE_PX  # nodes of the network for one node here
@@ -38,11 +38,11 @@ SPARSE_PX = 64  # Nodes of the far search lie so far apart.
 SPARSE_LOOKS = ((4, 64), (4, 128), (2, 64), (4, 256))
 SPARSE_MARGIN = 1.0
 SPARSE_SHARE = 0.25  # A sparse node is searched if this share of the ground around it has no match yet.
-AREA_BLOCKS = 2  # side, in blocks, of the area that is processed at once at half the size
+AREA_BLOCKS = 2  # Side, in blocks, of the area processed at once at half the size.
 ALIKE_PX, MIN_ALIKE = 8.0, 2  # At least 2 of a sparse node's eight neighbours must move like it within 8 px.
 FOLLOWED = 8  # The search around matched neighbours' offsets is repeated so often.
 MIN_KNOWN = 0.5  # This share of the pixels around a node must be known.
-MIN_TEXTURE = 0.25  # mean square of texture, which is 1 where the ground has any
+MIN_TEXTURE = 0.25  # Least mean square of a texture; ground with any contrast has 1.
 
 
 class Reason(IntEnum):

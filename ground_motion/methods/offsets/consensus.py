@@ -9,7 +9,7 @@ import torch.nn.functional as functional
 
 from ground_motion.statistics.robust import MAD_TO_SIGMA
 
-FLOOR_PX = 0.05  # smallest difference that counts as a disagreement of kernels
+FLOOR_PX = 0.05  # Kernels disagree if they differ by at least this.
 NEIGHBOURS, MIN_NEIGHBOURS = 5, 8
 STRIP_ROWS = 128
 NEAR_SHARE = 0.2  # Offsets within this share of the search range are near.
@@ -28,7 +28,7 @@ def consensus(values: torch.Tensor, known: torch.Tensor) -> tuple[torch.Tensor, 
     spread = MAD_TO_SIGMA * distance.nanmedian(dim=0).values
     agrees = distance <= (2 * spread).clamp_min(FLOOR_PX)
     share = agrees.to(values.dtype).mean(dim=0)
-    smallest = agrees.to(torch.uint8).argmax(dim=0)  # the first True
+    smallest = agrees.to(torch.uint8).argmax(dim=0)  # argmax returns the first True.
     chosen = values.gather(0, smallest[None])[0]
     return torch.where(agrees.sum(dim=0) >= 2, chosen, torch.nan), spread, share
 

@@ -16,11 +16,11 @@ from ground_motion.methods.offsets.correlate import products
 from ground_motion.networks.cc_res_siamnet import NODE_PX
 from ground_motion.runtime.device import map_in_threads
 
-APART_PX = 1  # starts of ground that is added together differ by at most this number of pixels on each axis
+APART_PX = 1  # Evidence is added only if its starts differ by at most this many pixels on each axis.
 KEPT_LAGS = LAGS_PX + APART_PX
 SIDE = 2 * KEPT_LAGS + 1
-AT_ONCE = 1024  # squares
-PART_NODES = 64  # side of the parts of a field in which evidence is added
+AT_ONCE = 1024  # Number of squares processed at a time.
+PART_NODES = 64  # Evidence is added in parts of a field of this side.
 LEVELS, REACH_NODES = 3, 13  # The addition by weights has so many levels and reaches so far.
 PLANES = (2 * LAGS_PX + 1) ** 2 + 4
 

@@ -40,7 +40,7 @@ from ground_motion.runtime.feeding import feed_of, move_to_device, window_px
 from ground_motion.runtime.memory import freed_memory_kept
 
 UNITS = ("px", "px", "px", "px", "1")
-FEW_SAMPLES = 2  # along each axis: a megapixel of a pair says what its images share
+FEW_SAMPLES = 2  # Samples along each axis; a megapixel of a pair shows what its images share.
 FLAT = 1e-6  # An image whose range is a smaller share of its largest value is flat.
 REASONS = {
     Reason.TOO_FEW_PIXELS: "too few pixels",

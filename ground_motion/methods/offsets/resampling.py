@@ -12,7 +12,7 @@ from ground_motion.methods.offsets.baseline import Offsets
 from ground_motion.networks.cc_res_siamnet import NODE_PX
 from ground_motion.runtime.box_mean import box_mean
 
-WIDE_NODES = 31  # surroundings of a node
+WIDE_NODES = 31  # Number of nodes around a node that are averaged.
 
 
 def whole(offset: Tensor, wide: int = WIDE_NODES) -> Tensor:

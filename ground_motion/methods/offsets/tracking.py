@@ -39,11 +39,11 @@ from ground_motion.networks.cc_res_siamnet import ADDITIONS, NODE_PX, OFFSETS, S
 from ground_motion.runtime.box_mean import box_mean
 from ground_motion.runtime.device import map_in_threads
 
-PRIOR_PX = (24, 56, 104)  # windows whose offsets the network sees
-KERNELS_PX = (16, 24, 32, 48, 64, 96, 128)  # windows whose peaks of correlation the published form sees
-PRIOR = {WEIGHTS: 6 * len(PRIOR_PX) + 3, OFFSETS: 3 * len(KERNELS_PX) + 3}  # channels
-MAX_CORRECTION_PX = 1.0  # largest correction of the first field of motion by the network
-MAX_LOG_FACTOR = 2.5  # largest correction of log sigma
+PRIOR_PX = (24, 56, 104)  # The network gets the offsets of windows of these sides.
+KERNELS_PX = (16, 24, 32, 48, 64, 96, 128)  # The published form gets the correlation peaks of windows of these sides.
+PRIOR = {WEIGHTS: 6 * len(PRIOR_PX) + 3, OFFSETS: 3 * len(KERNELS_PX) + 3}  # Number of input channels of each form.
+MAX_CORRECTION_PX = 1.0  # The network corrects the first field of motion by at most this.
+MAX_LOG_FACTOR = 2.5  # The network corrects log sigma by at most this.
 NEAR_NODES = 5
 MAX_UNLIKE = 50.0
 MIN_CONTRAST = 4.5  # A match counts from here on, in standard deviations of what chance gives.

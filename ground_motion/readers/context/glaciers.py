@@ -59,7 +59,7 @@ def _outlines(path: Path) -> Iterator[GlacierRecord | Remark]:
         middle = outline.representative_point()
         ids = text_of(own, *IDS)[:40], text_of(own, "glims_id", "glimsid")[:20], text_of(own, "glac_name", "name")[:200]
         surge = surge_of(path, text_of(own, "surging", "surge_type"))
-        stated = text_of(own, "reach_m_day")  # the fastest motion to look for
+        stated = text_of(own, "reach_m_day")  # The fastest motion to look for.
         reach = number_of(stated)
         if stated and not (reach and reach > 0):
             raise InputError(path, f"reach_m_day {stated!r} of an outline is not positive", "Correct or remove it")

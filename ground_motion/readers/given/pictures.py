@@ -41,7 +41,7 @@ def _drawn_anew(path: Path, image: Image.Image, longest_px: int) -> bytes:
         raise InputError(path, problem, gettext_noop("Make it smaller"), found=n_pixels // 1_000_000, **limits)
     form, out = "JPEG" if longest_px else image.format, io.BytesIO()
     if longest_px:
-        image.draft(None, (longest_px, longest_px))  # the coarsest decoding that is still this large
+        image.draft(None, (longest_px, longest_px))  # Choose the coarsest decoding that is still this large.
     elif n_pixels > MAX_PIXELS:
         image.draft(None, (image.width // 2, image.height // 2))
     ImageOps.exif_transpose(image, in_place=True)

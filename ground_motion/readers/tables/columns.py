@@ -25,7 +25,7 @@ from ground_motion.readers.slopes import slope_mm_yr
 from ground_motion.readers.tables import text_table
 
 NUMBER, PLACE, TEXT = pa.float32(), pa.float64(), pa.binary()
-GEOMETRY = (":x:", ":y:")  # what a source calls the two coordinates of its geometries
+GEOMETRY = (":x:", ":y:")  # Names that a source uses for the coordinates of its geometries.
 PLACES = ("longitude", "latitude", "easting", "northing")
 LOS_VECTOR = ("los_east", "los_north", "los_up")
 QUALITY = ("velocity_std", "temporal_coherence", "rmse")
@@ -297,7 +297,7 @@ class _Rows:
         if {"longitude", "latitude"} <= set(plan.columns):
             degrees = self._place(plan.columns["longitude"]), self._place(plan.columns["latitude"])
             beyond = (np.abs(degrees[0]) > 360) | (np.abs(degrees[1]) > 180)
-            if not kinds or not beyond.any():  # beside a geometry, columns X and Y often hold metres
+            if not kinds or not beyond.any():  # Columns X and Y beside a geometry often hold metres.
                 kinds.append(degrees)
         if plan.epsg is not None and {"easting", "northing"} <= set(plan.columns):
             metres = self._place(plan.columns["easting"]), self._place(plan.columns["northing"])

@@ -56,8 +56,8 @@ VELOCITY = re.compile(
     rf"(?:(?P<first>vertical|vert|up|east|ew|north|ns)(?=v|rate))?(?:ps)?(?:los|mean|avg|displacement|deformation)*"
     rf"(?:velocity|veloc|velo|vel|v|rate)(?:los|mean|avg)*(?P<way>{_WAY})??"
     r"(?:(?P<length>mm|cm|m|inch|in|feet|ft)(?:per|p)?(?P<time>years|year|yr|y|annum|a|days|day))?"
-    r"|velocitym"  # what ten letters leave of velocity_mm_yr and of velocity_m_yr
-    r"|pntlinear"  # of stmtools
+    r"|velocitym"  # The first ten letters of velocity_mm_yr and of velocity_m_yr
+    r"|pntlinear"  # The name that stmtools writes.
 )
 IN_BRACKETS = re.compile(r"(?P<name>.*?)\s*[\[(](?P<unit>[^\])]*)[\])]\s*")
 NO_UNITS = {"los", "mean", "avg", *(word for words in WAYS.values() for word in words)}  # Brackets may hold these, too.

@@ -47,7 +47,7 @@ NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][-+]?\d+)?|[-+]?inf(?:ini
 DECIMAL_COMMA, DECIMAL_POINT = (re.compile(rf"[-+]?\d*{sign}\d+(?:[eE][-+]?\d+)?") for sign in (",", r"\."))
 
 
-Types = Mapping[str, pa.DataType]  # column -> what it is read as
+Types = Mapping[str, pa.DataType]  # The type that each column is read as.
 Waiting = tuple[Future[list[pa.RecordBatch]], bytes]  # A block that is parsed, and its text.
 
 

@@ -69,7 +69,7 @@ def invert(change_mm: Float64, pairs: NDArray[np.int64], n_dates: int, radians_p
     at_once = max(1, MATRIX_VALUES // n_dates**2)
     order = np.argsort(which, kind="stable")
     ends = np.cumsum(np.bincount(which, minlength=len(patterns)))
-    members = np.split(order, ends[:-1])  # the pixels of each pattern
+    members = np.split(order, ends[:-1])  # Split into the pixels of each pattern.
     frequent = [number for number, pixels in enumerate(members) if pixels.size > FREQUENT]
     rare = np.setdiff1d(np.arange(len(patterns)), frequent)
     groups = [np.array([number]) for number in frequent]

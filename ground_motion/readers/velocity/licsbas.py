@@ -29,7 +29,7 @@ NAME = "licsbas"
 TITLE = "LiCSBAS"
 ORDER = 80
 SUFFIXES = hdf5.SUFFIXES
-VARIANTS = (".filt.mskd", ".mskd", ".filt", "")  # the best first: filtering also chooses a better reference
+VARIANTS = (".filt.mskd", ".mskd", ".filt", "")  # The best comes first; filtering also chooses a better reference.
 LAYER = r"(?P<layer>vel|vstd|mask|hgt|resid_rms|{})(?P<variant>(?:\.filt)?(?:\.mskd)?)"
 MAP = re.compile(r"(?:(?P<frame>.*)[._])?" + LAYER.format("E|N|U") + r"\.geo\.tiff?")
 RESULT = re.compile(r"(?P<frame>)" + LAYER.format(r"[ENU](?=\.geo)") + r"(?:\.geo)?")
@@ -41,7 +41,7 @@ REMEDY = "Run LiCSBAS again"
 GOOD = 1.0
 VECTOR = ("E", "N", "U")
 VECTOR_TOLERANCE = 0.05  # The length of a unit vector averaged over a few pixels differs less from 1.
-MAX_TEXT = 200_000  # bytes of a parameter file or a list of dates
+MAX_TEXT = 200_000  # Largest size in bytes of a parameter file or a list of dates.
 
 
 class Layer(NamedTuple):

@@ -16,7 +16,7 @@ from ground_motion.simulation.nation import Nation
 
 NAMES = ("Linder", "Marn", "Tarrow Water", "Hart", "Skarn Beck", "Sallow", "Corrow Burn")
 APART_M, COARSE_M, RIVER_M = 8_000.0, 200.0, 12_000.0
-CLIMB = 60.0  # metres of detour that equal a metre uphill
+CLIMB = 60.0  # A detour of this many metres costs as much as one metre uphill.
 SMOOTHED_M = 120.0
 STEPS = ((0, 1), (1, 0), (1, 1), (1, -1))
 

@@ -87,7 +87,7 @@ def _groundwater(rng: np.random.Generator, centre: Offset) -> GroundwaterSubside
 
 
 def _uplift(rng: np.random.Generator, centre: Offset) -> MineWaterUplift:
-    major_m = rng.uniform(2_450, 2_650)  # moves by 2 mm/yr out to some 1.6 km
+    major_m = rng.uniform(2_450, 2_650)  # Ground out to about 1.6 km moves by at least 2 mm/yr.
     return MineWaterUplift(centre, Ellipse(major_m, 0.9 * major_m, rng.uniform(0, 180)), rng.uniform(6, 8))
 
 

@@ -64,7 +64,7 @@ class WholeFileStorage(FileSystemStorage, RasterStorage):
     """Storage on a disk of this machine in which a file appears whole or not at all, even if the disk is full."""
 
     def _save(self, name: str, content: File[Any]) -> str:
-        name = super()._save(name, ContentFile(b""))  # reserves the name
+        name = super()._save(name, ContentFile(b""))  # This reserves the name.
         partial = f"{name}.partial"
         try:
             super()._save(partial, content)

@@ -158,7 +158,7 @@ class _Transfer:
             self._discard()
             have = 0
         if have and have == self.wanted.size_bytes:
-            return  # an earlier process ended between the last byte and the renaming
+            return  # An earlier process ended between the last byte and the renaming.
         headers = {"Accept-Encoding": "identity"}
         if have:
             headers["Range"] = f"bytes={have}-"

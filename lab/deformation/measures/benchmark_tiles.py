@@ -21,7 +21,7 @@ from lab.simulation.tiles import SIDE_M, Tile, TileConfig, TileTrack, make_tile,
 NATIONAL = "deformation-national"
 TILE_KM2 = (SIDE_M / 1000) ** 2
 CONFIGS = {NATIONAL: TileConfig(signal_share=0.8)}
-MIN_POINTS = 30  # of the first track, within a bowl's radius
+MIN_POINTS = 30  # Least number of the first track's points within a bowl's radius.
 KEEP_OFF_M = 1_000.0
 HEIGHT_ERROR_M = 2.0  # standard deviation, as in the simulated regions
 
@@ -53,7 +53,7 @@ def still_tile(name: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> 
     return make_tile(generator(purpose, f"{name} still", number), CONFIGS[name]._replace(signal_share=0.0))
 
 
-_still_tile = lru_cache(maxsize=1)(still_tile)  # the bowls of one number follow each other
+_still_tile = lru_cache(maxsize=1)(still_tile)  # Keep the last one, because the bowls of one number follow each other.
 
 
 def bowl_tile(name: str, key: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> Tile:

@@ -26,8 +26,8 @@ from lab.simulation.tiles import CELLS, Tile, TileConfig, TileTrack, make_tile
 
 NAME = "deformation-training"
 TRACKS = 2
-NOTHING = 255  # value of `kind` for a cell without motion
-CENTRE_STEPS = 48  # steps of `centre` per cell
+NOTHING = 255  # Value of `kind` where nothing moves.
+CENTRE_STEPS = 48  # `centre` is stored in this many steps per cell.
 RARE_KINDS = ("landslide", "quarry", "fill")  # rare in a tile with national statistics, and small
 RARE_SHARE = 0.25
 BLOCK_SHARE = 0.06  # twice the benchmark's share, because unwrapping errors are mistaken for motion most easily

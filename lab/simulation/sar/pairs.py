@@ -28,7 +28,7 @@ from lab.simulation.sar.system import (
     to_pixels,
 )
 
-MARGIN_PX = 16  # around the returned image, because the grid is periodic
+MARGIN_PX = 16  # The grid is periodic, so that the image needs a margin.
 Pair = tuple[float, float]
 Window = tuple[int, int]  # rows, columns
 

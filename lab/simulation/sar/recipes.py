@@ -16,10 +16,10 @@ from lab.simulation.seeds import Purpose, generator
 
 Recipe = Callable[[np.random.Generator], SarPair]
 
-MAX_MISREGISTRATION_PX = 1.5  # of a constant shift, and of misregistration
+MAX_MISREGISTRATION_PX = 1.5  # Largest constant shift, and largest misregistration.
 GAIN_DB = 2.0
 MIN_AFTER_RAIN = 0.75  # factor by which rain lowers an earlier image's gamma at most
-COVER_OFFSETS = Likely(gamma=(0.3, 0.98))  # below this gamma no classical method can track
+COVER_OFFSETS = Likely(gamma=(0.3, 0.98))  # No classical method can track below this gamma.
 KINDS = tuple(motion.MOTIONS)
 
 

@@ -19,8 +19,8 @@ Float32 = NDArray[np.float32]
 Ints = NDArray[np.int32]
 
 HAMMING = 0.75
-BAND = 1.0  # two-sided band times the width of the weighted response at half power; held by a test
-WIDTH = 6  # cells over which a scatterer is spread
+BAND = 1.0  # Two-sided band times the width of the weighted response at half power; a test checks the product.
+WIDTH = 6  # A scatterer is spread over this many cells.
 SHAPE = np.pi * np.sqrt((WIDTH / 2 * 1.5) ** 2 - 0.8)  # Beatty et al. 2005, for a grid twice as fine
 TABLE_ROWS = 1024
 

@@ -37,7 +37,7 @@ from monitor.wording import regions
 SHORT_LEASE = timedelta(seconds=3)
 MAIL_SECONDS = 0.5  # EMAIL_TIMEOUT; three times this must be shorter than the lease of a message
 LATER = timedelta(days=1)
-A_KILL = 25  # messages
+A_KILL = 25  # A process is killed before it has sent this many messages.
 SUNK = {"mail": "mails", "webhook": "webhooks", PUSH: "pushes"}
 State = OutgoingMessage.State
 

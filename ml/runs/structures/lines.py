@@ -34,7 +34,7 @@ from ml.runs.selectors import fields_answering
 from ml.runs.structures.buildings import UNSTATED_MM_YR, vertical_share
 
 PIECE_M = 10_000.0  # The points of a line are read at once on this length.
-AT_ONCE = 5000  # points with their series
+AT_ONCE = 5000  # Number of points whose series are in memory at once.
 STATION_M, MAX_STATIONS = 25.0, 2000  # Stations of a profile are this far apart.
 MAX_CELLS, MAX_DATES = 400, 60  # largest number of cells and dates of a strip
 FIRST_SHARE = 0.05  # The mean over this share of the dates is the zero of a series.

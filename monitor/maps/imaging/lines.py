@@ -14,7 +14,7 @@ from monitor.maps.imaging.charts import BOTTOM, RIGHT, TOP, axis, path_of, round
 from monitor.maps.imaging.plans import RAMP, ramp_step
 from monitor.wording.figures import short
 
-WIDTH, LEFT = 400, 36  # so small that letters stay readable on a phone
+WIDTH, LEFT = 400, 36  # A narrow drawing keeps its letters readable on a phone.
 STRIP_HEIGHT, PROFILE_HEIGHT = 170, 120
 FULL_COLOURS_MM = (5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 FULL_SHARE = 0.98  # This share of the cells is within the colours; outliers are clipped.

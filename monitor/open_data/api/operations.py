@@ -76,7 +76,7 @@ def alert_rows(alerts: Sequence[Alert], schema: type[Schema] = schemas.AlertOut,
     reports = Counter(alert for alert, _report in reports_near_alerts(alerts=[one.pk for one in alerts]))
     taken, rows = alerts_taken(alerts=alerts), []
     for alert, card in zip(alerts, alert_cards(alerts), strict=True):
-        motion = getattr(alert, "motion", None)  # read with the card
+        motion = getattr(alert, "motion", None)  # The card has read the motion already.
         own = _filled(schemas.Figures, alert) | figures_of(alert)
         own |= {"bbox": _box(alert.area), "resident_reports": reports[alert.pk]}
         own["taken_up"] = [one._asdict() for one in taken.get(alert.pk, [])]
@@ -114,7 +114,7 @@ def pair_row(pair: ScenePair) -> dict[str, Any]:
     found = []
     for run in pair.runs.all():
         prediction = run.prediction
-        prediction.run, run.pair = run, pair  # known already: not to be read again
+        prediction.run, run.pair = run, pair  # Both are known already and need not be read again.
         layer, group = raster_group(prediction) or (None, None)
         own = {"raster_url": reverse("prediction-raster", args=[prediction.pk]), "layer": layer, "group": group}
         found.append(_filled(schemas.PredictionOut, prediction, run.model_version, **own))
@@ -129,7 +129,7 @@ def _box(area: GEOSGeometry) -> list[float]:
 def _written(longest: int, description: str, pattern: str = "") -> FieldInfo:
     written = Query(max_length=longest, description=description)
     if pattern:
-        written.json_schema_extra["pattern"] = pattern  # not given to Query, which would enforce it
+        written.json_schema_extra["pattern"] = pattern  # Query would enforce it; the schema only states it.
     field: FieldInfo = written
     return field
 

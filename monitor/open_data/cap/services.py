@@ -143,7 +143,7 @@ def message_issue(*, transition: AlertTransition) -> CapMessage:
     """Write the CAP message of a step. An alert that resumes after its end begins anew with message type Alert."""
     alert = transition.alert
     standing: list[CapMessage] = []
-    for one in alert.cap_messages.defer("xml").order_by("pk"):  # those since the last cancellation
+    for one in alert.cap_messages.defer("xml").order_by("pk"):  # Only messages since the last cancellation count.
         standing = [] if one.message_type == Type.CANCEL else [*standing, one]
     follows = Type.UPDATE if standing else Type.ALERT
     message = CapMessage(

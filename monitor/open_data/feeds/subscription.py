@@ -103,7 +103,7 @@ def calendar_named(title: str, holds: str) -> Calendar:
     calendar.add("version", "2.0")
     calendar.add("method", "PUBLISH")
     calendar.add("name", name)
-    calendar.add("x-wr-calname", name)  # by which most programs know it
+    calendar.add("x-wr-calname", name)  # Most programs read the calendar's name from this field.
     for about in ("description", "x-wr-caldesc"):
         calendar.add(about, vText(holds))
     calendar.add("refresh-interval", ASK_AGAIN, parameters={"VALUE": "DURATION"})
@@ -252,7 +252,7 @@ def calendar(request: HttpRequest, subscription: Subscription, entries: list[Ent
             "summary": alert_title(card),
             "description": " ".join([*card.sentences, card.state_meaning]),
             "dtstart": entry.steps[0].created_at.astimezone(zone).date(),
-            "dtend": entry.last.created_at.astimezone(zone).date() + timedelta(days=1),  # the first day after
+            "dtend": entry.last.created_at.astimezone(zone).date() + timedelta(days=1),  # It ends on the day after.
             "status": STATUSES.get(card.state, "CONFIRMED"),
             "sequence": len(entry.steps) - 1,
         }

@@ -63,8 +63,8 @@ class Query(NamedTuple):
     area: GEOSGeometry | None  # EPSG:4326
     during: Period | None
     filters: Mapping[str, str]
-    ids: frozenset[str] = frozenset()  # of the wanted `Rows`; empty: all
-    tree: cql2.Tree = None  # a filter in CQL2; None: all
+    ids: frozenset[str] = frozenset()  # Identifiers of the wanted `Rows`; empty for all.
+    tree: cql2.Tree = None  # A filter in CQL2; None for all rows
 
 
 def read_query(

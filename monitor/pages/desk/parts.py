@@ -20,9 +20,9 @@ from monitor.pages.desk.query import BY_NAME, View, address
 from monitor.pages.desk.samples import Marks
 from monitor.wording.figures import signed, whole
 
-MAX_DATES = 60  # rows of a table of series, about
+MAX_DATES = 60  # A table of series has about this many rows.
 MAX_LISTED = 20  # points at each end of a list
-UNKNOWN = 2**16 - 1  # code of a value that is not known
+UNKNOWN = 2**16 - 1  # Code of an unknown value.
 KEYS_READ = gettext_lazy("Arrow keys read the values.")
 KEYS = dict.fromkeys(
     ("histogram", "cross"), gettext_lazy("Arrow keys choose a band, with Shift a wider one; Escape clears.")

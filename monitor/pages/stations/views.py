@@ -25,7 +25,7 @@ from monitor.wording.datum import zero_sentence
 from monitor.wording.figures import decimal, signed, whole, with_uncertainty
 from monitor.wording.images import data_set_name
 
-MAX_PRODUCTS = 6  # on the page of a station
+MAX_PRODUCTS = 6  # Most products on the page of a station.
 AROUND_DEGREES = 0.02
 TECHNIQUES: dict[str, Any] = {"gnss": gettext_lazy("GNSS station"), "levelling": gettext_lazy("levelling benchmark")}
 MORE: dict[str, tuple[Any, Any]] = {  # component: words for a lower and for a higher rate than the station's

@@ -25,9 +25,9 @@ from pyproj import CRS
 from ground_motion.core.errors import UnusableData
 from ground_motion.core.geoparquet import wkb_of, write_points
 
-GEOMETRY_HEAD = b"GP\0\1" + struct.pack("<i", 4326)  # version 1, little-endian, no envelope
+GEOMETRY_HEAD = b"GP\0\1" + struct.pack("<i", 4326)  # GeoPackage header: version 1, little-endian, no envelope.
 DATA_SETS = "data_sets"  # the table with one row for each layer
-ROWS_AT_ONCE = 1000  # held as Python objects, which take ten times the memory of arrays
+ROWS_AT_ONCE = 1000  # Rows are held as Python objects, which take ten times the memory of arrays.
 MANY_COLUMNS = 100  # Rows of more columns would leave half of SQLite's usual pages empty.
 PAGE_BYTES, WIDE_PAGE_BYTES = 4096, 65_536
 GEOPACKAGE_TABLES = """

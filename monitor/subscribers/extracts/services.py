@@ -41,13 +41,13 @@ from monitor.wording.regions import Region
 logger = logging.getLogger(__name__)
 State, Kind = Extract.State, OutgoingMessage.Kind
 CONFIRM_FOR, KEEP = timedelta(days=2), timedelta(days=7)
-COUNTED = 3  # times the limit: of areas with more points, the number is estimated
+COUNTED = 3  # Points are counted up to this multiple of the limit, and estimated beyond.
 MAX_BYTES = 2**30
-MAX_WORK = timedelta(minutes=30)  # of all attempts together
-COPIES = 2  # of an extract on the disk while it is made: the file, and the file in the storage
-FOLDER = "extract-"  # begins the names of the folders in which files are written
-FAILED = ":failed"  # ends the key of the mail that says so
-extract_token, _read_token = signed_link("monitor.extract", KEEP)  # opens the page of an extract, and its file
+MAX_WORK = timedelta(minutes=30)  # All attempts together may take this long.
+COPIES = 2  # While an extract is made, the disk holds the file and its copy in the storage.
+FOLDER = "extract-"  # Folders in which files are written have names with this prefix.
+FAILED = ":failed"  # The key of the mail about a failure ends with this.
+extract_token, _read_token = signed_link("monitor.extract", KEEP)  # The token opens an extract's page and its file.
 LEASE = Lease(
     model=Extract,
     queued=State.QUEUED,
@@ -278,7 +278,7 @@ def extracts_cancel(*, extracts: QuerySet[Extract], by: str) -> int:
 
 def _folders_prune() -> None:
     """Delete what killed workers of this machine left of files that nobody writes now."""
-    there = [*Path(settings.WORK_DIR).glob(f"{FOLDER}*-*")]  # before the extracts: a new one is not deleted
+    there = [*Path(settings.WORK_DIR).glob(f"{FOLDER}*-*")]  # List these first, so that a new one is not deleted.
     written = {str(pk) for pk in LEASE.alive().values_list("pk", flat=True)}
     for folder in there:
         if folder.name.removeprefix(FOLDER).partition("-")[0] not in written:

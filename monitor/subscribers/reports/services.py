@@ -19,7 +19,7 @@ from monitor.web.secret_links import signed_link
 
 MAX_TEXT_LENGTH, MAX_REASON_LENGTH = 1000, 300
 DIGITS = 4  # Coordinates are kept to about 10 m.
-report_token, read_report_token = signed_link("monitor.report")  # confirms, shows and deletes a report
+report_token, read_report_token = signed_link("monitor.report")  # The token confirms, shows and deletes a report.
 State, Kind = ResidentReport.State, OutgoingMessage.Kind
 
 

@@ -24,7 +24,7 @@ PUBLIC_DOMAINS = {
     "proton.me",
     "gmx.net",
 }
-WIDE_NETWORK_SHARE = 0.1  # of all mails of a day, for whoever has many networks of their own
+WIDE_NETWORK_SHARE = 0.1  # Share of all mails of a day for one wide network, whose owner may have many networks.
 MAILBOXES_OF_NETWORK = 3  # A network of founders may do as much in a day as this number of mailboxes.
 
 

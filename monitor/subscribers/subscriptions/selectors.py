@@ -24,7 +24,7 @@ from monitor.subscribers.subscriptions.channels import endpoint_rules
 SEVERITIES = [step.value for step in Severity]  # The lowest comes first.
 NEWS = [State.FIRST.value, State.PROVISIONAL.value, State.CONFIRMED.value, State.FINISHED.value]
 QUARTER = timedelta(days=91)
-RESUMED = {"paused_at": None, "paused_until": None, "pause_reason": "", "bounces": 0}  # fields of no pause
+RESUMED = {"paused_at": None, "paused_until": None, "pause_reason": "", "bounces": 0}  # Fields of a subscription in use
 
 
 class Wanted(NamedTuple):
@@ -47,7 +47,7 @@ class Step(NamedTuple):
     severities: frozenset[str]
     reviewed: bool
     follow_up: bool
-    exposed: float | None  # people or buildings on it, the larger number; None: no layer says
+    exposed: float | None  # Number of people or buildings in it, the larger one; None if no layer covers it.
     news: bool
 
 

@@ -23,7 +23,7 @@ from ground_motion.methods.deformation.gridding.points import Float64
 from ground_motion.methods.deformation.places.surface import square_of
 from ground_motion.statistics.robust import MAD_TO_SIGMA
 
-EXPONENTIAL_M = (60.0, 200.0, 600.0, 1_800.0, 5_400.0)  # scales of parts with covariance exp(-d / scale)
+EXPONENTIAL_M = (60.0, 200.0, 600.0, 1_800.0, 5_400.0)  # The noise is a sum of parts with covariance exp(-d / scale).
 GAUSSIAN_M = (1_000.0, 3_000.0, 8_000.0)  # These parts have the covariance exp(-(d / scale)²).
 EDGES_M = (5, 20, 40, 70, 120, 200, 350, 600, 1_000, 1_700, 2_500, 3_500, 5_000, 7_000, 10_000)  # classes of distance
 PAIRS, NEAR_POINTS = 40_000, 2_500  # So many random pairs, and the near pairs of so many points, show the noise.

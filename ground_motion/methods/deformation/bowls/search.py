@@ -65,8 +65,8 @@ from ground_motion.statistics.robust import MAD_TO_SIGMA
 
 FINEST_M, COARSEST_M = 50.0, 1_600.0
 RADII_CELLS, ALSO_FINEST = (3.0, 4.2), 2.0  # radii where a bowl falls to 1/e: 100 m to 6.7 km
-CORE, SIZES = 256, 64  # cells of a block, without its margin; the sides of a torus are multiples of these
-NOISE_SQUARE_M = 25_600.0  # side of the squares that have a noise covariance each
+CORE, SIZES = 256, 64  # A block has this many cells, without its margin; FFT sizes are multiples of SIZES.
+NOISE_SQUARE_M = 25_600.0  # Each square of this side has its own noise covariance.
 FLOOR_MM2_YR2 = 0.02  # All points of a cell share so much variance beyond the noise covariance.
 OUTLIER, ROUNDS = 2.5, 2  # A cell beyond so many deviations counts less; there are so many rounds.
 TURNS = 2  # The second fits the noise without the bowls that the first found; the first leaves out cells of 100 m.
@@ -76,7 +76,7 @@ MIN_PLACES = 4.0  # A bowl that fills the ground cannot be told from its level, 
 # Ratios spread less than 1, as SHARED_MM_YR is mostly too high; this prior counts as 30 places.
 USUAL_SPREAD, PRIOR_BOWLS = 0.7, 30.0
 FOUND_DECADES, NINE_OF_TEN = 1.5, 1.28  # Bowls of this score are found; so many deviations above it, nine of ten are.
-OF_LIMIT_M = (700.0, 1_000.0)  # radii of the bowls for which the smallest detectable rate is stated
+OF_LIMIT_M = (700.0, 1_000.0)  # The smallest detectable rate is stated for bowls of these radii.
 NOISES = torch.logspace(-3, 4, 15)  # Information is tabulated for these noises of a cell, (mm/yr)².
 # The table integrates over these, 1/radius: a bowl has no higher frequency.
 FREQUENCIES = (torch.arange(256) + 0.5) / 256

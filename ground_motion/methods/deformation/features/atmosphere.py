@@ -36,7 +36,7 @@ MIN_SQUARES = 12
 MANY_SQUARES = 96  # With so many squares, every other one gives the delay's spectrum.
 MIN_WEIGHT = 0.4
 MIN_INFORMATION = 0.1  # With less information on a bowl of 1 mm/yr there is no value.
-LAG_M, LAGS = 100.0, 256  # step and number of the distances at which a covariance is computed
+LAG_M, LAGS = 100.0, 256  # A covariance is computed at 256 distances, 100 m apart.
 FINER = 16  # A steep spectrum does not bear distances rounded to whole steps, so steps have so many parts.
 
 

@@ -14,7 +14,7 @@ from ground_motion.methods.deformation.filters.still import still_ground
 from ground_motion.methods.deformation.gridding.cells import RobustGrid
 from ground_motion.methods.deformation.gridding.points import Float32
 
-OWN = 7  # channels before those of the surroundings
+OWN = 7  # Number of channels before those that describe the surroundings.
 CHANNELS = OWN + PLANES
 STILL_WITHIN_MM_YR = 5.0
 MAX_DISTANCE_M = 1_000.0

@@ -26,9 +26,9 @@ from ground_motion.methods.deformation.living.screening import Ground, aligned, 
 from ground_motion.methods.deformation.series.regression import DAYS_PER_YEAR, Float32
 
 MAX_SAMPLED = 20_000  # So many points of a release are enough to learn its drift.
-ACTIVE_DATES = 5  # kept in the state: interferograms reach back so many dates at most
+ACTIVE_DATES = 5  # The state keeps this many dates, because no interferogram reaches back further.
 ANCHOR_FADES = timedelta(days=90)  # What neighbourhoods deviated at the end of the release fades at this rate.
-MAX_DELAY_MM = 100.0  # prior standard deviation of the seeming position on a new date
+MAX_DELAY_MM = 100.0  # Prior standard deviation of the delay on a new date.
 SURELY = 3.0  # standard deviations beyond which a point has surely left its forecast
 MOVING_MM2_YR = 200.0  # variance by which such ground drifts further in a year
 MIN_DELAY_MM = 0.3
@@ -177,7 +177,7 @@ def extend(state: LivingState, day: date, interferograms: Sequence[Interferogram
     left = np.asarray(left + seam, dtype=np.float32)
     innovation = np.where(known, deviation - state.drift_mm, 0.0)
     expected = drift_variance + state.forecast.noise_mm**2
-    shown = np.where(known, expected / (expected + left), 0.0)  # share of what the release would show, too
+    shown = np.where(known, expected / (expected + left), 0.0)  # Share that a release would show as well.
     gain = np.where(known, drift_variance / (expected + left), 0.0)
     years = (day - state.released).days / DAYS_PER_YEAR
     displacement = np.where(known, state.forecast.on(day) + state.drift_mm + shown * innovation, np.nan)
@@ -250,7 +250,7 @@ def _update(position: Float32, covariance: Float32, earlier: int, change_mm: Flo
     """
     innovation = change_mm - (position[:, -1] - position[:, earlier])
     known = np.isfinite(innovation)
-    shared = covariance[:, :, -1] - covariance[:, :, earlier]  # with the change
+    shared = covariance[:, :, -1] - covariance[:, :, earlier]  # The covariance of each earlier date with the change.
     variance = shared[:, -1] - shared[:, earlier] + np.where(known, sigma_mm, 1.0) ** 2
     gain = np.where(known, 1 / variance, 0)[:, None] * shared
     position += gain * np.where(known, innovation, 0)[:, None]

@@ -17,7 +17,7 @@ MAX_CHANGES = 5
 EDGE_DATES, EDGE_YEARS = 6, 0.3  # A change of rate needs so many dates and years on either side.
 STEP_DATES = 4  # A step needs so many dates on either side.
 APART_YEARS = 0.3  # Two changes of rate lie at least so far apart.
-TRIED = 40  # dates tried first, before those between them
+TRIED = 40  # Number of dates tried first, before those between them.
 MAX_DATES = 120  # The interval of a change is sought among at most so many dates.
 
 

@@ -40,7 +40,7 @@ WITHOUT_HEIGHTS = " without heights"
 MINING, GROUNDWATER, LANDSLIDE = "mining_subsidence", "groundwater_subsidence", "landslide"
 SHARP_M2, SHARP_SHARE, SHARP_RATIO = 500_000.0, 0.1, 4.0  # half outline: size, share of the motion; peak over median
 SHARP_ODDS = 0.05  # Factor of the odds of pumped ground, judged: small fast cores are rare there.
-DOUBT = 0.6  # the highest share of a kind that is not sure
+DOUBT = 0.6  # A share is lowered to this where shape and network contradict each other.
 DOWN_THE_SLOPE = 0.7  # From here on, the slope itself speaks for a slide.
 FEATURES = (
     *(f"core {kind}" for kind in KINDS),

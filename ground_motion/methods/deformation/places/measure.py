@@ -27,7 +27,7 @@ from ground_motion.methods.deformation.places.tilt import steepest
 from ground_motion.rasters.areas import DEFAULT_THRESHOLDS, Area, PeakRate, Place, SortedPoints, Tilt, outline
 from ground_motion.statistics.robust import MAD_TO_SIGMA
 
-MOVING_MM_YR = 2.0  # least rate that is drawn as moving
+MOVING_MM_YR = 2.0  # Slower cells are not drawn as moving.
 # The level also exceeds so many standard errors of the surface, and of its surroundings.
 LEVEL_SIGMAS, AROUND_SIGMAS = 3.0, 1.5
 HALF, CORE = 0.5, 0.8  # Outlines are drawn at these shares of the peak.
@@ -38,7 +38,7 @@ AROUND_M, AROUND_SHARE = 1_500.0, 1.0  # The surroundings reach so far: at least
 OFF_M, OFF_SHARE = 300.0, 0.5  # The surroundings begin here: at least, and as a share of the side.
 MIN_AROUND = 20
 MAX_PARTS = 100  # More parts of an area are scattered over all of its ground.
-PEAK_REACH = 1.3  # radii of the half outline whose points give the peak
+PEAK_REACH = 1.3  # The peak is measured on points within this number of radii of the half outline.
 MIN_CELLS = 4
 MODEL_SHARE = 0.07  # A smooth covariance does not fit all shapes of ground: an error of this share of the peak.
 MEDIAN_SHARE = 0.2  # Outlines drawn too narrow or wide change the median by this share, on validation tiles.

@@ -17,7 +17,7 @@ from ground_motion.methods.deformation.places.surface import CORRELATED_M, Sampl
 MAX_CELLS = 120  # Points are averaged into at most about this many cells, for speed.
 RANGES = (0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0)  # The covariance has one of these ranges, in radii.
 SILLS = tuple(0.1 * 2.0**j for j in range(8))  # The covariance has one of these sills, in variances of the cells.
-NOISES = (1.0, 1.5, 2.2, 3.2)  # factors of the cells' standard errors, too small with tall buildings and heavy tails
+NOISES = (1.0, 1.5, 2.2, 3.2)  # Factors on the cells' standard errors, which are too small where buildings are tall.
 DRAWS = 240
 SEED = 20
 

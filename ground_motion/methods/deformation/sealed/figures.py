@@ -18,7 +18,7 @@ from ground_motion.rasters.areas import Area, SortedPoints, place_as_dict
 from ground_motion.statistics.reasons import TrackReason, track_reason
 from ground_motion.statistics.series import fit_series
 
-MeanSeries = tuple[Sequence[date], NDArray[np.floating]]  # dates, and the mean displacement on each, mm
+MeanSeries = tuple[Sequence[date], NDArray[np.floating]]  # The dates, and the mean displacement on each in mm.
 COMPONENT_RANK = {"up": 2, "los": 1}  # The figures of an alert are of the highest; other components have 0.
 
 

@@ -138,7 +138,7 @@ def _entries(archive: bytes) -> dict[str, bytes]:
             return {entry.filename: given.read(entry) for entry in entries}
     except Altered:
         raise
-    except Exception as fault:  # zipfile raises many kinds for what is no archive
+    except Exception as fault:  # zipfile raises errors of many types for a file that is no archive.
         raise Altered(f"The archive is damaged: {fault}") from fault
 
 

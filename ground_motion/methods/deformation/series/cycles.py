@@ -25,7 +25,7 @@ MAX_JUMP_OFF, JUMP_DATES = 0.3, 5
 MAX_SCATTER, MAX_JUMP = 0.25, 0.4  # A series' residuals may scatter, and jump across other gaps, by so many cycles.
 GAP_DAYS, TRIMMED = 40, 1  # A gap is longer than so many days; at its edges, so many dates are left out.
 MARGIN = 16.0  # A change of rate, or other cycles, must leave squares larger by so many variances of the noise.
-KINKS = 20  # dates at which a change of the rate is tried
+KINKS = 20  # A change of the rate is tried on this many dates.
 
 
 def whole_cycles(

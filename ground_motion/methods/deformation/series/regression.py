@@ -18,7 +18,7 @@ DAYS_PER_YEAR = 365.25
 MIN_SEASON_SPAN_YEARS = 1.5
 RATE = 1  # column of `curves`
 MAX_LAG_ONE = 0.95
-HUBER = 1.5  # robust standard deviations from which a value's weight falls
+HUBER = 1.5  # A value's weight falls from this number of robust standard deviations on.
 REWEIGHTED = 2
 RIDGE = 1e-3  # dates: if the dates cannot separate the curves, errors are large instead of infinite
 

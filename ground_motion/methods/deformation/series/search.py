@@ -83,7 +83,7 @@ def pick(series: ProjectedSeries, min_mm: float) -> tuple[NDArray[np.intp], Pick
     rows = np.flatnonzero(_best(series, series.sums, noise_mm, min_mm))
     some, noise_mm = series.only(rows), noise_mm[rows]
     steps = fit(some, np.zeros((rows.size, MAX_STEPS), dtype=np.intp))
-    for refined in (False, True):  # one after the other; then each once more, given the others
+    for refined in (False, True):  # Fit them one after the other, then each again with the others known.
         active = np.flatnonzero((steps.at > 0).sum(axis=1) > 1) if refined else np.arange(rows.size)
         for slot in range(MAX_STEPS):
             if not active.size:

@@ -29,18 +29,18 @@ from ground_motion.statistics.comparison import MAX_CELLS, POSTING_M
 from ground_motion.statistics.decomposition import Cells, cells_around, count_by_cell, median_by_cell
 from ground_motion.statistics.robust import MAD_TO_SIGMA
 
-NEWEST_DAYS = 180  # length of the newest period
+NEWEST_DAYS = 180  # Number of days in the newest period.
 MIN_BEFORE_DAYS = 550  # In a shorter time before, season, curvature and rate are not separable.
-MIN_NEWEST, MIN_BEFORE = 5, 16  # dates of a series in the newest period, and before it
+MIN_NEWEST, MIN_BEFORE = 5, 16  # Least number of dates of a series in the newest period, and before it.
 MIN_POINTS = 3  # A cluster needs so many points.
-REACHES = (0, 1)  # cells around a cell whose points belong to its cluster
-FALSE_SHARE = 0.01  # expected share of false discoveries among the clusters (not the places) that are found
+REACHES = (0, 1)  # A cell's cluster includes the points of cells within this reach.
+FALSE_SHARE = 0.01  # Expected share of false discoveries among the clusters (not the places) found.
 MIN_CHANGE_MM_YR = 3.0  # Smaller changes are not reported.
 MAX_SAMPLED = 200  # About so many tested cells, spread over the ground, are stored with a search.
-BESIDE_SIGMAS = 2.5  # cells beside a found one belong to its place if they change by this number of sigmas
+BESIDE_SIGMAS = 2.5  # Neighbours of a found cell belong to its place if they change by this number of sigmas.
 POINT_SIGMAS = 3.0
 GROUND_CELLS = 25  # 3 x 3 squares of so many cells a side show what the ground around has in common.
-MEDIAN_ERROR = 1.2533  # standard error of a median, in that of a mean
+MEDIAN_ERROR = 1.2533  # Standard error of a median, divided by that of a mean.
 MIN_SIGMA_MM_YR = 0.1
 
 

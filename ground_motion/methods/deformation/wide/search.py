@@ -42,7 +42,7 @@ ASSUMES = {
     Reference.LOCAL: "The part of the scene that is nearest to zero is taken for still; its own motion is missing.",
 }
 MIN_CELLS = 60
-SIGNIFICANT_IN_TWO = 3.5  # score of a bowl that is reported if another track shows it
+SIGNIFICANT_IN_TWO = 3.5  # A bowl is reported from this score on if another track shows it.
 # Another track confirms a bowl of so many deviations, and this share of the peak.
 CONFIRMING, CONFIRMING_SHARE = 2.0, 0.5
 MAX_REPORTED = 0.5  # A region that lies more in areas reported separately is dropped.

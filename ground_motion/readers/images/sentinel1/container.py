@@ -36,7 +36,7 @@ PRODUCT_NAME = re.compile(
 MANIFEST = "manifest.safe"
 FOLDERS = ("", "annotation", "annotation/calibration", "measurement")
 MAX_XML_BYTES = 64 * 2**20  # The longest annotation has about 5 million.
-MAX_DEPTH = 3  # folders around a product
+MAX_DEPTH = 3  # Most folders between the archive's root and a product.
 
 
 @dataclass(frozen=True)

@@ -60,5 +60,5 @@ class Command(migrate.Command):
             refuse_older()
             super().handle(*args, **options)
             executor = WholeMigrationExecutor(connection)
-            if not executor.migration_plan(executor.loader.graph.leaf_nodes()):  # rights refer to the newest tables
+            if not executor.migration_plan(executor.loader.graph.leaf_nodes()):  # Rights refer to the newest tables.
                 rights_settle()
