@@ -17,7 +17,7 @@ from ml.models import Prediction
 
 logger = logging.getLogger(__name__)
 
-SEARCHES_AT_ONCE = 2  # So many workers search finished predictions.
+SEARCHES_AT_ONCE = 2  # Number of workers that search finished predictions.
 HELP_SECONDS = 60.0  # A call expires if no worker has taken it by then.
 
 

@@ -40,7 +40,7 @@ def compare_releases() -> None:
     """Delete stations' files and rests that are replaced, settle data, and compare releases with their successors."""
     stations_settle()
     for product in rows_due(Step.SETTLE, releases_unsettled()):
-        if disk_full():  # Rests are copies of points.
+        if disk_full():  # Settling copies points, which needs space.
             break
         with attempt(Step.SETTLE, product):
             # One that was loaded before may have settled it, with another tile.

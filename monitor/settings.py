@@ -189,7 +189,7 @@ SESSION_COOKIE_AGE = 12 * 3600  # The length of a working day
 SESSION_IDLE_MINUTES = 120  # A session ends after this time without a request.
 CSRF_COOKIE_HTTPONLY = True
 AXES_HANDLER = "monitor.web.accounts.SignInThrottle"
-AXES_FAILURE_LIMIT = 1  # That class has limits of its own.
+AXES_FAILURE_LIMIT = 1  # The class of AXES_HANDLER sets the limits itself.
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
@@ -198,7 +198,7 @@ AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_LOCKOUT_CALLABLE = "monitor.web.accounts.locked_out"
 AXES_CLIENT_IP_CALLABLE = "monitor.web.accounts.client_address"
 AXES_DISABLE_ACCESS_LOG = True  # Sign-ins are not recorded, for privacy.
-AXES_VERBOSE = False  # It logs each start of a process.
+AXES_VERBOSE = False  # Verbose axes logs each start of a process.
 AXES_CLIENT_STR_CALLABLE = "monitor.web.accounts.client_in_log"
 
 # The second factor of operators, administrators and superusers; a demo's accounts are made up. Nobody signs up.
@@ -223,7 +223,7 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_RATE_LIMITS = {"login_failed": "5/15m/key"}  # Wrong codes for one account, from any address
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60  # Changes of an account ask for the password again after this time.
 SOCIALACCOUNT_ADAPTER = "monitor.subscribers.accounts.single_sign_on.SignOnAdapter"
-SOCIALACCOUNT_LOGIN_ON_GET = True  # It is a link: a form may not lead to another host (form-action).
+SOCIALACCOUNT_LOGIN_ON_GET = True  # Sign-on is a link, because form-action forbids forms to other hosts.
 SOCIALACCOUNT_OPENID_CONNECT_URL_PREFIX = ""
 _sign_on = [SITE.openid.app()] if SITE.openid else []
 SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": _sign_on}}
@@ -324,7 +324,7 @@ INGEST_MOST_POINTS = 100_000_000  # An OPERA frame declares 76 million pixels.
 
 # Room on the disks: below what is to stay free, no new run, file or download is begun.
 DISK_SPARE_BYTES = variables.whole_number("DISK_SPARE_BYTES")
-DISK_SPARE_PERCENT = TEST_SETTINGS.get("DISK_SPARE_PERCENT", 1.0)  # The larger of the two stays free.
+DISK_SPARE_PERCENT = TEST_SETTINGS.get("DISK_SPARE_PERCENT", 1.0)  # The larger of this and DISK_SPARE_BYTES stays free.
 UPLOAD_SPARE_BYTES = ACQUIRE_SPARE_BYTES = DISK_SPARE_BYTES
 DATABASE_DISK_PATH = variables.text("DATABASE_DISK_PATH", "")
 DATABASE_MOST_BYTES = variables.whole_number("DATABASE_MOST_BYTES")
@@ -410,7 +410,7 @@ ENDPOINT_LIMIT_PER_PERSON = 50  # Test messages and resends that one person may 
 
 # Alarms: who hears of what is wrong, besides administrators who have an address in their account; the log.
 ADMIN_EMAILS = variables.texts("ADMIN_EMAILS")
-ALARM_AFTER_MINUTES = TEST_SETTINGS.get("ALARM_AFTER_MINUTES", 15.0)  # A state that lasts less is no news.
+ALARM_AFTER_MINUTES = TEST_SETTINGS.get("ALARM_AFTER_MINUTES", 15.0)  # A fault that lasts less raises no alarm.
 ALARM_NO_DATA_DAYS = variables.number("ALARM_NO_DATA_DAYS")
 SECURITY_CONTACT = SITE.security_contact  # The contact is public; if empty, there is no /.well-known/security.txt.
 

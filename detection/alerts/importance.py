@@ -95,7 +95,7 @@ def _compute(alert: Alert, tilt: Tilt | None) -> None:
         plain = as_computed(alert)
         by_hand.computed["severity"] = severity(plain, terms_of(plain, tilt))
         by_hand.save(update_fields=["computed"])
-    judged = by_hand.severity if by_hand and terms.standing != AT_REST else ""  # A judgement is of ground that moves.
+    judged = by_hand.severity if by_hand and terms.standing != AT_REST else ""  # People judge moving ground.
     alert.severity = judged or severity(alert, terms)
 
 

@@ -34,7 +34,7 @@ from ground_motion.methods.deformation.motion.series import Trend
 
 MODERATE_STEPS, STRONG_STEPS, MAX_STEPS = 3.0, 5.0, 8.0
 MODERATE_MM_YR = 10.0  # A decimetre in ten years is far above the noise of every product.
-MIN_SHARE = 2.0**-MODERATE_STEPS  # A smaller share of MODERATE_MM_YR counts no step.
+MIN_SHARE = 2.0**-MODERATE_STEPS  # Slower motion, as a share of MODERATE_MM_YR, adds no step.
 MODERATE_M2, STEPS_PER_DECADE_M2 = 100_000.0, 2.0  # Ten hectares are moderate, a square kilometre is strong.
 MODERATE_TILT_MM_M_YR = 0.2  # 1/500 in ten years, a safe limit for buildings (Skempton and MacDonald 1956)
 MAX_UNEVEN = 4.0  # A larger ratio of the fastest part to the median comes from noise in the median.

@@ -46,7 +46,7 @@ def run(args: argparse.Namespace, method: Method, version: str, slack_px: int = 
                 from ground_motion.rasters.quicklook import draw  # Matplotlib takes a second.
 
                 draw(args.quicklook, result.bands, result.transform, result.epsg, tags["model_version"])
-        except ValueError:  # The command will not be continued.
+        except ValueError:  # Not in the main thread: the command cannot be resumed.
             folder.close()
             raise
         folder.close()

@@ -17,7 +17,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from ground_motion.runtime.fused import convolve
 
 WIDTHS = (16, 32, 64, 128)
-REACH_PX = 56  # With WIDTHS, no pixel farther away has an effect.
+REACH_PX = 56  # No pixel farther away has an effect if the widths are WIDTHS.
 STRIP_ROWS = 128  # An even number of rows whose features fit a CPU's cache.
 BLOCK_PX = 2  # No pixel farther away has an effect on a block.
 

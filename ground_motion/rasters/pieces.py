@@ -117,7 +117,7 @@ class Folder(Checked):
             with partial.open("wb") as file:
                 file.writelines(pack(arrays))
             partial.replace(self.path / name)
-        finally:  # Nothing is left of a piece that a full disk cut off.
+        finally:  # Remove the part of a piece that a full disk cut off.
             partial.unlink(missing_ok=True)
 
     def drop(self, names: Iterable[str]) -> None:

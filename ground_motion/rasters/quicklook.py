@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from ground_motion.rasters.imagery import Float32
 
-MAX_PX = 1200  # Larger rasters are thinned to so many pixels along each axis of a panel.
+MAX_PX = 1200  # Larger rasters are thinned to this many pixels along each axis of a panel.
 EXTREMES = (2, 98)  # Values beyond these percentiles get the last colour.
 DPI = 120
 PANEL_INCHES = (5.2, 4.6)  # Width and height of a panel.

@@ -54,7 +54,7 @@ MIN_DISTINCT = 50  # Coarsely rounded rates have few distinct values, of which z
 MANY_TIMES = 10  # A fill exceeds the most frequent ordinary value by this factor in frequency.
 MAX_HELD_BYTES = 2**28
 HEIGHTS_M = (-900.0, 9000.0)  # All land lies between these heights.
-MAX_COHERENCE = 1.01  # It is rounded.
+MAX_COHERENCE = 1.01  # Rounding may exceed 1.
 FEW_POINTS = 10  # Fewer points, far from all others, are typing errors and not a place.
 FAR_CELLS = 5  # degrees
 MAX_PID_BYTES = 200
@@ -370,11 +370,11 @@ class _Gate:
             problem = f"its line of sight stands {incidence:.2g} degrees from the vertical"
             raise InputError(self.path, problem, "Give angles in degrees, and vectors from the ground to the satellite")
         if (batch.los_east > 0.1).any() and (batch.los_east < -0.1).any():
-            return  # A table of two tracks: the models part them, and the database takes one track at a time.
+            return  # A table of two tracks: methods separate the tracks; the database takes one.
         east = float(np.nanmedian(batch.los_east))
         seen = Direction.from_los_east(np.array([east * self.stated.look], dtype=np.float32))
         stated = {source: way for source, way in self.stated.direction.items() if way}
-        if not stated and self.field.header.direction and not self.views:  # Later rows may be of another track.
+        if not stated and self.field.header.direction and not self.views:  # A later row may belong to another track.
             stated = {"the file": self.field.header.direction}
         self.views += 1
         wrong = next((source for source, way in stated.items() if seen and way != seen), None)

@@ -32,8 +32,8 @@ class Cause(TextChoices):
     MEMORY = "memory", "memory"
     DATABASE = "database", "the database"
     BROKER = "broker", "the message broker"
-    ARCHIVE = "archive", "the archive"  # An archive of images is away or overloaded.
-    SIGN_IN = "sign-in", "the sign-in at the archive"  # It does not accept our credentials.
+    ARCHIVE = "archive", "the archive"  # An archive of images is unreachable or overloaded.
+    SIGN_IN = "sign-in", "the sign-in at the archive"  # The archive refuses our credentials.
     LOST = "lost", "its worker ended"
     STALLED = "stalled", "no progress"
     INPUT = "input", "the data"

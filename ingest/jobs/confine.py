@@ -106,7 +106,7 @@ class ForkServer:
                 if pid := ours.recv(32):
                     return Child(int(pid), ours)
             ours.close()
-            self.retire(control)  # It was killed meanwhile.
+            self.retire(control)  # The server was killed meanwhile.
         raise ChildProcessError(f"The fork server of {self.module or 'commands'} does not start.")
 
     def retire(self, control: socket.socket | None = None) -> None:

@@ -19,7 +19,7 @@ WRITE_FILE, READ_FILE = 1 << 1, 1 << 2
 WRITING = WRITE_FILE | sum(1 << bit for bit in range(4, 13))
 LATER = {2: 1 << 13, 3: 1 << 14}
 BIND_TCP, CONNECT_TCP = 1 << 0, 1 << 1
-ABSTRACT_SOCKETS, SIGNALS = 1 << 0, 1 << 1  # Both are of processes outside the confined one.
+ABSTRACT_SOCKETS, SIGNALS = 1 << 0, 1 << 1  # Both concern processes outside the confined one.
 NET_VERSION, SCOPE_VERSION = 4, 6
 SYSTEM = (
     *("/usr", "/lib", "/lib64", "/proc", "/sys", "/dev/urandom", "/dev/random", "/dev/zero"),

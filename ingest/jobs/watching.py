@@ -180,7 +180,7 @@ def _claim(folder: Path, path: Path, state: FileState) -> int:
     own.mkdir(mode=0o700)
     try:
         path.rename(own / path.name)
-    except FileNotFoundError:  # The owner has moved or deleted the file.
+    except FileNotFoundError:  # Its owner moved or deleted the file.
         own.rmdir()
         return 0
     try:

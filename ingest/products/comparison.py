@@ -172,7 +172,7 @@ def _station_series(product: Product, station: Station, around: PointsAround) ->
     """Return dates of a station within a product's period, and displacements with sigmas in its direction, mm."""
     series, (east, north, up) = station.series, around.direction
     if station.technique == StationTechnique.LEVELLING:
-        east = north = 0.0  # The ground is taken to move straight up or down.
+        east = north = 0.0  # Assume that the ground moves straight up or down.
     inside = [product.dates[0] <= day <= product.dates[-1] for day in series.dates]
     columns = series.columns_mm[:, inside].astype(np.float64)
     values = project_on_view((east, north, up), *columns[:3])

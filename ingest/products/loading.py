@@ -27,12 +27,12 @@ from ingest.products.footprints import Footprint
 POINT_BYTES, POINT_INDEX_BYTES = 145, 110  # The bytes of the index include the pyramid.
 SERIES_BYTES, SERIES_INDEX_BYTES, DATE_BYTES = 50, 42, 2.2
 MAX_POINTS_A_BYTE = 10  # Real measurements need at least a byte each when compressed; constants need almost none.
-FEW_POINTS = 100_000  # So few points do no harm, however small the file is.
+FEW_POINTS = 100_000  # Fewer points do no harm, however small the file is.
 CHECK_SECONDS = 0.5
 MAX_REFUSED_LISTED = 1000
 MESSAGE_BYTES = 2**17
 BYTES_A_COPY = 8 * 2**20
-AHEAD = 2  # So many batches are packed before the database asks for them.
+AHEAD = 2  # This many batches are packed before the database asks for them.
 
 
 def fields_check(*, path: Path, fields: Sequence[VelocityField]) -> None:

@@ -206,7 +206,7 @@ def _transfer_callbacks(
         if resumable and until():
             return False
         progress.report(done // STALLED_BYTES)
-        if fault := progress.fault():  # The archive is at fault, so the number of tries has no limit.
+        if fault := progress.fault():  # The archive fails, not the file: retry without limit.
             raise Later(f"Fetching it was ended. {fault}")
         if prolonged_at and time.monotonic() - prolonged_at < PROLONG_SECONDS:
             return True

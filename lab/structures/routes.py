@@ -18,7 +18,7 @@ SHARED_MM, SHARED_M = (0.5, 1.5), (80.0, 600.0)
 GEOLOCATION_M = (8.0, 12.0)
 STRAYS = 0.02
 STEP_MM_M, STEP_WIDTH_M = 2.0, (8.0, 25.0)
-STEP_APART_M, SETTLED_M = 2500.0, (150.0, 500.0)  # A step has faded out so far behind it.
+STEP_APART_M, SETTLED_M = 2500.0, (150.0, 500.0)  # A step has faded out this far behind it.
 GAPS_PER_KM, GAP_M = 0.15, (60.0, 400.0)  # Gaps by forest and cuttings, in which there is no point.
 
 

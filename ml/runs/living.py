@@ -48,7 +48,7 @@ CHUNK = 1024  # Number of points processed at once.
 COMPLETE = 3  # A pass with interferograms from this many earlier dates awaits no more.
 AWAITED = timedelta(hours=6)  # An incomplete pass is taken this long after its newest interferogram.
 RESOLUTION_CELL_M2 = 5.0 * 20.0  # ground range by azimuth of Sentinel-1 IW (ESA)
-MIN_COHERENCE, USUAL_COHERENCE = 0.05, 0.5  # The latter is assumed where a file states none.
+MIN_COHERENCE, USUAL_COHERENCE = 0.05, 0.5  # Least coherence used; coherence assumed if a file states none.
 STRIP_ROWS = 1024
 MAX_COMPARED = 20_000  # points
 NEAR_M = 25.0  # A point of the next release within this distance is the same one.
@@ -211,7 +211,7 @@ def _take(
         undone=new.undone,
         places=[_place(place, epsg) for place in found],
     )
-    known = kept.order if row.n_known else kept.order[:0]  # A pass that misses all points stores no values.
+    known = kept.order if row.n_known else kept.order[:0]  # Store no values for a pass that misses all points.
     stored, sigma = new.displacement_mm[known], new.sigma_mm[known]
     LivingValues.objects.bulk_create(
         (

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 BACK_OFF = [timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 360, 720, 1440)]
 GIVE_UP_AFTER = timedelta(days=3)
 MAX_BOUNCES = 3
-MAX_RETURNS = 10  # Mails in a row that came back for whatever reason.
+MAX_RETURNS = 10  # An address pauses after this many returned mails in a row, whatever the reason.
 PASSING = "for now: "  # how the error of a mail begins that came back for a reason which may pass
 MAX_ERROR_LENGTH = 300
 State, Kind = OutgoingMessage.State, OutgoingMessage.Kind

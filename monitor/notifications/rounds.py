@@ -22,10 +22,10 @@ from monitor.subscribers.subscriptions.channels import channel_class
 logger = logging.getLogger(__name__)
 
 PAUSES = [timedelta(minutes=minutes) for minutes in (1, 2, 4, 8, 15)]
-MAX_TROUBLES = 3  # Failures in a row, or refused addresses, that pause a channel.
+MAX_TROUBLES = 3  # A channel pauses after this many failures or refused addresses in a row.
 BATCH = 200
 FRESH_SECONDS = 2.0  # Alerts and subscriptions are read again after this time.
-NEXT_CHECK_SECONDS = 1.0  # The other channels are looked at again while one is sending.
+NEXT_CHECK_SECONDS = 1.0  # How often other channels are checked while one is sending.
 # A round waits for the server of one endpoint alone, as long as there is time for all that is due: a sender that is
 # killed then repeats one message. Servers that take longer, or failed before, are waited for together.
 ALONE_SECONDS, IN_TURN_SECONDS = 1.0, 15.0
@@ -168,7 +168,7 @@ class _Round:
     def _walk(self, batch: list[OutgoingMessage], deadline: float | None) -> None:
         fresh_until = time.monotonic() + FRESH_SECONDS
         for message in batch:
-            busy = {other.endpoint_id for other in self.in_hand.values()} - {None}  # An endpoint gets one at a time.
+            busy = {other.endpoint_id for other in self.in_hand.values()} - {None}  # Each gets one message at a time.
             if message.endpoint_id not in busy and message_claim(message=message):
                 self._deliver(message)
             if self.left_alone or _is_over(deadline) or time.monotonic() > fresh_until:

@@ -80,7 +80,7 @@ def with_deadline(application: Wsgi) -> Wsgi:
             _clocks.discard(clock)
             raise
         is_file = isinstance(answer, environ.get("wsgi.file_wrapper", ()))
-        if is_file:  # The server sends it by itself.
+        if is_file:  # The server sends files without this thread.
             _clocks.discard(clock)
         return answer if is_file else clock.sent(answer)
 

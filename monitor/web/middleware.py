@@ -52,7 +52,7 @@ BUSY_SECONDS = 10
 DISK_SECONDS = 300  # Somebody has to free space first, so that a client waits long.
 UPLOAD_SECONDS = 600.0  # docker/nginx waits as long: a large file may be stored while its sender waits.
 PLACE = "_give_place_back"  # Attribute of a request that holds its place.
-KNOWN_BY: list[Callable[[HttpRequest], bool]] = []  # Higher packages add their checks.
+KNOWN_BY: list[Callable[[HttpRequest], bool]] = []  # Packages above this one register their checks here.
 
 # What browsers let no page of this site use, and what they let only pages of this very site use. A browser reports
 # names that it does not know in its console, so only names that every browser knows are listed.

@@ -31,10 +31,10 @@ Route = URLPattern | URLResolver
 # Few places, because the interpreter runs one thread at a time.
 API, CHARTS, FEEDS = Limit("api", process=1), Limit("charts", process=1), Limit("feeds", process=1)
 PREVIEWS, REPORTS, STAC = Limit("previews", process=1), Limit("reports", process=1), Limit("stac", process=1)
-WORKBENCH = Limit("workbench", process=1)  # Only what is not cached takes a place: `place_held`.
+WORKBENCH = Limit("workbench", process=1)  # Cached answers take no place (`place_held`).
 RASTERS = Limit("rasters", process=2)  # These files are sent, not computed.
 SIGN_IN = Limit("sign-in", process=1, share=2, threads="sign-in")  # Passwords are slow to check.
-OGC, SEARCH = Limit("ogc", machine=1), Limit("search", machine=1)  # A core is left for pages.
+OGC, SEARCH = Limit("ogc", machine=1), Limit("search", machine=1)  # One core stays free for pages.
 GIVEN_FILES = Limit("given files", machine=2)  # Each is read by a process that takes hundreds of megabytes.
 UPLOADS = Limit("uploads", machine=2)  # Strangers take no place: they are refused before anything is read.
 ACTS = Limit("acts", machine=1, share=2, threads="")  # Each link has a place of its own; acts are as cheap as pages.

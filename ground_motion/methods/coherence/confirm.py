@@ -25,10 +25,10 @@ Float32 = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 # Found on validation series, simulated and real, like IMAGE_SIGMA and PLACE_SIGMA (docs/models/coherence.md).
 HIGH_SIGMA, LOW_SIGMA = 3.0, 2.0
-BEYOND_IMAGE = 1.0  # An event must explain more than any one image, by so many sigma as a difference of squares.
+BEYOND_IMAGE = 1.0  # An event must explain more than any one image, by this many sigma as a difference of squares.
 IMAGE_SIGMA, PLACE_SIGMA = 0.7, 0.5  # All pairs of an image share the first noise, all pairs of a place the second.
-MIN_SPANNING = 2  # So many pairs, of three images or more, must span an event.
-LASTING_IMAGES = 3  # On ground that stays incoherent, pairs that begin within so many images after an event stay low.
+MIN_SPANNING = 2  # This many pairs, of three images or more, must span an event.
+LASTING_IMAGES = 3  # On ground that stays incoherent, pairs that begin within this many images after an event stay low.
 AVERAGED_PX = 9  # window over which z is averaged: less than the network's resolution
 NO_COHERENCE = 0.2  # Estimates from detected images are never lower.
 MIN_ABLE = 0.05  # A pair can lose at least this coherence.

@@ -24,10 +24,10 @@ FACTS = 10
 IMAGES = 2
 INPUTS = IMAGES + 1 + 3 + FACTS  # The images come first.
 PLANES = 8
-WINDOW_FACTS = 7  # So many facts describe the window that is wanted.
+WINDOW_FACTS = 7  # This many facts describe the window that is wanted.
 SCATTERERS = None  # In place of a window, it asks for the coherence of the scatterers themselves.
 MAX_LOG_POWER = 8.0  # natural logarithm of power against the image's median
-BELS = 1 / math.log(10)  # A unit of natural logarithm has so many bels.
+BELS = 1 / math.log(10)  # A unit of natural logarithm has this many bels.
 
 
 class Seen(NamedTuple):

@@ -16,7 +16,7 @@ from scipy.linalg import cho_solve_banded, cholesky_banded
 Floats = NDArray[np.float64]
 
 CHANGE_M_DAY = 2.0  # Speeds change by this standard deviation from one step to the next.
-OUTLIER = 5.0  # A pair that differs from the others by so many standard deviations counts less.
+OUTLIER = 5.0  # A pair that differs from the others by this many standard deviations counts less.
 OF_THE_WAY = 0.03  # Speeds have this relative error in addition to sigma.
 # OUTLIER over the difference has this power in each round: outliers count less and less.
 POWERS = (1, 1, 1, 2, 2, 2, 2)

@@ -22,7 +22,7 @@ VERSION = "3"  # Raise it when the numbers change.
 YEAR_DAYS = 365.25
 ROUNDS = 6
 ONSET_SHARE = 0.1  # The onset is at this share of the whole rise.
-PEAK_PAIRS = 3  # The peak is that of medians of so many pairs.
+PEAK_PAIRS = 3  # The peak is that of medians of this many pairs.
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ class SurgeRule:
 
     z: float = 3.0
     pairs: int = 3
-    least_days: float = 20.0  # The first and last pair have middles so far apart, as overlapping pairs share errors.
+    least_days: float = 20.0  # The first and last pair have middles this far apart, as overlapping pairs share errors.
     times_median: float = 2.0
     times_season: float = 1.6  # The speed is so many times that by season and trend.
     least_increase_m_day: float = 0.2
     sigmas: float = 5.0
     least_km2: float = 0.25
-    gap_pairs: int = 3  # So many quieter pairs do not end a surge.
+    gap_pairs: int = 3  # This many quieter pairs do not end a surge.
 
 
 class Moment(NamedTuple):

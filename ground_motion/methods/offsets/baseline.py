@@ -12,7 +12,7 @@ from ground_motion.methods.offsets.correlate import Peaks, correlate, correlate_
 from ground_motion.rasters.imagery import HIGH_PASS_PX, high_pass, pixels_per_cell
 
 MOVED_SEARCH_PX = 24  # Neighbours with different starts are compared over this search range.
-CALIBRATION = 1.4  # Simulated pairs scatter so much more than predicted.
+CALIBRATION = 1.4  # Simulated pairs scatter this much more than predicted.
 LOCKING_PX = 0.03  # Remaining bias toward whole pixels, as a standard deviation.
 
 

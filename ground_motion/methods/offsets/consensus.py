@@ -53,7 +53,7 @@ def agrees_with_neighbours(offset: torch.Tensor, search: int) -> torch.Tensor:
     around = around.reshape(2, NEIGHBOURS**2, rows, cols)
     around = torch.where(around > 1e8, torch.nan, around)
     near = ((around - offset[:, None]).abs() <= NEAR_SHARE * search).all(dim=0)
-    supported = near.sum(dim=0) >= MIN_NEIGHBOURS + 1  # The node itself is among them.
+    supported = near.sum(dim=0) >= MIN_NEIGHBOURS + 1  # The node itself counts too.
     median = around.nanmedian(dim=1).values
     spread = (MAD_TO_SIGMA * (around - median[:, None]).abs().nanmedian(dim=1).values).clamp_min(2 * FLOOR_PX)
     return supported & ((offset - median).abs() <= SPREADS * spread).all(dim=0) & torch.isfinite(offset).all(dim=0)

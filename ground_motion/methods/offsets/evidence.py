@@ -21,7 +21,7 @@ KEPT_LAGS = LAGS_PX + APART_PX
 SIDE = 2 * KEPT_LAGS + 1
 AT_ONCE = 1024  # Number of squares processed at a time.
 PART_NODES = 64  # Evidence is added in parts of a field of this side.
-LEVELS, REACH_NODES = 3, 13  # The addition by weights has so many levels and reaches so far.
+LEVELS, REACH_NODES = 3, 13  # The addition by weights has this many levels and reaches this far.
 PLANES = (2 * LAGS_PX + 1) ** 2 + 4
 
 

@@ -88,7 +88,7 @@ def stable_ground(motion: GroundMotion, stationary: Bools) -> StableGround | Non
     for part in (motion.east_m_day[at], motion.north_m_day[at]):
         middle = float(np.median(part))
         spread = max(MAD_TO_SIGMA * float(np.median(np.abs(part - middle))), 1e-6)
-        own = part[np.abs(part - middle) <= 5 * spread]  # A slide on "stationary" ground is not an error of offsets.
+        own = part[np.abs(part - middle) <= 5 * spread]  # Motion on "stationary" ground is no error of offsets.
         shift.append(middle)
         left += float(np.mean((own - middle) ** 2)) / 2
     return StableGround(shift[0], shift[1], float(np.sqrt(left)), where, int(at.sum()))

@@ -46,7 +46,7 @@ MAX_CORRECTION_PX = 1.0  # The network corrects the first field of motion by at 
 MAX_LOG_FACTOR = 2.5  # The network corrects log sigma by at most this.
 NEAR_NODES = 5
 MAX_UNLIKE = 50.0
-MIN_CONTRAST = 4.5  # A match counts from here on, in standard deviations of what chance gives.
+MIN_CONTRAST = 4.5  # Least height of a match, in standard deviations of chance matches.
 MIN_KNOWN = 1e-3
 
 

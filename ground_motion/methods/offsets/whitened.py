@@ -25,12 +25,12 @@ from ground_motion.methods.offsets.correlate import correlate, windows
 from ground_motion.rasters.imagery import HIGH_PASS_PX, box_mean, high_pass
 
 MARGIN_PX = 8  # A window that is shifted by a part of a pixel needs this margin.
-SPECTRUM_LAGS = 8  # The spectrum is made from so many lags of the autocorrelation.
-MAX_BRIGHTNESS = 4.0  # Amplitude is clipped at so many local standard deviations.
+SPECTRUM_LAGS = 8  # The spectrum is made from this many lags of the autocorrelation.
+MAX_BRIGHTNESS = 4.0  # Amplitude is clipped at this many local standard deviations.
 MIN_SHARE = 0.06  # Frequencies weaker than this share of the strongest are noise.
 STEPS = 6
-MAX_STEP_PX = 1.5  # The second stage moves so far from the first at most.
-CALIBRATION = 2.3  # Simulated pairs scatter so much more than predicted.
+MAX_STEP_PX = 1.5  # The second stage moves this far from the first at most.
+CALIBRATION = 2.3  # Simulated pairs scatter this much more than predicted.
 FLOOR_PX = 0.01
 BATCH = 1024
 

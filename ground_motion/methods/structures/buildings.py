@@ -21,7 +21,7 @@ Index = NDArray[np.intp]
 
 CHAINS = 8  # Which of two neighbours moves is decided while a chain cools: the chains together say how unsure that is.
 WARM_UP, DRAWS = 60, 25  # Number of each: warm-up steps, draws.
-HOT_MM_YR, COOLED = 10.0, 40  # Rates count little at first (standard deviation added), fully after so many draws.
+HOT_MM_YR, COOLED = 10.0, 40  # Rates count little at first (standard deviation added), fully after this many draws.
 NEIGHBOURS = 48  # A plane through this many points is the motion of the ground around a place.
 ROUNDS, TUKEY = 3, 4.685  # fits of that plane; limit of Tukey's biweight in standard deviations (efficiency 0.95)
 STRAY_SHARE, STRAY_MM_YR = 0.02, 15.0  # Share and spread of points with several bounces and other errors.

@@ -21,7 +21,7 @@ IDS = ("rgi_id", "rgiid")
 RGI_LICENCE = "CC BY 4.0"
 RGI_ATTRIBUTION = "Glaciers: Randolph Glacier Inventory (RGI Consortium)"
 LIST_ATTRIBUTION = "Surge-type glaciers: Sevestre and Benn 2015"
-MAX_DISTANCE_M = 50_000.0  # A position may be so far from the one that the glacier's GLIMS id spells.
+MAX_DISTANCE_M = 50_000.0  # A position may be this far from the one that the glacier's GLIMS id spells.
 _GLIMS = re.compile(r"G(\d{6})E(\d{5})([NS])")
 
 

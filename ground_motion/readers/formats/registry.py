@@ -93,7 +93,7 @@ VELOCITY_READERS = {
 FORMATS = tuple(READERS)
 TITLES = {name: reader.TITLE for name, reader in READERS.items()}
 SUFFIXES = archives.SUFFIXES.union(*(reader.SUFFIXES for reader in READERS.values()))
-SUFFIXES_OF_ONE_FILE = SUFFIXES - {layers.SHAPEFILE}  # A shapefile is several files; it is sent as a zip.
+SUFFIXES_OF_ONE_FILE = SUFFIXES - {layers.SHAPEFILE}  # A shapefile has several files, so it is sent as a zip.
 
 
 def recognise(path: Path, declared: Declaration | None = None) -> str:

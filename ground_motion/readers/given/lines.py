@@ -25,7 +25,7 @@ TABLE = ".csv"
 LINES = ROADS._replace(key="")
 MAX_PIECES, MAX_CORNERS = 2000, 20_000
 MIN_LENGTH_M, MAX_LENGTH_M = 100.0, 500_000.0
-JOIN_M = 5.0  # Pieces whose ends are so near each other are one line.
+JOIN_M = 5.0  # Pieces whose ends are this near each other are one line.
 # Tracks that were joined into one line there and back lie about as near each other as their ends; hairpins lie farther
 # apart. Judged: from a quarter of a line on, its kilometres name no place.
 BESIDE_M, SAMPLES, MAX_DOUBLE = 2 * JOIN_M, 200, 0.25

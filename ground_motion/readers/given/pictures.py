@@ -8,7 +8,7 @@ from PIL import Image, ImageOps
 
 from ground_motion.core.errors import InputError, gettext_noop
 
-MAX_PIXELS = 25_000_000  # So many can be re-encoded within 512 MB of memory and five seconds.
+MAX_PIXELS = 25_000_000  # Re-encoding this many takes at most 512 MB and five seconds.
 MAX_JPEG_PIXELS = 4 * MAX_PIXELS  # A large JPEG is decoded at half its width and height.
 JPEG_QUALITY = 90
 

@@ -24,7 +24,7 @@ from ground_motion.core.pixel_grids import PixelGrid
 from ground_motion.core.projections import transformer
 from ground_motion.readers.records import Float32, Float64
 
-NODE_PIXELS = 32  # Places are worked out so far apart and interpolated: within millimetres on the ground.
+NODE_PIXELS = 32  # Places are worked out this far apart and interpolated: within millimetres on the ground.
 MIN_KNOWN = 0.5  # A pixel with less known weight is unknown, so that an image does not grow at its edges.
 
 Places = tuple[Float64, Float64]

@@ -337,7 +337,7 @@ class _Rows:
             incidence[~((incidence > 0) & (incidence < 90))] = np.nan
             heading = self._column("track_angle").astype(np.float64)
             turns = np.abs(heading[np.isfinite(heading)])
-            # No radar satellite flies so near to north.
+            # No radar satellite flies closer to north than this.
             if turns.size and turns.min() > 0 and turns.max() <= np.pi + 0.01:
                 problem = f"its track angles, such as {heading[np.isfinite(heading)][0]:.3g}, are radians"
                 raise InputError(self.path, problem, "Give them in degrees, clockwise from north")

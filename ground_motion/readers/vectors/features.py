@@ -18,8 +18,8 @@ from ground_motion.readers.vectors import layers
 from ground_motion.readers.vectors.layers import EXPORT_4326, UNKNOWN_SYSTEM
 
 BATCH_ROWS = 1000
-TOLERANCE_DEGREES = 0.01  # Natural Earth's Antarctica reaches so far beyond ±180 and ±90.
-BARE = re.compile(r"^(?:2\.5D |3D |Measured )*| .*")  # It matches what surrounds the bare name of a type.
+TOLERANCE_DEGREES = 0.01  # Natural Earth's Antarctica reaches this far beyond ±180 and ±90.
+BARE = re.compile(r"^(?:2\.5D |3D |Measured )*| .*")  # Removes what surrounds the name of a type.
 Project = Callable[..., Any] | None
 
 

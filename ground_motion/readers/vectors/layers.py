@@ -53,7 +53,7 @@ MAX_SQL_BYTES = 2**20
 MAX_KML_LAYERS = 1000
 HARMLESS = re.compile(
     "user_version|unrecognized|shx|Measured|field type|more than one type|coordinate epoch|DeprecationWarning"
-    "|Non closed ring|winding order|with id =|At most 3 are handled",  # Rings are closed and turned; ids are not read.
+    "|Non closed ring|winding order|with id =|At most 3 are handled",  # Harmless: rings are repaired, ids are not read.
     re.IGNORECASE,
 )
 SKIPPED = (  # GDAL's drivers, except those of SUFFIXES
@@ -163,7 +163,7 @@ def _pyogrio() -> Any:
 
 
 def _options(path: Path) -> dict[str, str]:
-    if path.suffix.lower() == GEOPACKAGE:  # No journal beside it is believed.
+    if path.suffix.lower() == GEOPACKAGE:  # A journal beside the file may be forged, so none is read.
         return {"IMMUTABLE": "YES", "LIST_ALL_TABLES": "NO"}
     cpg = _sibling(path, ".cpg") if path.suffix.lower() == SHAPEFILE else None
     named = re.search(r"(?:ANSI|OEM|CP)[ _-]?(\d{3,5})", cpg.read_text("latin-1")[:80]) if cpg else None
@@ -296,7 +296,7 @@ def _check_shapefile(path: Path) -> None:
         raise InputError(path, IS_MISSING, ALL_PARTS, name=f"{path.stem}.dbf")
     with path.open("rb") as stream:
         declared = 2 * struct.unpack(">i", stream.read(28).ljust(28)[24:])[0]
-    if declared > path.stat().st_size:  # What some programs append is not read.
+    if declared > path.stat().st_size:  # Some programs append bytes, which are not read.
         problem = gettext_noop("it declares %(declared)s bytes and has %(size)s")
         raise InputError(path, problem, DOWNLOAD, declared=declared, size=path.stat().st_size)
     rows, header, width = _table_head(table_path)

@@ -38,7 +38,7 @@ AT_ONCE = 5000  # Number of points whose series are in memory at once.
 STATION_M, MAX_STATIONS = 25.0, 2000  # Stations of a profile are this far apart.
 MAX_CELLS, MAX_DATES = 400, 60  # largest number of cells and dates of a strip
 FIRST_SHARE = 0.05  # The mean over this share of the dates is the zero of a series.
-BESIDE_M, MIN_BESIDE = PROFILE_REACH * PROFILE_M, 0.7  # Stations need so many expected points so near on each side.
+BESIDE_M, MIN_BESIDE = PROFILE_REACH * PROFILE_M, 0.7  # Stations need this many expected points this near on each side.
 
 
 class LineMotion(NamedTuple):

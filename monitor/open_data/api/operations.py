@@ -81,7 +81,7 @@ def alert_rows(alerts: Sequence[Alert], schema: type[Schema] = schemas.AlertOut,
         own |= {"bbox": _box(alert.area), "resident_reports": reports[alert.pk]}
         own["taken_up"] = [one._asdict() for one in taken.get(alert.pk, [])]
         own["motion"] = _filled(schemas.MotionOut, motion) if motion else None
-        if alert.state == lifecycle.State.WITHDRAWN:  # The figures rest on data that were taken back.
+        if alert.state == lifecycle.State.WITHDRAWN:  # Its figures rest on withdrawn data.
             own |= {"class_shares": {}, "figures": [], "motion": None}
         rows.append(_filled(schema, card, alert, **own, **more))
     return rows

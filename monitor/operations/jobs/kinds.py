@@ -116,7 +116,7 @@ class JobKind:
     retry: Callable[[QuerySet[Any]], int]
     cancel: Callable[[QuerySet[Any], str], int] | None = None
     may_cancel: tuple[str, ...] = ("waiting", "running")
-    may_retry: Callable[[Any], bool] = lambda row: True  # It is asked only of rows that failed or were cancelled.
+    may_retry: Callable[[Any], bool] = lambda row: True  # Called only for rows that failed or were cancelled.
 
     @property
     def states(self) -> dict[str, str]:

@@ -66,7 +66,7 @@ def predictions_over() -> QuerySet[Prediction]:
         .exclude(run__pair__events__isnull=False)
         .exclude(run__product__isnull=False, run__product__superseded_by=None)  # The map shows these.
         .exclude(Exists(busy))
-        .exclude(~Q(run__model_version__task=ModelVersion.Task.COHERENCE), scan=None)  # A search is due.
+        .exclude(~Q(run__model_version__task=ModelVersion.Task.COHERENCE), scan=None)  # Their search is still due.
         .exclude(pk__in=predictions_unmeasured().values("pk"))
         .order_by("id")
     )

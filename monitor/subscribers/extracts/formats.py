@@ -97,7 +97,7 @@ def geopackage_write(path: Path, layers: Sequence[Layer], max_bytes: int) -> Non
         except sqlite3.OperationalError as fault:
             if fault.sqlite_errorcode != sqlite3.SQLITE_FULL:
                 raise
-            if free_bytes < max_bytes:  # SQLite says the same of a full disk.
+            if free_bytes < max_bytes:  # SQLite reports this limit as a full disk, so check first.
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from fault
             raise TooLarge from fault
 

@@ -20,7 +20,7 @@ from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal, number_or_none
 from monitor.wording.regions import Region
 
-OFFICE_ADDRESS = "works@example.org"  # The demo's.
+OFFICE_ADDRESS = "works@example.org"  # Address of the demo's office.
 MAX_CONTACTS = 10
 MAX_HOURS = 14 * 24
 

@@ -27,9 +27,9 @@ from monitor.wording.refusals import Refusal
 
 DEMO_PART = (0.73, 1.0)  # The demo shows this part of the railway, which runs through the city that sinks.
 MAX_LINES = 20
-MAX_CHANGES = 50  # An organisation may change its lines so often in a day: after each they are read again.
+MAX_CHANGES = 50  # An organisation may change its lines this often in a day: after each they are read again.
 CORNER_BYTES = 16
-# A reading takes about so much: four lists of 2,000 stations, and 400 cells by 60 dates. Three are reserved at first.
+# A reading takes about this much: four lists of 2,000 stations, and 400 cells by 60 dates. Three are reserved at first.
 READING_BYTES, RESERVED_READINGS = 120_000, 3
 READ_WITH = ("half_width_m", "limit_mm_m_yr")  # A line's name, kind and first station change no reading.
 

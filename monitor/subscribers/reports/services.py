@@ -64,7 +64,7 @@ def report_confirm(*, report: ResidentReport) -> None:
 def report_decide(*, report: ResidentReport, by: User, state: str, reason: str = "") -> bool:
     """Accept or reject a confirmed report, with an entry in the audit; return False if it has been decided before."""
     decided = {"state": State(state), "reason": reason.strip()[:MAX_REASON_LENGTH], "decided_by": by}
-    if decided["state"] == State.ACCEPTED:  # It does not count against a quota any more.
+    if decided["state"] == State.ACCEPTED:  # Accepted reports count against no quota.
         decided |= {"mailbox": "", "network": ""}
     with transaction.atomic():
         waiting = ResidentReport.objects.filter(pk=report.pk, state=State.WAITING, confirmed_at__isnull=False)

@@ -164,7 +164,7 @@ def _card(alert: Alert, place: str, contact: Contact | None, tilt: Tilt | None) 
     by_person = alert.source == Source.PERSON
     if by_person and alert.state in REPORTED_MEANINGS:
         state_meaning = REPORTED_MEANINGS[alert.state]
-    gone = alert.state == State.WITHDRAWN  # What the data showed is not said any more once they are taken back.
+    gone = alert.state == State.WITHDRAWN  # Withdrawn data are not described.
     if gone and (ended := alert.transitions.last()):
         state_meaning = what_happened(ended)  # type: ignore[assignment]
     severity = family_voice.severity(alert.severity)

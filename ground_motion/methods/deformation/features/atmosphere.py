@@ -20,7 +20,7 @@ from ground_motion.methods.deformation.gridding.points import Float32, Float64
 
 SQUARE_CELLS = 8  # side of the squares over which rates are averaged
 BLOCK = 4  # Side of a block whose squares share one fit of the delay, in squares.
-MARGIN = 6  # So many squares on each side of a block are read for its fit, too.
+MARGIN = 6  # This many squares on each side of a block are read for its fit, too.
 ALIGN_CELLS = BLOCK * SQUARE_CELLS  # Maps must begin at whole multiples of it, in cells.
 RADII_CELLS = (7.0, 12.0, 20.0, 35.0)
 PLANES = len(RADII_CELLS) + 1
@@ -33,11 +33,11 @@ NOISE_MM2_YR2 = 0.35  # variance of a point's rate, with errors shared by its ne
 MIN_NOISE_MM2_YR2 = 0.005  # All cells of a square share errors of this variance at least.
 FASTEST_MM_YR = 10.0  # Faster rates are clipped to this.
 MIN_SQUARES = 12
-MANY_SQUARES = 96  # With so many squares, every other one gives the delay's spectrum.
+MANY_SQUARES = 96  # With this many squares, every other one gives the delay's spectrum.
 MIN_WEIGHT = 0.4
 MIN_INFORMATION = 0.1  # With less information on a bowl of 1 mm/yr there is no value.
 LAG_M, LAGS = 100.0, 256  # A covariance is computed at 256 distances, 100 m apart.
-FINER = 16  # A steep spectrum does not bear distances rounded to whole steps, so steps have so many parts.
+FINER = 16  # A steep spectrum does not bear distances rounded to whole steps, so steps have this many parts.
 
 
 class Squares(NamedTuple):
@@ -86,7 +86,9 @@ def _squares(velocity: Float32, n_points: NDArray[np.integer], height_m: Float32
     share = np.maximum(total, 1e-6)
     held = np.where(known, np.clip(velocity, -FASTEST_MM_YR, FASTEST_MM_YR), 0)
     height = np.zeros_like(weight) if height_m is None else np.nan_to_num(height_m) / 100
-    row, col = (np.arange(n, dtype=np.float32) % SQUARE_CELLS for n in velocity.shape)  # Alike wherever a map begins.
+    row, col = (
+        np.arange(n, dtype=np.float32) % SQUARE_CELLS for n in velocity.shape
+    )  # Independent of where a map begins
     means = [_sums(weight * values) / share for values in (held, height, row[:, None], col[None, :])]
     first = [SQUARE_CELLS * np.arange(n) for n in total.shape]
     down, right = (means[2] + first[0][:, None]) * cell_m, (means[3] + first[1][None, :]) * cell_m

@@ -23,11 +23,11 @@ MIN_WIDTHS = 1.25  # Narrower scenes have no background: most of them may move.
 MAX_SPREAD_MM_YR = 10.0  # Delay and faults leave less: a scene with more moves itself, like a basin that fills it.
 OUTLIER = 4.0  # Cells that differ by more robust deviations have no weight.
 MIN_SPREAD_MM_YR = 0.5
-ROUNDS = 3  # Rounds at each width: each leaves out the cells that move against the background so far.
+ROUNDS = 3  # Rounds at each width: each leaves out the cells that differ from the background found so far.
 PRIOR_CELLS = 25.0  # Weight of the wider background, because few cells do not determine a slope.
 STILL_WITHIN_MM_YR = 5.0
 TERMS = ((0, 0), (1, 0), (0, 1))  # Powers of the offsets down and right in a plane.
-REACH_WIDTHS = 3.5  # The Gaussian is cut at so many standard deviations.
+REACH_WIDTHS = 3.5  # The Gaussian is cut at this many standard deviations.
 
 
 class Background(NamedTuple):

@@ -24,10 +24,10 @@ GROUND_CELLS = 5  # The square around a cell has 3 by 3 parts of this side, whic
 MIN_DATES = 4
 MIN_CLUSTERS = 20  # Fewer do not show the noise of a pass.
 MIN_KNOWN = 0.5  # A cluster is tested if more than this share of the passes measured it.
-MIN_SCORE = 5.0  # A bend is reported from so many standard deviations on.
+MIN_SCORE = 5.0  # A bend is reported from this many standard deviations on.
 MIN_NOISE_MM = 0.2
 SEAM_MM = 30.0  # Prior standard deviation of what all new dates inherit from the delay of the release's last dates.
-CLIP = 2.5  # Deviations beyond so many standard deviations of their date are clipped to it.
+CLIP = 2.5  # Deviations beyond this many standard deviations of their date are clipped to it.
 
 
 class Clusters(NamedTuple):

@@ -25,7 +25,7 @@ from ground_motion.methods.deformation.living.forecast import Forecast, forecast
 from ground_motion.methods.deformation.living.screening import Ground, aligned, screen
 from ground_motion.methods.deformation.series.regression import DAYS_PER_YEAR, Float32
 
-MAX_SAMPLED = 20_000  # So many points of a release are enough to learn its drift.
+MAX_SAMPLED = 20_000  # This many points of a release are enough to learn its drift.
 ACTIVE_DATES = 5  # The state keeps this many dates, because no interferogram reaches back further.
 ANCHOR_FADES = timedelta(days=90)  # What neighbourhoods deviated at the end of the release fades at this rate.
 MAX_DELAY_MM = 100.0  # Prior standard deviation of the delay on a new date.

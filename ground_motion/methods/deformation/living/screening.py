@@ -16,7 +16,7 @@ CENTRE = 1 / (2 * np.pi * KERNEL_SQUARES**2)  # weight of a square in its own sm
 TURNS = 6  # Number of iterations of the robust regression.
 BIWEIGHT = 4.685  # standard deviations, for 95 % efficiency on Gaussian noise (Beaton and Tukey 1974)
 MIN_SIGMA_MM = 0.01
-CLIP = 2.5  # Differences beyond so many standard deviations are clipped to it.
+CLIP = 2.5  # Differences beyond this many standard deviations are clipped to it.
 NO_WEIGHT = 1e-9
 
 

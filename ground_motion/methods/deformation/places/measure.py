@@ -28,13 +28,13 @@ from ground_motion.rasters.areas import DEFAULT_THRESHOLDS, Area, PeakRate, Plac
 from ground_motion.statistics.robust import MAD_TO_SIGMA
 
 MOVING_MM_YR = 2.0  # Slower cells are not drawn as moving.
-# The level also exceeds so many standard errors of the surface, and of its surroundings.
+# The level also exceeds this many standard errors of the surface, and of its surroundings.
 LEVEL_SIGMAS, AROUND_SIGMAS = 3.0, 1.5
 HALF, CORE = 0.5, 0.8  # Outlines are drawn at these shares of the peak.
 OUTLINE_SHARE = 0.15  # Slower ground than this share of a peak belongs to its surroundings.
 CLEAR_MM_YR = 5.0  # Ground that moves this fast is outlined beside any peak.
 WIDER_M, WIDER_SHARE = 200.0, 0.25  # A margin of this width, or this share of the side, is read around a flagged area.
-AROUND_M, AROUND_SHARE = 1_500.0, 1.0  # The surroundings reach so far: at least, and as a share of the side.
+AROUND_M, AROUND_SHARE = 1_500.0, 1.0  # The surroundings reach this far: at least, and as a share of the side.
 OFF_M, OFF_SHARE = 300.0, 0.5  # The surroundings begin here: at least, and as a share of the side.
 MIN_AROUND = 20
 MAX_PARTS = 100  # More parts of an area are scattered over all of its ground.
@@ -43,7 +43,7 @@ MIN_CELLS = 4
 MODEL_SHARE = 0.07  # A smooth covariance does not fit all shapes of ground: an error of this share of the peak.
 MEDIAN_SHARE = 0.2  # Outlines drawn too narrow or wide change the median by this share, on validation tiles.
 INTERVAL_FACTOR = 1.2  # Nine in ten intervals of validation tiles then contain the truth.
-SINGLE_PIECE_SIGMAS = 3.0  # A second piece must exceed the level at which it is drawn by so many sigmas.
+SINGLE_PIECE_SIGMAS = 3.0  # A second piece must exceed the level at which it is drawn by this many sigmas.
 
 
 class Background(NamedTuple):

@@ -25,10 +25,10 @@ STEEP = 0.1  # A slope counts fully from this rise per metre on.
 MIN_SEEN = 0.2  # A line of sight must measure this share of a motion down the slope.
 OPPOSITE = 0.6  # Two horizontal directions are opposite if the length of their difference is at least this.
 CELLS_A_RADIUS, MAX_DISTANCE_RADII = 5.0, 2.5
-SPACINGS = 1.5  # Squares in which two tracks are compared have so many spacings of points a side.
+SPACINGS = 1.5  # Squares in which two tracks are compared have this many spacings of points a side.
 EDGE_REACH = 0.6  # An outline's edge reaches this number of radii to either side.
 WIDTHS = tuple(0.04 * 1.4**j for j in range(12))  # Edges may have these widths, in radii.
-SHIFTS = (-0.2, -0.1, 0.0, 0.1, 0.2)  # The outline may lie so far off, in radii.
+SHIFTS = (-0.2, -0.1, 0.0, 0.1, 0.2)  # The outline may lie this far off, in radii.
 MIN_AT_EDGE = 15
 Outline = Polygon | MultiPolygon
 

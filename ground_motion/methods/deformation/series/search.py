@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from ground_motion.methods.deformation.series.regression import Float32, Projection, robust_sigma
 
-MAX_STEPS = 5  # A series has at most so many steps.
-MIN_DATES = 5  # Each side of a step needs so many dates.
+MAX_STEPS = 5  # A series has at most this many steps.
+MIN_DATES = 5  # Each side of a step needs this many dates.
 MIN_SIGMAS = 5.0  # size of a step, in standard errors of the noise between neighbouring dates
 MIN_NOISE_MM = 0.2
 

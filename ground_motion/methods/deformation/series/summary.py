@@ -19,7 +19,7 @@ from ground_motion.methods.deformation.series.steps import HALF_WAVE_MM, NO_STEP
 
 BLOCK = 1024
 MIN_DATES = 12
-SHARING, MIN_SHARING = 2_000, 100  # So many points of a piece show what all share; fewer than the second do not.
+SHARING, MIN_SHARING = 2_000, 100  # This many points of a piece show what all share; fewer than the second do not.
 
 
 class SeriesSummary(NamedTuple):

@@ -32,14 +32,14 @@ from ground_motion.statistics.robust import MAD_TO_SIGMA
 NEWEST_DAYS = 180  # Number of days in the newest period.
 MIN_BEFORE_DAYS = 550  # In a shorter time before, season, curvature and rate are not separable.
 MIN_NEWEST, MIN_BEFORE = 5, 16  # Least number of dates of a series in the newest period, and before it.
-MIN_POINTS = 3  # A cluster needs so many points.
+MIN_POINTS = 3  # A cluster needs this many points.
 REACHES = (0, 1)  # A cell's cluster includes the points of cells within this reach.
 FALSE_SHARE = 0.01  # Expected share of false discoveries among the clusters (not the places) found.
 MIN_CHANGE_MM_YR = 3.0  # Smaller changes are not reported.
-MAX_SAMPLED = 200  # About so many tested cells, spread over the ground, are stored with a search.
+MAX_SAMPLED = 200  # About this many tested cells, spread over the ground, are stored with a search.
 BESIDE_SIGMAS = 2.5  # Neighbours of a found cell belong to its place if they change by this number of sigmas.
 POINT_SIGMAS = 3.0
-GROUND_CELLS = 25  # 3 x 3 squares of so many cells a side show what the ground around has in common.
+GROUND_CELLS = 25  # 3 x 3 squares of this many cells a side show what the ground around has in common.
 MEDIAN_ERROR = 1.2533  # Standard error of a median, divided by that of a mean.
 MIN_SIGMA_MM_YR = 0.1
 

@@ -24,7 +24,7 @@ MAX_BOWLS = 16
 PLACES_FOR_SPREAD = 25.0  # If fewer places fit side by side in a scene, the scatter of a shape's scores is unknown.
 WIDEST_SPREAD = 2.0
 MIN_M2, MIN_HOLE_M2 = 20e6, 25e6
-MAX_DISTANCE_RADII = 1.5  # A bowl is drawn to so many radii from its middle.
+MAX_DISTANCE_RADII = 1.5  # A bowl is drawn to this many radii from its middle.
 SHARP_KM = 1.0  # Rates are smoothed over this width to limit the peak.
 SHADOW = 0.5  # A bowl of the other sign at the rim, weaker than this share of the peak, is a misfit of the shape.
 

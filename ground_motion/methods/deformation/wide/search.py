@@ -43,11 +43,11 @@ ASSUMES = {
 }
 MIN_CELLS = 60
 SIGNIFICANT_IN_TWO = 3.5  # A bowl is reported from this score on if another track shows it.
-# Another track confirms a bowl of so many deviations, and this share of the peak.
+# Another track confirms a bowl of this many deviations, and this share of the peak.
 CONFIRMING, CONFIRMING_SHARE = 2.0, 0.5
 MAX_REPORTED = 0.5  # A region that lies more in areas reported separately is dropped.
 SAME_SHARE = 0.5
-# One track has so many false regions; their number may exceed it by so many deviations.
+# One track has this many false regions; their number may exceed it by this many deviations.
 FALSE_PER_KM2, CROWDED_SIGMAS = 1e-4, 2.0
 log = logging.getLogger(__name__)
 

@@ -79,7 +79,7 @@ def blocks_of(
         stack.callback(pool.shutdown, wait=True, cancel_futures=True)
         waiting, found = deque[Future[Block | None]](), False
         pieces = geolocation.pieces_of(grid, positions, lines, pixels, terrain.reach_m if terrain else 0.0)
-        for piece in chain(pieces, repeat(None, WORKERS)):  # None: what is still waiting is yielded.
+        for piece in chain(pieces, repeat(None, WORKERS)):  # Each None yields one result that is still waiting.
             if piece:
                 waiting.append(pool.submit(work, piece))
             ready = waiting and (piece is None or len(waiting) > WORKERS)

@@ -60,7 +60,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     if len(given) > MAX_FILES:
         raise InputError(path, f"it holds {len(given)} .h5 files", "Give the folder geo, with the files of one product")
     for file in given:
-        with hdf5.open_file(file) as content:  # A damaged file of a folder is not passed over.
+        with hdf5.open_file(file) as content:  # A damaged file must stop the load, not be skipped.
             kind = _kind(frozenset(content), hdf5.attributes(file, content), file)
         if kind in files:
             others = f"{files[kind].name} and {file.name}"
