@@ -108,9 +108,7 @@ class Contact(NamedTuple):
     @property
     def number(self) -> str:
         """Return the telephone number as it is dialled: '+4312345' for '+43 (0)1 2345'."""
-        phone = (
-            self.phone.replace("(0)", "") if self.phone.startswith("+") else self.phone
-        )  # (0) is dialled within a country
+        phone = self.phone.replace("(0)", "") if self.phone.startswith("+") else self.phone  # (0): within the country
         return "".join(letter for letter in phone if letter.isdigit() or letter == "+")
 
     @property

@@ -30,12 +30,7 @@ WAYS = {Component.UP: "vertical", Component.EAST: "east-west", Component.NORTH: 
 PLACED = ("track", "burst", "polarisation", "tile", "posting_m", "grid_epsg")
 STATED = (*PLACED, "source_format", "level", "release", "has_series", "simulated")
 NAMED = ("component", "technique", "direction", "reference")
-DECLARED = (
-    "source_format",
-    "track",
-    "direction",
-    "has_series",
-)  # File names may state the others.
+DECLARED = ("source_format", "track", "direction", "has_series")  # File names may state the others.
 # Columns of points that declarations change, compared with those of a file that is given again.
 COMPARED = ("velocity_mm_yr", "velocity_std_mm_yr", "height_m", "los_east", "los_north", "los_up")
 MAX_COMPARED = 1000

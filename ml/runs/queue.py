@@ -27,10 +27,7 @@ def run_claim(*, run_id: int) -> Run | None:
     """
     with_result = Run.objects.filter(pk=run_id, prediction__isnull=False)
     made_at = Subquery(Prediction.objects.filter(run=OuterRef("pk")).values("created_at"))
-    ended = {
-        "finished_at": Coalesce("finished_at", made_at),
-        "share_done": 1.0,
-    }  # An earlier end keeps its place in lists.
+    ended = {"finished_at": Coalesce("finished_at", made_at), "share_done": 1.0}  # The run keeps its place in the list.
     if LEASE.keep(with_result, Run.State.SUCCEEDED, **ended) or disk_full():
         return None
     waiting = Run.objects.filter(LEASE.due(), pk=run_id)

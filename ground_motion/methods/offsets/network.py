@@ -54,10 +54,7 @@ MAX_SHORTFALL = 4.0  # A node's own ground may match this many deviations less t
 SEARCH_SUPPORT = 7  # One of this many nodes of the coarse search on a side (112 px) must have a match.
 # Without a network, offsets are fitted to such windows; a pair's autocorrelation is learned from them.
 WINDOW_PX = 64.0
-LEARNING_SQUARE_PX, LEARNING_SQUARES = (
-    256,
-    9,
-)  # Squares from which an autocorrelation is learned: side, number.
+LEARNING_SQUARE_PX, LEARNING_SQUARES = 256, 9  # Squares from which an autocorrelation is learned: side, number.
 MIN_MATCHED = 0.5  # The search must have matched this share of such a square.
 
 

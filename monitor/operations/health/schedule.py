@@ -26,14 +26,7 @@ logger = logging.getLogger(__name__)
 BEAT_SILENT_SECONDS = 60.0
 LATE_AFTER = timedelta(minutes=15)  # Beat stores every three minutes when it sent its tasks.
 MAX_NAMES = 5
-OTHER_KINDS = (
-    "crontab_id",
-    "solar_id",
-    "clocked_id",
-    "one_off",
-    "expires",
-    "start_time",
-)  # Our plan uses none.
+OTHER_KINDS = ("crontab_id", "solar_id", "clocked_id", "one_off", "expires", "start_time")  # Our plan uses none.
 
 
 class Fault(StrEnum):

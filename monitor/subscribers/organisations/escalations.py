@@ -148,9 +148,7 @@ def alert_hand_back(*, alert: Alert, actor: str) -> None:
     with transaction.atomic():
         theirs = Escalation.objects.filter(alert=alert, organisation=None, closed_at=None)
         if theirs.update(taken_at=None, returned_at=now, closed_at=now):
-            EscalationStep.objects.filter(escalation__alert=alert).update(
-                reported_at=None
-            )  # The next mail names these.
+            EscalationStep.objects.filter(escalation__alert=alert).update(reported_at=None)  # The next mail names them.
             AuditEntry.objects.create(actor=actor, action="alert given back", subject=alert.code)
 
 

@@ -86,9 +86,7 @@ def _squares(velocity: Float32, n_points: NDArray[np.integer], height_m: Float32
     share = np.maximum(total, 1e-6)
     held = np.where(known, np.clip(velocity, -FASTEST_MM_YR, FASTEST_MM_YR), 0)
     height = np.zeros_like(weight) if height_m is None else np.nan_to_num(height_m) / 100
-    row, col = (
-        np.arange(n, dtype=np.float32) % SQUARE_CELLS for n in velocity.shape
-    )  # Independent of where a map begins
+    row, col = (np.arange(n, dtype=np.float32) % SQUARE_CELLS for n in velocity.shape)  # Alike wherever a map begins.
     means = [_sums(weight * values) / share for values in (held, height, row[:, None], col[None, :])]
     first = [SQUARE_CELLS * np.arange(n) for n in total.shape]
     down, right = (means[2] + first[0][:, None]) * cell_m, (means[3] + first[1][None, :]) * cell_m
