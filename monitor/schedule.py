@@ -46,7 +46,7 @@ TASK_ROUTES = {
 
 def every(period: timedelta, task: str, args: Sequence[str] = (), **options: str) -> dict[str, Any]:
     """Return a task's entry in the schedule. Its message expires after one period, because then the next is sent."""
-    # django-celery-beat knows this option by this name only, and drops Celery's own `expires` without a word
+    # django-celery-beat silently ignores Celery's own `expires` and knows only this option.
     expiring = {"expire_seconds": int(period.total_seconds()), **options}
     return {"task": task, "schedule": period, "args": [*args], "options": expiring}
 

@@ -288,7 +288,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD or (BEHIND_HTTPS and variab
 _is_public_https = BEHIND_HTTPS and PUBLIC_URL.startswith("https://")
 CSRF_TRUSTED_ORIGINS = ["/".join(PUBLIC_URL.split("/")[:3])] if _is_public_https else []
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_HTTPS else None
-# Browsers take cookies with this prefix from this very host only, and over HTTPS only.
+# Browsers accept cookies with this prefix only from this host over HTTPS.
 _cookie_prefix = "__Host-" if BEHIND_HTTPS else ""
 SESSION_COOKIE_NAME = f"{_cookie_prefix}sessionid"
 CSRF_COOKIE_NAME = f"{_cookie_prefix}csrftoken"

@@ -93,7 +93,7 @@ def installed() -> Build | None:
 
 def chosen(version: str, gpu: bool) -> Build:
     """Return the wanted build, else the other one with a warning; end the program if there is none."""
-    # where an index has two builds, PyTorch names the one for CPUs so
+    # PyTorch's label of its CPU build, if an index has two builds.
     wanted = (version,) if gpu else (f"{version}+cpu", version)
     only_cuda = None
     for one in wanted:

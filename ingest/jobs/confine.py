@@ -25,7 +25,7 @@ STANDARD_ERROR = 2
 MAX_START_SECONDS = 60.0  # An import takes seconds on a machine that is busy.
 MAX_STARTS = 3  # A server may be killed, or retired by another thread, just before it is asked.
 CPUCLOCK_SCHED = 2  # This clock shows what a process has computed (linux/posix-timers.h).
-# What Python needs to start, and whatever else is harmless for a program to know.
+# Python needs some of these to start; the others are harmless for a program to know.
 PLAIN_VARIABLES = ("LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TZ")
 
 
@@ -220,7 +220,7 @@ def hide_process() -> None:
 
 def _computed_seconds(pid: int) -> float:
     """Return the processor time of a process, s; 0 if it has ended."""
-    # Not from /proc: under ProtectProc=invisible nobody finds a process there that hides itself (`hide_process`).
+    # Do not read /proc: ProtectProc=invisible hides processes that hide themselves (`hide_process`) there.
     try:
         return time.clock_gettime((~pid << 3) | CPUCLOCK_SCHED)
     except OSError:

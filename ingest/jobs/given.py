@@ -18,7 +18,7 @@ from ingest.foundation.storage import raster_folder
 from ingest.jobs.confine import ForkServer, Limits, run_confined
 
 HARDENED = {
-    # drivers in rasterio's build that read other files or hosts named in a file
+    # These drivers of rasterio's build read other files or hosts that a file names.
     "GDAL_SKIP": "VRT,GTI,DERIVED,WMS,WMTS,WCS,HTTP,STACIT,STACTA,PLMOSAIC,DAAS,EEDA,EEDAI,Zarr,MBTiles,MRF",
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no .ovr, .aux.xml or .tfw beside the file is read
     "GDAL_PAM_ENABLED": "NO",

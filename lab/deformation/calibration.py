@@ -105,7 +105,7 @@ def evidence_of(folder: Path, number: int) -> list[list[Evidence]]:
         heart = heart_in(tile, BOWLS[name].radius_m) if name in TABLE else None
         for count, target in enumerate(seen, start=1):
             tracks = tile.tracks[:count]
-            # With the decision "network" it is asked on all cells, not only near proposed ones.
+            # The decision "network" runs the network on all cells, not only near proposed ones.
             known = look([cloud(track) for track in tracks], network, config=NetworkConfig(decision="network"))
             planes = np.stack([placed(plane, known.transform, tile) for plane in terms(known.evidence)], axis=-1)
             planes[np.isnan(planes).any(axis=-1)] = IMPOSSIBLE

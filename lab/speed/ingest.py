@@ -29,7 +29,7 @@ CHUNK = 4_000  # Rows in about 4 MB of an EGMS table.
 CSV_POINTS = 10**5
 SCRATCH_ID = 2_000_000_000
 TABLES = (partitions.POINTS, partitions.SERIES)
-# ru_maxrss would not do: a child inherits the peak of the process that it was forked from
+# ru_maxrss would be wrong: a child inherits the peak of the process that forked it.
 _LOAD_AND_PRINT_PEAK = """
 import re, sys
 from django.core.management import execute_from_command_line

@@ -23,7 +23,7 @@ Task = ModelVersion.Task
 MAX_ANNOUNCED = 128  # More runs than workers begin between two checks are not announced.
 MAX_COMPANIONS = 8  # Each neighbouring file of a track counts as a track, because it has its own zero.
 SAME_GROUND = ("track", "direction", "burst", "polarisation", "source_format", "simulated", "backscatter")
-# A result that was made against another datum, or that a withdrawn track took part in, is made again.
+# Compute results again if they used another datum or a withdrawn track.
 MOVED = Q(started_at__lt=F("product__datum_moved_at")) | Q(started_at__lt=F("companions__datum_moved_at"))
 MOVED &= Q(state=Run.State.SUCCEEDED)
 STALE = MOVED | Q(companions__withdrawn_at__isnull=False)
@@ -58,7 +58,7 @@ def inputs_due(
     pairs = pairs_with_history() if task == Task.COHERENCE_CHANGE else ScenePair.objects.all()
     pairs = pairs.filter(reference__state=Scene.State.READY, secondary__state=Scene.State.READY)
     unseen = pairs.exclude(pk__in=runs.filter(product=None).values("pair"))
-    # The order is that of `_earlier`.
+    # Sort as `_earlier` does.
     in_turn = unseen.order_by("secondary__acquired_at", "-reference__acquired_at", "id")
     return in_turn.select_related("reference", "secondary")
 

@@ -133,7 +133,7 @@ def _message(channel: str, items: list[Any]) -> OutgoingMessage:
 
 def last_moment(*, frequency: str, now: datetime, zone: str = "UTC") -> datetime:
     """Return when digests of this frequency were last due, for a reader in this time zone."""
-    # Each day, each Monday, or each first of a month, at six by the reader's clock; at once: this very hour.
+    # Digests are due at six by the reader's clock: daily, on Mondays, or on the first of a month; others at once.
     if frequency == Subscription.Frequency.AT_ONCE:
         return now.replace(minute=0, second=0, microsecond=0)
     local = now.astimezone(ZoneInfo(zone))

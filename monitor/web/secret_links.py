@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core import signing
 
-# a signed or random part follows; tests/service/monitor/test_secret_links.py compares this with the addresses there are
+# A signed or random part follows these; test_secret_links.py compares them with the existing addresses.
 SECRET_ADDRESSES = (
     "/subscribe/confirm/",
     "/subscribe/stop/",

@@ -23,7 +23,7 @@ from scipy.sparse.csgraph import connected_components
 
 Float32 = NDArray[np.float32]
 Bools = NDArray[np.bool_]
-# Found on validation series, simulated and real, like IMAGE_SIGMA and PLACE_SIGMA (docs/models/coherence.md).
+# Simulated and real validation series gave these values (docs/models/coherence.md).
 HIGH_SIGMA, LOW_SIGMA = 3.0, 2.0
 BEYOND_IMAGE = 1.0  # An event must explain more than any one image, by this many sigma as a difference of squares.
 IMAGE_SIGMA, PLACE_SIGMA = 0.7, 0.5  # All pairs of an image share the first noise, all pairs of a place the second.

@@ -29,12 +29,12 @@ from ground_motion.runtime.box_mean import box_mean
 
 AROUND_PX = 12  # A first answer is refined this far around it.
 SPECKLE_PX = 2.0  # A cell of speckle covers this many halved pixels; it sets what a match by chance reaches.
-# Above chance, in its standard deviations: at 0 none of 60 pairs of sea or noise had a match, at -0.5 seven had.
+# In standard deviations above chance: at 0 none of 60 pairs of sea or noise had a match, at -0.5 seven had.
 MARGIN = 0.0
 STEP = SQUARE_PX // NODE_PX  # nodes of the network for one node here
 
 SPARSE_PX = 64  # Nodes of the far search lie this far apart.
-# Images are reduced by the first factor and matched in windows of the second, px.
+# Factor by which images are reduced; side of the windows in which they are matched, px.
 SPARSE_LOOKS = ((4, 64), (4, 128), (2, 64), (4, 256))
 SPARSE_MARGIN = 1.0
 SPARSE_SHARE = 0.25  # A sparse node is searched if this share of the ground around it has no match yet.

@@ -29,7 +29,7 @@ def texture(log: Tensor) -> Tensor:
     amplitude = high_passed.mul_(0.5).clamp_max_(math.log(MAX_BRIGHTNESS)).exp_()
     if known is not None:
         amplitude *= known
-    # About the mean of the whole, so that squares keep their digits.
+    # Subtract the overall mean, so that squares keep their digits.
     centred = amplitude.addcdiv_(box(amplitude, WINDOW_PX), least, value=-1)
     if known is not None:
         centred *= known

@@ -14,7 +14,7 @@ MAX_DEPTH = 12  # Folders deeper below the given one are not read.
 MAX_NAMES = 20_000  # No more files and folders are looked at.
 SYSTEM_FOLDERS = frozenset({"__macosx", "@eadir", "$recycle.bin", "system volume information"})
 SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
-# Such files are often about data, not data.
+# Such files often describe data and are none themselves.
 PLAIN_TEXTS = frozenset({".txt", ".dat", ".asc", ".json", ".xml", ".kml", ".xlsx"})
 
 

@@ -30,7 +30,7 @@ LICENCE = "Copernicus data: free, full and open, with attribution"
 L3_POSTING_M = 100.0
 HEAD_BYTES = 2**20  # This much of the table is read at once for its first points.
 
-# role -> the names that releases have used
+# Names that releases have used for each role.
 ALIASES = {role: (role,) for role in ("pid", *columns.PLACES, *columns.LOS_VECTOR, "temporal_coherence")} | {
     "height": ("height_ortho", "height"),
     "rmse": ("rmse_ts", "rmse"),

@@ -44,7 +44,7 @@ class Layer:
     mm: float
 
 
-# the first that every product has is taken
+# The first layer that every product has is used.
 LAYERS = (
     Layer("los_disp", Component.LOS, 1000.0),  # file: m, plus is toward; ours: mm, toward
     # file: rad, plus is away; ours: mm, toward

@@ -110,7 +110,7 @@ class _Solver(NamedTuple):
             normal[second, second] += weight
             normal[first, second] -= weight
             normal[second, first] -= weight
-        # what is not solved, and the first date of what is, are zero
+        # Unsolved dates, and the first date of each solved piece, are zero.
         free = dates & (np.arange(n_dates) > dates.argmax(axis=1)[:, None])
         normal = np.moveaxis(normal, -1, 0) * (free[:, :, None] & free[:, None, :])
         normal[:, np.arange(n_dates), np.arange(n_dates)] += ~free

@@ -84,7 +84,7 @@ def motion_along(
     along = points_along(course, x_m, y_m, half_width_m)
     along = along._replace(station_m=_on_ground_m(along.station_m, line, course))
     los_up, sigma = (points.values[along.point, VALUES.index(name)] for name in ("los_up", "velocity_std_mm_yr"))
-    # A wide swath looks at 29° at one end and 46° at the other, which one mean would take for a slope of the line.
+    # A wide swath looks at 29° to 46°: with one mean incidence, the difference would look like a slope of the line.
     share = np.full(along.point.size, vertical_share(product, los_up))
     if product.component == Component.LOS:
         share = np.where(los_up > 0, los_up, share)

@@ -14,7 +14,7 @@ from monitor.maps.imaging.drawing import Float32, InputGrid
 from monitor.maps.imaging.pixels import decibels
 
 Task = ModelVersion.Task
-# In place of a task: two releases of a product compared, and the rates of velocity fields themselves.
+# These stand in place of a task: the comparison of two releases, and the rates of velocity fields.
 RELEASES, VELOCITY = "releases", "velocity"
 
 
@@ -35,7 +35,7 @@ class RasterLayer(NamedTuple):
     overlap: str = "first"  # The value shown where rasters overlap: the first, highest or lowest.
     unit: str | Promise = ""
     value: Callable[[Float32], Float32] = lambda bands: bands[0]  # turns (bands, rows, cols) into what is shown
-    # Applied to the bands before `value`; uses the grid and dates of the pair's images.
+    # Function applied to the bands before `value`, with the grid and dates of the pair's images.
     of_pair: Callable[[Float32, InputGrid], Float32] = lambda bands, images: bands
     needs: str = ""  # a statistic that must be above 0 for a result to be shown
     classes: tuple[Promise, ...] = ()  # names of the whole values from low to high; empty for a continuous layer

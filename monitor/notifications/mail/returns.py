@@ -20,7 +20,7 @@ SIGNED = 20  # 80 bits, so that the whole name stays below the 64 letters that R
 RECIPIENTS = ("Delivered-To", "X-Original-To", "Envelope-To", "To")
 TOKEN = re.compile(r"\+([0-9a-z]{1,13})-([0-9a-z]{1,4})-([0-9a-f]{20})@", re.IGNORECASE)
 CODE = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
-# 5.1.x is about an address; x = 0 does not state which, 7 and 8 are about the sender's
+# Codes 5.1.x concern an address: 5.1.0 does not say which one, 5.1.7 and 5.1.8 the sender's.
 NO_SUCH_ADDRESS = re.compile(r"5\.1\.(?!0\b|7\b|8\b)\d{1,3}\b")
 OUT_OF_REACH = re.compile(r"[45]\.[24]\.")  # a full or closed mailbox, a host that does not answer
 PASSING = re.compile(r"4\.|5\.2\.2\b")  # Delivery was given up after days, or a mailbox is full: it may recover.

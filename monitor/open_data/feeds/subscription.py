@@ -158,7 +158,7 @@ def _calendar(looks: Sequence[NextLook], place: str, url: str, about: str) -> Ht
             "status": "CONFIRMED" if one.look.is_likely else "TENTATIVE",
             "class": "PUBLIC",
         }
-        # The minute of a pass shifts a little with each image: it is no part of the identifier.
+        # The identifier has no minute, because that of a pass shifts a little with each image.
         name = f"{about}/{one.look.platform[:2]}{one.look.track}/{at:%Y-%m-%d}"
         calendar.add_component(_event(name, place, url, **times, **own))
     return _file(calendar, "looks.ics")

@@ -47,7 +47,7 @@ INSERT INTO gpkg_spatial_ref_sys VALUES ('Undefined Cartesian', -1, 'NONE', -1, 
 MAX_POINTS = 1_000_000
 MAX_COLUMNS = 2000  # The limit of programs that read a GeoPackage.
 MAX_DATES = MAX_COLUMNS - 20  # The columns that are no dates are 13.
-# Room to reserve for a file, in the format that takes most (GeoPackage).
+# Space to reserve for a file, computed for GeoPackage, the largest format.
 NUMBER_BYTES, POINT_BYTES = 9, 300
 LAYER_BYTES = 2**18
 EMPTY_PAGES = 4 / 3  # At least three rows fit on a page, so that a quarter of it is empty at most.

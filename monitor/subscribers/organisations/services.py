@@ -204,7 +204,7 @@ def seats_settle(*, organisation: Organisation) -> None:
 
     Who has left is no contact any more.
     """
-    # A seat that its member ended stays ended. Repeated calls change nothing more.
+    # A subscription that its member ended stays ended. Repeated calls change nothing.
     shared = list(organisation.subscriptions.filter(ended_at=None))
     readers = {member.email: member for member in members(organisation=organisation).filter(wants_mails=True)}
     seats = Subscription.objects.filter(shared__organisation=organisation)

@@ -13,7 +13,7 @@ from monitor.subscribers.quotas.known import is_known
 from monitor.subscribers.quotas.services import domain_of, mailbox_of
 from monitor.web.request_limits import WIDE_NETWORK_BITS
 
-# Domains whose many mailboxes belong to many people.
+# Mailboxes of these domains belong to different people.
 PUBLIC_DOMAINS = {
     "gmail.com",
     "outlook.com",

@@ -173,7 +173,7 @@ def awake(*, subscriptions: QuerySet[Subscription], now: datetime) -> QuerySet[S
 
 def is_held(*, now: datetime) -> Q:
     """Return the filter that selects queued messages which have to wait for the end of quiet hours."""
-    # They bring news or a sign of life to a subscription with quiet hours now, or would wake up its owner.
+    # These messages would wake up the owner of a subscription with quiet hours now.
     asleep = Subscription.objects.filter(_asleep(now))
     news = Notification.objects.filter(message=OuterRef("pk"), withdrawn_at=None, subscription__in=asleep)
     silent = asleep.filter(sign_of_life=True, channel=OuterRef("channel"))

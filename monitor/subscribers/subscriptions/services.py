@@ -276,7 +276,7 @@ def purge() -> None:
     Subscription.objects.filter(confirmed_at=None, created_at__lt=now - CONFIRM_FOR).delete()
     unanswered = Q(confirmed_at=None, left_at=None, created_at__lt=now - INVITED_FOR)
     Membership.objects.filter(unanswered | Q(left_at__lt=now - KEEP_ENDED)).delete()
-    # Members' seats for places still watched are kept: an ended one records that no mail is wanted.
+    # Keep members' subscriptions of places still watched: an ended one records that its member wants no mail.
     mine = Q(organisation=OuterRef("shared__organisation"), email=OuterRef("email"))
     kept = Subscription.objects.filter(Exists(Membership.objects.filter(members.ACTIVE, mine)), shared__ended_at=None)
     ended = Subscription.objects.filter(ended_at__lt=now - KEEP_ENDED).exclude(pk__in=kept.values("pk"))

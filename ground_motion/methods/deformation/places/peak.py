@@ -71,7 +71,7 @@ def field_draws(cells: Cells, radius_m: float, sign: float) -> Float64:
     fields = []
     for count, (vectors, middle, spread) in zip(counts, fits, strict=True):
         if count:
-            # Drawn by cell and turned: which vectors a processor finds for near eigenvalues then does not matter.
+            # Drawn by cell, the result does not depend on which eigenvectors a processor finds for close eigenvalues.
             noise = vectors.T @ rng.standard_normal((middle.size, count))
             draws = middle[:, None] + spread[:, None] * noise
             fields.append(cells.sigma_mm_yr[:, None] * (vectors @ draws))

@@ -68,7 +68,7 @@ def figures_of(
         "peak_rate_mm_yr": area.peak_rate_mm_yr,
         "peak_low_mm_yr": strongest.low if strongest else None,
         "peak_high_mm_yr": strongest.high if strongest else None,
-        # The plane of far clusters changes sizes.
+        # Far clusters lie in a plane that changes sizes, so use the true area.
         "area_m2": area_of(outline) if "window" in statistics else area.area_m2,
         "class_shares": {name: round(share, 4) for name, share in area.kinds.items()},
         "places": [place_as_dict(place, epsg) for place in area.places],

@@ -29,7 +29,7 @@ from ground_motion.readers.images.sentinel1.terrain import Terrain
 
 MAX_WINDOW_PIXELS = 64 * 10**6
 WORKERS = min(2, os.cpu_count() or 1)
-# only the samples that are wanted, past the cache of blocks; nothing that lies beside the file
+# Read only the wanted samples, without the cache of blocks and without side files.
 GDAL = {"GTIFF_DIRECT_IO": True, "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": False}
 
 
