@@ -55,10 +55,7 @@ def predictions_unscanned() -> QuerySet[Prediction]:
 
 
 def predictions_in_turn() -> QuerySet[Prediction]:
-    """Return unscanned predictions in the order of search.
-
-    Those of pairs that span an event come first, then one of each product or track in turn.
-    """
+    """Return unscanned predictions in the order of search: pairs that span an event, then each product in turn."""
     track = [f"run__pair__reference__{name}" for name in ("source_format", "track", "direction", "burst")]
     urgent = GroundEvent.pairs.through.objects.filter(scenepair=OuterRef("run__pair"))
     turn = Window(RowNumber(), partition_by=["run__product", *track], order_by="id")

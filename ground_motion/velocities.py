@@ -126,10 +126,7 @@ class Points:
         self._dataset = dataset
 
     def to_geoparquet(self, path: File) -> None:
-        """Write the points as GeoParquet, a column for each date, as the service's files have them.
-
-        Raises InputError for a wrong path.
-        """
+        """Write the points as GeoParquet, with a column per date, like the service. InputError for a wrong path."""
         require_outputs(points=Path(path))
         days = self._dataset.time.dt.strftime("d%Y%m%d").values.tolist() if "time" in self._dataset else []
         kinds = {"pid": pa.string(), **dict.fromkeys(POSITIONS, pa.float64())}

@@ -152,10 +152,7 @@ def code_of(used: Iterable[tuple[str, str]]) -> dict[str, Any]:
 
 
 def changed_files(content: Mapping[str, Any]) -> list[str]:
-    """Return the files whose code, decision or weights are no longer those that made a result: stale if any is.
-
-    A file that was moved is found by what it holds.
-    """
+    """Return the files whose code, decision or weights changed since a result; a moved file counts as the same."""
     return [name for name, made in content["code"].items() if not _holds(name, made["parts"], made["sha256"])]
 
 

@@ -130,10 +130,7 @@ def _content(paths: tuple[Path, ...]) -> bytes:
 
 
 class JoinedSheets(FurtherFiles):
-    """Finder of css/joined/, where the style sheets that a template names are one file.
-
-    The first picture of a page waits for each style sheet.
-    """
+    """Finder of css/joined/, which joins a template's style sheets, because a page's first picture waits for each."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.root = str(settings.VAR_DIR / "sheets")

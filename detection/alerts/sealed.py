@@ -90,10 +90,7 @@ def evidence_seal(*, alert: Alert) -> SealedEvidence:
 
 
 def evidence_stamp(*, row: SealedEvidence, ask: Callable[[bytes], bytes]) -> None:
-    """Store a package anew with the answer of a time-stamp service; `ask` returns its answer to a request.
-
-    Raises BadStamp if the answer is no stamp of this package.
-    """
+    """Store a package with a time stamp. `ask` asks the service. Raises BadStamp if it stamps something else."""
     with row.file.open() as stored:
         package = opened(stored.read())
     nonce = secrets.randbits(63)

@@ -54,10 +54,7 @@ def proposal_waiting(*, alert: Alert) -> Proposal | None:
 
 
 def proposal_make(*, alert: Alert, proposer: User, **said: Any) -> Proposal:
-    """Save a proposal for an alert whose row is locked. ValueError if another one is waiting.
-
-    said: columns of Proposal.
-    """
+    """Save a proposal for an alert whose row is locked. said: columns of Proposal. ValueError if one is waiting."""
     if proposal_waiting(alert=alert):
         raise ValueError("something waits for a second person already; it must be answered or withdrawn first")
     proposal = Proposal.objects.create(alert=alert, proposer=proposer, **said)

@@ -108,10 +108,7 @@ def severity(alert: Any, terms: Terms) -> Severity:
 
 
 def _parts(told: Stated) -> Iterator[Figure]:
-    """Yield the present rates of the whole area and of its fastest part, in mm a year.
-
-    After a change, the fastest part is assumed to have changed as the whole did.
-    """
+    """Yield the present rates of the area and its fastest part, mm/yr; a change is assumed to affect both alike."""
     now, whole, fastest = told.now, told.whole, told.fastest
     if now.unit == "m/day":
         for one in (now, fastest):

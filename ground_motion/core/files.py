@@ -59,10 +59,7 @@ def names_in(folder: Path) -> list[str]:
 
 
 def files_in(path: Path, suffixes: Container[str]) -> list[Path]:
-    """Return the files in a folder that have one of the suffixes, sorted by name; the path itself if it is no folder.
-
-    Never raises.
-    """
+    """Return a folder's files with one of the suffixes, by name; the path itself if it is no folder. Never raises."""
     if not path.is_dir():
         return [path]
     named = [path / name for name in names_in(path)]

@@ -451,10 +451,7 @@ class _Fills:
         return raw, doubtful
 
     def sift(self, batch: PointBatch, raw: Float32, doubtful: Bools) -> PointBatch:
-        """Return the rows whose velocity is no fill value. A table's other rows are refused with a reason.
-
-        raw, doubtful: what `note` returned for this batch.
-        """
+        """Return the rows whose velocity is no fill value; a table's others are refused. raw, doubtful: from `note`."""
         for value in map(float, np.unique(raw[doubtful])):
             if value not in self.fills and not self._is_one(value):
                 continue

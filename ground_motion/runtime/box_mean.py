@@ -62,10 +62,7 @@ def _counts(values: Tensor, window: Size) -> Tensor:
 
 
 def _box_sums(values: Tensor, window: Size, scale: float = 1.0, counts: Tensor | None = None) -> Tensor:
-    """Return the sums over windows times `scale`, or divided by `counts`, (n, rows, cols).
-
-    Sums of whole numbers are exact.
-    """
+    """Return the sums over windows times `scale`, or by `counts`, (n, rows, cols), exact for whole numbers."""
     n, rows, cols = values.shape
     high, wide = sides(window)
     up, left = high // 2, wide // 2

@@ -21,10 +21,7 @@ MEDIAN = 0.5
 
 
 def quantile(blocks: Callable[[], Iterable[Float32]], share: float) -> float | None:
-    """Return the quantile `share` of the finite values, interpolated linearly between neighbours; None without any.
-
-    blocks: returns the values in arrays of any shape; it is called twice.
-    """
+    """Return the interpolated quantile of finite values; None without any. blocks: called twice, returns the arrays."""
     counts = np.zeros(BUCKETS, dtype=np.int64)
     for values in blocks():
         counts += upper_counts(values)

@@ -119,10 +119,7 @@ def series_rate(dates: Sequence[date], values_mm: Values, sigma_mm: Values | Non
 
 
 def _campaigns(years: Float64, values: Float64, sigma: Float64) -> Rate | None:
-    """Fit a line to a few independent values with stated sigma, mm; None for unknown sigmas or a single date.
-
-    The uncertainty grows where the values scatter more than their sigma explains.
-    """
+    """Fit a line to a few values with stated sigma, mm; wider if they scatter more. None if unknown or of one date."""
     if not np.isfinite(sigma).all() or np.ptp(years) == 0:
         return None
     weight = sigma**-2

@@ -67,10 +67,7 @@ class Comparison(NamedTuple):
 
 
 class Curves(NamedTuple):
-    """Displacements of a station and mean displacements of the points around it, in a product's direction, mm.
-
-    Each curve has a mean of zero over the common period.
-    """
+    """Displacements of a station and mean ones around it, in a product's direction, mm; each has a mean of 0."""
 
     station_dates: Sequence[date]
     station_mm: Float64

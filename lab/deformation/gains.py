@@ -106,10 +106,7 @@ def counts(all_seen: Sequence[Seen], kind: str, odds: Sequence[Float32], thresho
 
 
 def by_gains(all_seen: Sequence[Seen]) -> dict[str, Any]:
-    """Return figures for each number of gains, each with the threshold for ALARMS.
-
-    The 95 % intervals resample the numbers of tiles and choose the threshold anew each time.
-    """
+    """Return figures for each number of gains at the threshold for ALARMS; intervals resample tiles and threshold."""
     tables = []
     for n in range(1, len(GAINS) + 1):
         odds = [logit(expit(seen.odds[:n].astype(np.float64)).mean(axis=0)).astype(np.float32) for seen in all_seen]

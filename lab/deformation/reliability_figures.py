@@ -30,10 +30,7 @@ def reliability_figures(scores: Sequence[TileScore]) -> dict[str, Interval]:
 
 
 def resampled(counts: Float64, statistic: Callable[[Float64], Float64], rounds: int) -> Interval:
-    """Return a statistic of counts summed over tiles, with its 95 % interval.
-
-    counts: (tiles, ...); statistic: from sums (rounds, ...) to (rounds,).
-    """
+    """Return a statistic of counts (tiles, ...) with its 95 % interval. statistic: sums (rounds, ...) -> (rounds,)."""
     draws = np.random.default_rng(1).integers(0, len(counts), (rounds, len(counts)))
     times = np.stack([np.bincount(draw, minlength=len(counts)) for draw in draws])  # (rounds, tiles)
     low, high = np.nanpercentile(statistic(np.tensordot(times, counts, 1)), [2.5, 97.5])

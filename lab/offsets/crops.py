@@ -169,10 +169,7 @@ def draw(rng: np.random.Generator, settings: Settings, held: Sources) -> Crop:
 
 
 class Crops:
-    """Crops on disk, in half precision; those that are missing are drawn first.
-
-    ValueError if the folder has crops of other settings.
-    """
+    """Crops on disk in half precision, drawn if missing. ValueError if the folder has crops of other settings."""
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         sources(settings, folder)

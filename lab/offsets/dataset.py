@@ -87,10 +87,7 @@ class Scenes(NamedTuple):
 
 
 def prepared(folder: Path, scenes: int, size: int = SIZE_PX, make: Callable[..., SarPair] = make_scene) -> Scenes:
-    """Return prepared scenes, memory-mapped; scenes that are missing are made first.
-
-    ValueError if the folder has scenes of another size or another number of scenes.
-    """
+    """Return prepared scenes, memory-mapped, made if missing. ValueError if the folder has others of size or number."""
     return Scenes(**kept(folder, scenes, partial(_prepared, make, size), f"scenes of {size} px"))
 
 

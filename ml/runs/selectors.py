@@ -43,10 +43,7 @@ def velocity_fields() -> QuerySet[Product]:
 def inputs_due(
     *, task: str, method: str, version: str | None = None, weights_sha256: str = ""
 ) -> QuerySet[Product] | QuerySet[ScenePair]:
-    """Return products or pairs that are ready for a task and have no run of this version (None: of any version) yet.
-
-    A network with other weights is another version.
-    """
+    """Return products or pairs ready for a task without a run of this version (None: any), with the same weights."""
     runs = Run.objects.filter(model_version__task=task, model_version__method=method)
     if version is not None:
         runs = runs.filter(model_version__version=version, model_version__weights_sha256=weights_sha256)

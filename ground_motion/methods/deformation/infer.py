@@ -266,10 +266,7 @@ def flagged_areas(result: DeformationResult, tracks: Sequence[PointCloud]) -> li
 
 
 def strongest(results: list[DeformationResult]) -> DeformationResult:
-    """Merge the results of several tracks; where they overlap, the higher probability counts.
-
-    All must share one projected system and cell size; transforms differ by whole cells.
-    """
+    """Merge tracks with one system and cell size, transforms whole cells apart; the higher probability counts."""
     if len(results) == 1:
         return results[0]
     transform, shape, windows = _common_grid(results)

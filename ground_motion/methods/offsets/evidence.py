@@ -109,10 +109,7 @@ def _cut_with_margin(field: Tensor, row: int, col: int, margin: int) -> Tensor:
 
 
 def _distinct(shift: Tensor) -> list[tuple[int, int]]:
-    """Return the distinct shifts (dx, dy) in a field of whole px (2, rows, cols).
-
-    One number stands for both, which is faster.
-    """
+    """Return the distinct shifts (dx, dy) in a field of whole px (2, rows, cols), coded as one number for speed."""
     side = 4096
     codes = torch.unique((shift[0].long() + side // 2) * side + shift[1].long() + side // 2).tolist()
     return [(code // side - side // 2, code % side - side // 2) for code in codes]

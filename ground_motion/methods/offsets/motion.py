@@ -60,10 +60,7 @@ class GroundMotion(NamedTuple):
 
 
 def ground_motion(nodes: Nodes, epsg: int, scale: PixelScale) -> GroundMotion:
-    """Convert pixels right and down on a north-up map to metres a day to true east and true north.
-
-    The map is taken as conformal and true to scale (UTM is within 0.1 %).
-    """
+    """Convert pixels right and down on a north-up conformal map to m/day to true east and north (UTM: within 0.1 %)."""
     longitude, latitude = transformer(epsg, 4326).transform(nodes.x_m, nodes.y_m)
     on_map = (nodes.dx_px - 1j * nodes.dy_px) * (scale.posting_m / scale.days)  # Rows run south.
     turned = on_map * np.conj(north_on_map(epsg, np.asarray(longitude), np.asarray(latitude)))

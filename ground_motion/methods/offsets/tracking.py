@@ -121,10 +121,7 @@ def correlation_channels(held: LagProducts, start: Tensor) -> Tensor:
 
 
 def _peaks(surface: Tensor, pixels: Tensor) -> Fitted:
-    """Find offsets as offsets.baseline does, by the peak between whole lags; 0 where it is at the edge of the lags.
-
-    Only offset and correlation are found.
-    """
+    """Find offsets and correlation as offsets.baseline does, by the peak between whole lags; 0 at their edge."""
     peaks = peaks_of(surface.permute(2, 0, 1), pixels > 0, LAGS_PX)
     offset = torch.stack([peaks.dx_px, peaks.dy_px]) * peaks.known
     return Fitted(offset, torch.ones_like(offset), peaks.height * peaks.known, peaks.known.to(offset.dtype))

@@ -44,10 +44,7 @@ class Refined(NamedTuple):
 
 
 def amplitude_texture(power: torch.Tensor) -> torch.Tensor:
-    """Return amplitude minus the mean of its surroundings, in units of its local spread.
-
-    power: (n, rows, cols), linear; NaN stays.
-    """
+    """Return amplitude minus its surroundings' mean in local spreads. power: (n, rows, cols), linear; NaN stays."""
     amplitude = power.clamp_min(0).sqrt()
     mean = box_mean(amplitude, HIGH_PASS_PX)
     spread = (box_mean(amplitude**2, HIGH_PASS_PX) - mean**2).clamp_min(1e-12).sqrt()
@@ -127,10 +124,7 @@ def track(
 
 
 def bound_px(height: torch.Tensor) -> torch.Tensor:
-    """Return the Cramer-Rao bound, px, on the error of a shift from FINE_KERNEL^2 white samples, plus a floor.
-
-    height: correlation of the two windows.
-    """
+    """Return the Cramer-Rao bound of a shift, px, of FINE_KERNEL² white samples, plus a floor. height: correlation."""
     held = height.clamp(0.03, 0.97)
     return (3 * (1 - held**2) / (math.pi**2 * held**2 * FINE_KERNEL**2) + FLOOR_PX**2).sqrt()
 

@@ -98,10 +98,7 @@ def ledger_of(
     years: float,
     rng: np.random.Generator,
 ) -> Ledger:
-    """Return how buildings move, from the rates of points (points,) and their standard deviations.
-
-    years: that the motion lasted, for the class of damage.
-    """
+    """Return how buildings move, from rates of points (points,) and standard deviations, in `years`, for the damage."""
     places = np.column_stack([x_m, y_m])
     middles = np.column_stack([footprints.x_m, footprints.y_m])
     around_points, around_middles = np.split(

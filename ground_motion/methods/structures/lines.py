@@ -292,10 +292,7 @@ def _mixture(
 
 
 def _weighted(terms: Float64, weight: Float64, value: Float64) -> tuple[Float64, Float64]:
-    """Return the coefficients (n, terms) of weighted least squares in each window, and its normal matrix.
-
-    A window without points has coefficients of 0.
-    """
+    """Return the weighted least-squares fit of each window, (n, terms), 0 without points, and its normal matrix."""
     weighted = (terms * weight[..., np.newaxis]).transpose(0, 2, 1)
     normal = weighted @ terms + RIDGE * np.eye(terms.shape[-1])
     return np.asarray(np.linalg.solve(normal, weighted @ value[..., np.newaxis])[..., 0]), normal

@@ -127,10 +127,7 @@ def _feature(
 
 
 def _split(path: Path, outline: BaseGeometry) -> BaseGeometry:
-    """Split polygons that cross 180 degrees, in any of the usual forms, there; return others unchanged.
-
-    Raises InputError for an outline that crosses itself.
-    """
+    """Split polygons that cross 180 degrees, in any form. Raises InputError for an outline that crosses itself."""
     west, _, east, _ = outline.bounds
     if (east - west <= 180 and max(-west, east) <= 180 + TOLERANCE_DEGREES) or max(-west, east) > 360:
         return outline

@@ -196,10 +196,7 @@ def _layer(path: Path, file: Path, name: str, kind: str) -> Layer:
 
 
 def _guard(path: Path, call: Callable[[], Any]) -> Any:
-    """Return what a call of pyogrio returns, with its errors as InputError.
-
-    So are its warnings: a file with one is not read as it was meant.
-    """
+    """Return what a call of pyogrio returns; its errors and warnings, which show misread files, become InputError."""
     try:
         with warnings.catch_warnings(record=True) as seen:
             warnings.simplefilter("always")

@@ -51,10 +51,7 @@ class SeriesFit(NamedTuple):
 def acquisition_dates(
     rng: np.random.Generator, first: dt.date, years: int, repeat_days: int, count: int
 ) -> tuple[dt.date, ...]:
-    """Sample `count` of the passes every repeat_days over some years; the first and the last pass are kept.
-
-    Raises ValueError if there are fewer passes than `count`.
-    """
+    """Sample `count` passes every repeat_days over some years, with the first and last. ValueError if too few."""
     passes = int(years * DAYS_PER_YEAR) // repeat_days
     if not 8 <= count <= passes:
         raise ValueError(

@@ -74,10 +74,7 @@ def outcome(method: str, scene: int) -> tuple[float, float]:
 
 
 def evidence_of(method: str, power: Float32) -> list[PairChange]:
-    """Return the coherence change of every pair of images one or two steps apart that has enough predecessors.
-
-    power: (dates, rows, cols).
-    """
+    """Return coherence changes of pairs one or two steps apart with predecessors. power: (dates, rows, cols)."""
     evidence = []
     for apart in STEPS_APART:
         pairs = zip(power[:-apart], power[apart:], strict=True)

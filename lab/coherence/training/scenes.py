@@ -124,10 +124,7 @@ def textured(
     mixed_share: float = 0.0,
     unseen_share: float = 0.0,
 ) -> Ground:
-    """Draw ground with real texture, in parcels of different coherence; bright ground is mostly stable, dark is not.
-
-    Most parcels have little coherence, like most ground after some days.
-    """
+    """Draw ground with real texture in parcels, mostly of low coherence; bright ground is mostly stable."""
     low = rng.random() < LOW_SHARE
     likely = dataclasses.replace(NO_TEXTURE, gamma=(0.02, float(rng.uniform(0.3, 0.7))) if low else (0.2, 0.98))
     ground = structured(rng, padded(size), system, likely)

@@ -195,10 +195,7 @@ def prepare(settings: CoherenceSettings, cache: Path, seed: int) -> tuple[nn.Mod
 
 
 def take_unet(unet: nn.Module, folder: Path) -> str:
-    """Copy the layers of the network of Sica et al. in a folder into a U-Net; return the hash of its weights.
-
-    The U-Net's further inputs begin without effect.
-    """
+    """Copy the layers of Sica et al. in a folder into a U-Net, whose further inputs get no weight; return the hash."""
     sica, card = network_of(SICA), read_card(SICA, folder)
     load(card, sica, folder)
     taken = sica.unet.state_dict() if sica.unet else {}

@@ -63,10 +63,7 @@ def rate_profile(
     ends_km: tuple[float, float],
     breaks_km: Sequence[float],
 ) -> dict[str, Any]:
-    """Return a chart of rates along a line with a band of their uncertainty, broken where unknown.
-
-    Lists are by station; at least one rate is known.
-    """
+    """Return a chart of rates by station with their uncertainty, broken where unknown; at least one rate is known."""
     known = [(rate.value, rate.margin or 0.0) for rate in rates if rate]
     low, high = (min(rate - margin for rate, margin in known), max(rate + margin for rate, margin in known))
     steps = rounded_steps(min(0.0, low), max(0.0, high))

@@ -39,10 +39,7 @@ class Fault(StrEnum):
 
 
 def stage_faults() -> dict[str, Fault]:
-    """Return name of a stage -> how its row differs from the plan, for those that differ.
-
-    While beat gives no sign of life, no stage is called late, because beat itself is at fault.
-    """
+    """Return how each stage's row differs from the plan, by name. While beat is silent, no stage is called late."""
     rows = {row.name: row for row in PeriodicTask.objects.select_related("interval")}
     now = database_now() if sign_ages().get(BEAT, BEAT_SILENT_SECONDS) < BEAT_SILENT_SECONDS else None
     faults = {name: _fault(rows.get(name), entry, now) for name, entry in BEAT_SCHEDULE.items()}

@@ -225,10 +225,7 @@ def _named(region: AdministrativeRegion) -> Row:
 
 
 def _merged(searches: Sequence[TrendSearch]) -> list[Row]:
-    """Return the places of all searches, the surest first; overlapping places of several fields are one place.
-
-    n_fields counts the fields that show the same trend there.
-    """
+    """Return the places of all searches, surest first. Overlapping places are one; n_fields counts their fields."""
     rows = [(one["sigmas"], search, one) for search in searches for one in search.places]
     kept: list[tuple[BaseGeometry, Row]] = []
     for _sigmas, search, place in sorted(rows, key=lambda row: -row[0]):

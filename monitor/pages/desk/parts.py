@@ -78,10 +78,7 @@ def values_map(
     *,
     of_cells: bool = True,
 ) -> Component:
-    """Return the section of a map of values, with their percentiles in each of the nine parts of the ground.
-
-    The page's script draws the map from `map_data`.
-    """
+    """Return the section of a map of values, which the page draws, with percentiles in nine parts of the ground."""
     # places: longitude, latitude and value, mm/yr, of each point or cell; caption: of the table
     *position, values = places
     ground = ninths(*position)

@@ -129,10 +129,7 @@ def product_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache  # Browsers keep an answer 410, and would show it after an undo.
 def product_detail(request: HttpRequest, product: int) -> HttpResponse:
-    """Show a velocity field: its facts, what was declared of it and by whom, and what happened to it since.
-
-    What was taken back is gone for everybody but those who may undo that.
-    """
+    """Show a velocity field, its declarations and its life. Only those who may restore it see a withdrawn one."""
     loaded = Product.every.annotate(has_stations=has_stations()).filter(pk=product).first()
     steps = steps_of(product)
     ending = ending_of(steps)

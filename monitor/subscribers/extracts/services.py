@@ -131,10 +131,7 @@ def _check_series(contents: Contents, n_dates: Mapping[int, int], kind: FileKind
 
 
 def extract_room_check(*, contents: Contents, ip: str) -> None:
-    """Raise Refusal if the network that asks, or all visitors together, have no room for a file.
-
-    The mailbox is not checked, so that nobody learns what another person has asked for.
-    """
+    """Raise Refusal if the network or all visitors have no room for a file; mailboxes are not checked, for privacy."""
     claim = Claim(contents.size_bytes, network=network_key(ip=ip), is_proven=False)
     room_check(store=EXTRACTS, claim=claim)
 

@@ -66,10 +66,7 @@ def line_bytes(*, n_corners: int, n_readings: int) -> int:
 
 
 def line_change(*, line: Line, **wish: Any) -> None:
-    """Change what is known of a line; its readings are made again if they need it. wish: as for `line_add`.
-
-    Raises Refusal.
-    """
+    """Change a line, and make its readings again if they depend on it. wish: as for `line_add`. Raises Refusal."""
     with alone(line.organisation) as mine:
         _count(mine, "line changed", wish["name"])
         changed = mine.lines.filter(pk=line.pk)

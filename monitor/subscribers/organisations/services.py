@@ -200,10 +200,7 @@ def shared_end(*, organisation: Organisation, pk: int) -> None:
 
 
 def seats_settle(*, organisation: Organisation) -> None:
-    """Give each member who wants mails a seat for each place, and end all other seats, in the caller's transaction.
-
-    Who has left is no contact any more.
-    """
+    """Give members who want mails a seat for each place; end other seats and leavers' contacts. In a transaction."""
     # A subscription that its member ended stays ended. Repeated calls change nothing.
     shared = list(organisation.subscriptions.filter(ended_at=None))
     readers = {member.email: member for member in members(organisation=organisation).filter(wants_mails=True)}

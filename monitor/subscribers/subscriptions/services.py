@@ -129,10 +129,7 @@ def demo_subscription_make(
 
 
 def subscription_confirm(*, subscription: Subscription) -> None:
-    """Confirm a subscription; a second call changes nothing.
-
-    Raises Refusal if its owner has too many subscriptions, or no room for its list of sites.
-    """
+    """Confirm a subscription, or change nothing. Raises Refusal if its owner has too many, or no room for sites."""
     if subscription.confirmed_at:
         return
     held = selectors.subscriptions_of(email=subscription.email).filter(ended_at=None, shared=None)

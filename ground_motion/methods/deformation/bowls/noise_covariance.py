@@ -59,10 +59,7 @@ class NoiseCovariance(NamedTuple):
         return spectrum, self.white_mm2_yr2 + float((parts * (1 - shares)).sum())
 
     def radial_spectrum(self, frequency: Tensor, cell_m: float) -> Tensor:
-        """Return that spectrum at radial frequencies, 1/cell, (n,), (mm/yr)²: nearly the same in all directions.
-
-        Along the diagonal the error is of the fourth order.
-        """
+        """Return the spectrum at radial frequencies, 1/cell, (n,), (mm/yr)²; its error is of fourth order."""
         side = frequency / (cell_m * 2**0.5)
         spectrum: Tensor = torch.tensordot(torch.tensor(self.parts_mm2_yr2), _shapes(side, side, cell_m), 1)
         return spectrum

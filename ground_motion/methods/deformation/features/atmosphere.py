@@ -132,10 +132,7 @@ def _lags(down: Float64, right: Float64, lag_m: float) -> NDArray[np.int32]:
 
 
 def _bowls(down: Float64, right: Float64, square_m: float) -> Float32:
-    """Return bowls of 1 mm/yr around the squares of a block, (radii * BLOCK * BLOCK, n).
-
-    down, right: from its middle, m.
-    """
+    """Return bowls of 1 mm/yr around a block's squares, (radii * BLOCK * BLOCK, n). down, right: from its middle, m."""
     middle = (np.arange(BLOCK) + 0.5 - BLOCK / 2) * square_m
     radii_m = np.array(RADII_CELLS)[:, None, None, None] * (square_m / SQUARE_CELLS)
     away = np.subtract.outer(middle, np.stack([down, right])) / radii_m

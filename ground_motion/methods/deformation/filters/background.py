@@ -75,10 +75,7 @@ def background_of(points: PointCloud) -> Background:
 
 
 def against_backgrounds(tracks: Sequence[PointCloud]) -> tuple[list[PointCloud], list[float], float]:
-    """Subtract the background from each track's rates.
-
-    Returns the tracks, the median background of each, and the largest spread of any, mm/yr.
-    """
+    """Subtract each track's background; return the tracks, their median backgrounds and the largest spread, mm/yr."""
     found = [background_of(points) for points in tracks]
     around = [background.at(points.x, points.y) for background, points in zip(found, tracks, strict=True)]
     pairs = zip(tracks, around, strict=True)

@@ -112,10 +112,7 @@ def background_and_noise(velocity_mm_yr: Float32, still_within_mm_yr: float) -> 
 
 
 def cell_noise(velocity_mm_yr: Float32) -> float:
-    """Return the standard deviation of a cell's rate, mm/yr, from second differences, which cancel slopes.
-
-    It is 0 if too few cells lie three in a row.
-    """
+    """Return the noise of a cell's rate, mm/yr, from second differences; 0 if too few cells lie in a row."""
     return _spread(second_differences(velocity_mm_yr, 1)) / float(np.sqrt(6))
 
 

@@ -126,10 +126,7 @@ def cell_median(cells: Cells, values: Float32) -> tuple[Float32, NDArray[np.int3
 
 
 def _rank(values: Float32) -> NDArray[np.uint32]:
-    """Return integers in the same order as the values.
-
-    The bits of floats have this order once those of negative values are inverted.
-    """
+    """Return integers in the order of the values, because floats' bits have it once negative ones are inverted."""
     bits = np.where(np.isnan(values), np.float32(np.nan), values).astype(np.float32).view(np.uint32)
     return bits ^ np.where(bits & SIGN, ~np.uint32(0), SIGN)
 

@@ -150,10 +150,7 @@ def _has_sharp_core(area: Area) -> bool:
 
 
 def reconcile(shares: Mapping[str, float], seen: Collection[str]) -> dict[str, float]:
-    """Return shares, with a sum of 1, whose likeliest kind is sure only if it is in `seen`.
-
-    Otherwise its share is lowered to DOUBT, because shape and network contradict each other.
-    """
+    """Return shares (sum 1). The likeliest kind is lowered to DOUBT if not in `seen`, as both contradict each other."""
     whole, name = sum(shares.values()), max(shares, key=lambda each: shares[each])
     share = shares[name] / whole
     if name in seen or share <= DOUBT:

@@ -175,10 +175,7 @@ def _background(ring: BaseGeometry, square_m: float, samples: Samples, otherwise
 
 
 def _level(view: TrackSurface) -> float:
-    """Return the height at which the outline of motion is drawn, mm/yr.
-
-    It exceeds the errors of surface and surroundings, but not half of the peak.
-    """
+    """Return the height of the outline, mm/yr: above the errors of surface and surroundings, up to half of the peak."""
     known = np.isfinite(view.height)
     surface = LEVEL_SIGMAS * float(np.median(view.surface.sigma_mm_yr[known]))
     errors = float(np.hypot(surface, AROUND_SIGMAS * view.background.sigma_mm_yr))

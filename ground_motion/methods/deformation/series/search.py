@@ -56,10 +56,7 @@ class ProjectedSeries(NamedTuple):
 
 
 def _product(curves: Float32, factors: Float32) -> Float32:
-    """Multiply curves (s, dates, curves) by factors (s, curves), (s, dates).
-
-    OpenBLAS may raise the flag for invalid values though all are finite: github.com/numpy/numpy/issues/24067.
-    """
+    """Multiply curves (s, dates, curves) by factors (s, curves). OpenBLAS flags finite values: numpy issue 24067."""
     with np.errstate(invalid="ignore"):
         return np.asarray((curves @ factors[:, :, None])[:, :, 0])
 

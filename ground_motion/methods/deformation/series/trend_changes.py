@@ -197,10 +197,7 @@ def _ground(cells: Cells, tested: NDArray[np.int64], change: Float32) -> Float64
 
 
 def _least_score(scores: Float64) -> float:
-    """Return the least |score| of a found cluster, infinite if none is found.
-
-    It keeps the expected share of false discoveries at FALSE_SHARE (Benjamini and Hochberg 1995).
-    """
+    """Return the least |score| of a found cluster, infinite if none, for FALSE_SHARE (Benjamini and Hochberg 1995)."""
     chance = np.sort(2 * scipy.stats.norm.sf(np.abs(scores)))
     below = np.flatnonzero(chance <= FALSE_SHARE * np.arange(1, scores.size + 1) / scores.size)
     return float(np.sort(np.abs(scores))[::-1][below[-1]]) if below.size else np.inf
