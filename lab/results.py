@@ -200,8 +200,7 @@ class _WithoutPlaces(ast.NodeTransformer):
 def _content(path: Path, parts: Sequence[str]) -> bytes:
     """Return what decides a figure: a card without its history, or the bytes of weights, or parts of a module's code.
 
-    Comments, docstrings, imports and places of modules are left out; a module's constants belong to the parts that
-    name them.
+    Comments, docstrings, imports and places of modules are left out; constants belong to the parts that name them.
     """
     if path.suffix == ".json":
         card = json.loads(path.read_text())

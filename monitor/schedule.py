@@ -1,7 +1,6 @@
 """Schedule of the stages: each stage looks for what the stage before it has finished.
 
-ingest (a product, or images that become pairs) -> ml (runs for it) -> detection (areas, series, alerts) -> monitor
-(mails)
+ingest (a product, or images that become pairs) -> ml (runs) -> detection (areas, series, alerts) -> monitor (mails)
 
 Queues: `cpu` and `gpu` for runs, `ingest` for the other work of the stages; `mail` and `housekeeping` have a worker of
 their own, so that work of the other queues does not hold them up.

@@ -33,8 +33,7 @@ def needs_second(*, alert: Alert, severity: str = "") -> bool:
     """Return whether a second person must agree to the confirmation of this alert, or to changes once it is confirmed.
 
     severity: the proposed one. The highest of the proposed, present and computed severity counts; for a finished alert
-    also the severity that it would have in motion. So nobody can avoid the rule by first lowering the severity or
-    calling the place at rest.
+    also the severity that it would have in motion. So nobody can avoid the rule by first lowering the severity.
     """
     if not settings.SECOND_PERSON_FROM:
         return False

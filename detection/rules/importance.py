@@ -1,7 +1,6 @@
 """Importance of a place: one number for the order of every list, and its grade, the severity. Pure.
 
-The number is a sum of steps. A step of motion is a doubling, so that every other term says for how much faster ground
-a place stands.
+The number is a sum of steps. A step of motion is a doubling of speed, in which all other terms are counted, too.
 
 | term | steps | why |
 |---|---|---|

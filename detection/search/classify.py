@@ -86,8 +86,7 @@ def classify_by_sign(evidence: Sequence[Evidence]) -> Kind:
     """Classify by sign, size and speed.
 
     A vertical product decides by its sign. Line-of-sight rates decide by their sign if both directions agree; a single
-    direction decides only for an area so wide and fast that sideways motion is unlikely. Everything else, and east-west
-    motion, is unknown.
+    direction decides only for an area so wide and fast that sideways motion is unlikely. All else is unknown.
     """
     vertical = [e for e in evidence if e.component == "up"]
     los = [e for e in evidence if e.component == "los"]

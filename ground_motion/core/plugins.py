@@ -1,8 +1,7 @@
 """Entry points: the readers, methods, channels and programs that this project and other installed packages register.
 
-A package registers a reader, a table of methods or a channel under one of the groups below in its pyproject.toml. It
-is used without a line changed here. The service registers its program, which `ground-motion` runs besides the methods,
-and the packages of its commands.
+A package registers a reader, a table of methods or a channel under one of the groups below in its pyproject.toml. The
+service registers its program, which `ground-motion` runs besides the methods, and the packages of its commands.
 """
 
 import tomllib
@@ -23,8 +22,7 @@ DISTRIBUTIONS = {  # Name of each distribution of this project, and where a chec
 def entry_points_of(group: str) -> dict[str, EntryPoint]:
     """Return the entry points of a group by name: ours, then those of other packages; none of them is loaded.
 
-    A checkout need not be installed: its own entry points are read from its two pyproject.toml. ValueError if two
-    packages register the same name.
+    A checkout's entry points are read from its two pyproject.toml. ValueError if two packages register the same name.
     """
     points = [*entry_points(group=group)]
     if all(path.exists() for path in DISTRIBUTIONS.values()):

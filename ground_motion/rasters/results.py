@@ -21,12 +21,10 @@ SUFFIXES["GeoParquet"] = (".parquet", ".geoparquet")
 class RasterResult(NamedTuple):
     """Result of a run.
 
-    bands: name -> (rows, cols) float32, NaN unknown, in memory or in pieces; units: one for each band; epsg: None for a
-    plain pixel grid.
+    bands: name -> (rows, cols) float32, NaN unknown; units: one for each band; epsg: None for a plain pixel grid.
 
     regions: wide motion in addition to the bands, as GeoJSON features; parameters: those used besides the constants of
-    the version; note: a remark for people, a sentence or empty; companions: keys of the products used besides the run's
-    own.
+    the version; note: a sentence for people, or empty; companions: keys of the products used besides the run's own.
     """
 
     bands: Mapping[str, NDArray[np.float32]]

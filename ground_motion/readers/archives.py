@@ -1,7 +1,6 @@
 """Archives (zip, tar), packed files and spreadsheets, unpacked for whatever reader their content needs.
 
-All pass the gate (`readers.vectors.packages`) before anything is written. What was unpacked is removed as soon as
-nothing refers to it any more.
+All pass the gate (`readers.vectors.packages`) before anything is written. Unpacked files go with the last reference.
 """
 
 import bz2

@@ -166,8 +166,7 @@ def batch(
 ) -> PointBatch:
     """Return pixels as points; those without a position or velocity are refused. All arrays: (n,).
 
-    known: values of other columns of PointBatch, by name. By default the unit vector is the component's, the series is
-    empty and all else is NaN.
+    known: values of other columns of PointBatch, by name. By default: the component's vector, no series, NaN.
     """
     unknown = np.full(row.size, np.nan, dtype=np.float32)
     vector = (np.full(row.size, part, dtype=np.float32) for part in UNIT_VECTORS.get(component, (np.nan,) * 3))

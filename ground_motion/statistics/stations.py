@@ -200,9 +200,8 @@ def points_rate(
     """Return the rate of points around a station: of their mean series (n, dates), else the mean of velocities (n,).
 
     The variance is that of the trend in the mean series plus the variance of the points' rates divided by their number;
-    the part of the latter that noise of single points explains is subtracted. Without series, the noise in
-    time is taken to be common to the points, and as large as their stated standard deviations or, if unknown (NaN), as
-    their scatter.
+    the part of the latter that noise of single points explains is subtracted. Without series, the noise in time is
+    taken to be common to the points, as large as stated or, if unknown (NaN), as their scatter.
     """
     if not series_mm.shape[1]:
         spread = float(np.std(velocity_mm_yr, ddof=1))

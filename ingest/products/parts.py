@@ -1,7 +1,6 @@
 """Merging of neighbouring parts (partitions of points and series), so that their number stays bounded.
 
-A row is copied only into a part at least twice as large as its present one, and so at most log2(number of points) times
-(docs/decisions/0010).
+A row is only copied into a part at least twice as large, so at most log2(points) times (docs/decisions/0010).
 """
 
 import logging

@@ -61,8 +61,7 @@ def _spread(value: NDArray[np.uint64]) -> NDArray[np.uint64]:
 def _hashtext(texts: NDArray[np.bytes_]) -> NDArray[np.uint32]:
     """Return PostgreSQL's hashtext of UTF-8 texts, (n,), not empty, as unsigned integers.
 
-    Source: Bob Jenkins's lookup3 as in PostgreSQL's src/common/hashfn.c. If this hash differed from the server's, only
-    the stored order would be worse.
+    Source: Bob Jenkins's lookup3 as in PostgreSQL's src/common/hashfn.c. A different hash would only worsen the order.
     """
     lengths = np.char.str_len(texts)
     hashes = np.empty(texts.size, np.uint32)

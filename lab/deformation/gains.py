@@ -3,8 +3,7 @@
 Validation tiles are used, which no benchmark has. Each number of gains gets the lowest threshold with at most ALARMS
 false alarms per 1,000 km², on tiles with motion and on still tiles with errors of training, so that bowls are compared
 at equal false alarms. Then single windows, with and without a bowl in their middle, show at which gain a bowl can be
-told from errors, and how that depends on the strength of the errors and on the cells that are known. All is written to
-the card.
+told from errors, and how that depends on the strength of the errors and on the cells that are known. The card gets all.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Inference of the three networks on a device, against the CPU: throughput, the host's share, and differences.
 
-Only the networks' own parts run here: reading files, gridding of points and writing results need packages that a
-machine lent for its card lacks.
+Only the networks run here: reading, gridding and writing need packages that a machine lent for its card lacks.
 """
 
 from __future__ import annotations

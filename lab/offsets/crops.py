@@ -1,7 +1,6 @@
 """Crops that the offsets network is trained on: parts of scenes whose nodes start where a coarse search leaves them.
 
-They are drawn once, with what inference computes before the network, and kept on disk: drawing a crop takes longer than
-learning from it.
+They are drawn once and kept on disk with what inference computes first: drawing takes longer than learning.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Simulated tiles of 100 km² for training and the frozen benchmarks of velocity fields.
 
-Each tile has one ground truth observed by two tracks with separate points and errors. A tile takes a few tenths of a
-second and holds rates only.
+Each tile has one ground truth, observed by two tracks with separate points and errors. It holds rates only.
 """
 
 from __future__ import annotations

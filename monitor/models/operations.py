@@ -1,7 +1,6 @@
 """Tables of the running service, and of what visitors ask of it and report: extracts of areas, residents' reports.
 
-The other tables count requests, and keep signs of life and alarms. The mail address of a resident's report is kept
-only until it is confirmed.
+Other tables count requests, and keep signs of life and alarms. A report's mail address is deleted once confirmed.
 """
 
 from django.conf import settings

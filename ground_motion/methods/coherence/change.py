@@ -54,8 +54,7 @@ def scatterer_bands(names: Collection[str]) -> tuple[str, str]:
 class Stack(NamedTuple):
     """Coherence, 0-1, that is compared; read window by window, NaN unknown.
 
-    past: function to the predecessors' coherence and its sigma, (n, rows, cols) each; now: function to the pair's
-    coherence, (rows, cols).
+    past: returns the predecessors' coherence and sigma, (n, rows, cols); now: the pair's coherence, (rows, cols).
     """
 
     shape: tuple[int, int]

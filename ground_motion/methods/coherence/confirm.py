@@ -2,11 +2,10 @@
 
 A pair spans an event if one of its images is older than the event and the other is younger. An event lowers every pair
 that spans it and, if the ground stays incoherent, the pairs that follow; a wet or windy day lowers only the pairs that
-contain its image, and a poor season lowers all. Each explanation predicts a loss in certain pairs, and its score is
-the generalised least squares estimate of that loss in its own standard deviations: the noise of the pairs has one part
-that each has alone, one that all pairs of an image share, and one that is the same in all. A cell is reported if an
-event scores above the high threshold, and above every single image; adjoining cells above the low threshold are
-reported with it.
+contain its image, and a poor season lowers all. Each explanation predicts a loss in certain pairs, and its score is the
+generalised least squares estimate of that loss in its own standard deviations: the noise of the pairs has one part that
+each has alone, one that all pairs of an image share, and one that is the same in all. A cell is reported if an event
+scores above the high threshold and every image; adjoining cells above the low threshold are reported with it.
 """
 
 from __future__ import annotations

@@ -67,8 +67,7 @@ class DeformationNetwork:
 class Lattice(NamedTuple):
     """Tracks of one product on common cells, each against its own still ground. transform: of the lattice.
 
-    grounds: what `surroundings` describes; scale: divisor of the tracks' rates; rates computed from them are divided by
-    it too.
+    grounds: what `surroundings` describes; scale: divisor of the tracks' rates, and of rates computed from them.
     """
 
     tracks: list[TrackCells]
@@ -82,8 +81,7 @@ def make_lattice(grids: Sequence[RobustGrid], spread_mm_yr: float = 0.0) -> Latt
     """Put the grids of a product's tracks on one lattice that begins and ends at multiples of ALIGN_CELLS.
 
     Multiples are counted from the projection's origin, so that a place has the same phase in every product.
-    spread_mm_yr: of cells of 1 km against their background. ValueError if the grids differ in cell size or projected
-    system.
+    spread_mm_yr: of cells of 1 km against their background. ValueError for grids that differ in cell size or system.
     """
     cell, epsg = grids[0].cell_m, grids[0].epsg
     if any(grid.cell_m != cell or grid.epsg != epsg for grid in grids):

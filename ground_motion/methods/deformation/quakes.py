@@ -7,8 +7,7 @@ mean slip of the rupture: Wells and Coppersmith 1994, doi:10.1785/BSSA0840040974
 Kanamori 1979, doi:10.1029/JB084iB05p02348. Rigidity: PREM, Dziewonski and Anderson 1981.
 
 Motion is measurable where it exceeds 10 mm and the scatter of the troposphere between places so far apart, 2.5 mm times
-the square root of km (Emardson et al. 2003, doi:10.1029/2002JB001781): a wide, faint bowl above a deep earthquake is no
-different from weather.
+the square root of km (Emardson et al. 2003, doi:10.1029/2002JB001781).
 """
 
 import math

@@ -3,8 +3,7 @@
 A pair measures the mean velocity between its two dates. For each cell, least squares find the velocities of the steps
 between neighbouring dates whose means fit all pairs best, weighted by inverse variance. Where the pairs leave this open
 (a step covered only by a longer pair), neighbouring steps are assumed alike within CHANGE_M_DAY. A pair that
-contradicts overlapping pairs has less weight, since one wrong match would make a surge of several steps. Pairs that do
-not overlap keep their velocities.
+contradicts overlapping pairs has less weight, since one wrong match would make a surge of several steps.
 """
 
 from typing import NamedTuple

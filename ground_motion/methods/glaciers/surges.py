@@ -174,8 +174,7 @@ def season_and_trend(day: Floats, speed: Floats, sigma: Floats) -> tuple[Floats,
     """Fit the speed of each cell without a surge, (pairs, cells), and the robust spread around it, (cells,).
 
     Terms: level, trend and two harmonics of a year (no harmonics below two years of data, no trend below one). Tukey's
-    weights start at the median, so that a surge, which only adds speed, does not affect the fit. NaN for a cell with
-    too few pairs.
+    weights start at the median, so that surges do not affect the fit. NaN for a cell with too few pairs.
     """
     design = _design(day)
     freedom = design.shape[1]

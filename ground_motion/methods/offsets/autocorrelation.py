@@ -74,8 +74,7 @@ class Band(NamedTuple):
 
     half: half of its width, cycles/px; shoulder: share of it in which it falls to 0, as a raised cosine; looks: of the
     images; shared: the share of speckle's variance, relative to that of texture, that both images have in common;
-    textures: shares of the autocorrelation that are texture of each of SCALES_PX, () for none, in sum the same on both
-    axes.
+    textures: shares of the autocorrelation that are texture of each of SCALES_PX, () for none.
     """
 
     half: float
@@ -357,8 +356,7 @@ def take_step(
 def best_tabulated(surface: Tensor, model: Autocorrelation) -> Tensor:
     """Return the shift at which surfaces match the autocorrelation best, (2, n), px.
 
-    It is the best of those that are tabulated COARSE_STEPS apart, moved to the vertices of the parabolas through its
-    neighbours.
+    It is the best of those tabulated COARSE_STEPS apart, moved to the vertices of the parabolas around it.
     """
     (rows, cols), (row, col) = model.filters[..., ::COARSE_STEPS], model.energy[:, 0, :, ::COARSE_STEPS]
     norm = (row.T @ col).clamp_min(MIN_INFORMATION).sqrt()

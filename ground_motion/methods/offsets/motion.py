@@ -103,8 +103,7 @@ def against_stable(motion: GroundMotion, ground: StableGround) -> GroundMotion:
 def into_cells(motion: GroundMotion, cell: NDArray[np.intp], cells: int) -> GroundMotion:
     """Average the nodes in each cell, weighted by inverse variance, to (cells,); NaN for a cell without known nodes.
 
-    cell: (n,), number of each node's cell, negative for none. Windows of neighbouring nodes overlap, so averaging is
-    assumed not to reduce the error.
+    cell: (n,), number of each node's cell, negative for none. Windows overlap, so averaging reduces no error.
     """
     known = (cell >= 0) & np.isfinite(motion.east_m_day) & np.isfinite(motion.north_m_day)
     known &= np.isfinite(motion.sigma_m_day) & (motion.sigma_m_day > 0)

@@ -2,8 +2,7 @@
 
 Speckle is wider than a pixel, so its highest frequencies, which carry most information on a shift, are weak. Whitening
 by the images' own mean spectrum restores them (the generalised correlation of Knapp and Carter 1976). The second stage
-maximises the correlation of the whitened windows by Newton's method; the secondary's window is shifted by the shift
-theorem.
+maximises the correlation of the whitened windows by Newton's method.
 
 Amplitude is whitened, not its logarithm. A logarithm adds harmonics beyond the images' band, which alias, and whitening
 makes them as strong as the rest: offsets were pulled to whole pixels by 0.014 to 0.017 px, and scattered a fifth more.

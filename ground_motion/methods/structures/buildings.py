@@ -154,8 +154,7 @@ def ledger_of(
 def motion_around(at: Float64, places: Float64, rate_mm_yr: Float64) -> Float64:
     """Return the motion of the ground around places (n, 2) in metres: there, the plane through the nearest points.
 
-    places: (points, 2). Tukey's weights, in each of ROUNDS fits, keep buildings that move by themselves from
-    tilting it.
+    places: (points, 2). Tukey's weights, in each of ROUNDS fits, keep moving buildings from tilting it.
     """
     count = min(NEIGHBOURS, len(places))
     away, rows = KDTree(places).query(at, count)

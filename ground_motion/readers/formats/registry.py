@@ -36,8 +36,7 @@ class Reader(Protocol):
     are asked from the lowest to the highest; those from MIN_GENERAL_ORDER on also read files of particular formats.
     SUFFIXES: of its files, in lower case with the dot; empty if a product is always a folder.
 
-    If programs write its files one for each layer, `other_layer` (path -> what it holds instead of velocities, by its
-    name; or empty) tells them apart.
+    `other_layer` (path -> what it holds instead of velocities, or empty) tells apart formats with one file per layer.
     """
 
     NAME: str

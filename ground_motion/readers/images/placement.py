@@ -1,8 +1,7 @@
 """Position of an image, its output grid in UTM, and the single resampling of its power onto that grid.
 
 A grid in UTM (WGS 84) is kept exactly. Any other, in degrees or projected, is resampled onto the local UTM zone: the
-pixels get whole metres, as the larger side of the file's own, and edges at whole multiples of them, so that images of
-one area share one lattice.
+pixels get whole metres, as the larger side of the file's own, and edges at whole multiples of them.
 
 The kernel is a triangle (bilinear), on linear power. Its weights are never negative and sum to one: power stays
 positive, and the mean power of speckle is kept. Cubic and sinc kernels ring below zero beside bright targets;

@@ -142,8 +142,7 @@ def _period(path: Path | None, stated: mapping.Mapping) -> tuple[date, ...]:
 def source_of(path: Path, declared: records.Declaration | None = None, named: Collection[str] = ()) -> Source:
     """Open a table by its extension and first bytes; rows are read later. Raises InputError.
 
-    declared: what is declared of the file, if columns without a header may be read in GMT's order; named: columns that
-    a mapping names.
+    declared: of the file, if columns without a header may be in GMT's order; named: columns that a mapping names.
     """
     suffix = path.suffix.lower()
     if suffix in layers.SUFFIXES or layers.is_layer(path):

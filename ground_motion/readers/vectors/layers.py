@@ -311,8 +311,7 @@ def _table_head(table_path: Path) -> tuple[int, int, int]:
 def _layers_in_database(path: Path) -> list[tuple[str, str]]:
     """Return (name, kind) of each layer of a GeoPackage.
 
-    Raises InputError if it is damaged, or has views or the like that are read, because reading them runs what is in
-    the file.
+    Raises InputError if it is damaged, or has views or the like, because reading them runs what is in the file.
     """
     with _database(path) as connection:
         made = connection.execute("SELECT type, name, sql FROM sqlite_master").fetchmany(100_000)

@@ -1,10 +1,9 @@
 """LiCSBAS: a time series `cum.h5`, a folder of maps `vel.geo.tif`, or the folder of results that its programs leave.
 
 Source: LiCSBAS (Morishita et al. 2020, doi 10.3390/rs12030424). `cum` (dates, rows, cols), mm, `vel` and `vstd`, mm/yr,
-are LOS, positive toward the satellite, so no sign is changed here; `mask` is 1 where a pixel is good. Results are files
-without a header, little-endian float32, on the grid of `info/EQA.dem_par`; the corner of that grid and of `cum.h5` is
-the centre of the first pixel. The frame's name (014A_04939_131313), in a file's name or the folder's, gives track and
-direction.
+are LOS, positive toward the satellite; `mask` is 1 where a pixel is good. Results are files without a header,
+little-endian float32, on the grid of `info/EQA.dem_par`; the corner of that grid and of `cum.h5` is the centre of the
+first pixel. The frame's name (014A_04939_131313), in a file's name or the folder's, gives track and direction.
 """
 
 import re

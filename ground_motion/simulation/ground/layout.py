@@ -101,8 +101,7 @@ def _landslide(rng: np.random.Generator, terrain: Terrain, centre: Offset) -> La
 def _steepest_free_site(terrain: Terrain, taken: tuple[Offset, ...]) -> Offset:
     """Return the steepest place that faces east or west, well inland, and far from everything already placed.
 
-    A radar looks sideways from east or west and would hardly measure a slide to the north or south. Raises ValueError
-    if the island has no room left.
+    A radar would hardly measure a slide to the north or south. Raises ValueError if the island has no room left.
     """
     east_m, north_m = terrain.cell_centres()
     inland_m = ndimage.distance_transform_edt(np.isfinite(terrain.height_m)) * terrain.posting_m

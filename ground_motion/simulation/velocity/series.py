@@ -70,8 +70,7 @@ def years_of(dates: tuple[dt.date, ...]) -> Floats:
 def simulate_series(rng: np.random.Generator, trend: Trend, years: Floats) -> NDArray[np.float32]:
     """Simulate the displacements of each point: (n, dates), mm, + toward the satellite, rounded to 0.1 mm as released.
 
-    The acceleration acts around the middle of the span, so that the mean rate without changes stays velocity_mm_yr;
-    noise is white.
+    The acceleration acts around the middle of the span, so that the mean rate without changes stays velocity_mm_yr.
     """
     middle = years - (years[0] + years[-1]) / 2
     curve = 0.5 * (middle**2 - middle[0] ** 2)

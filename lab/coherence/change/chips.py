@@ -124,8 +124,7 @@ def shares_by_date(evidence: Sequence[PairChange], high: float, low: float) -> S
 class Judged(NamedTuple):
     """One place by (high, low) thresholds. land: False at sea.
 
-    shares: of the cells that are confirmed without an event, one entry a polarisation; found: of each event put into
-    the series, 1 if it was confirmed.
+    shares: of cells confirmed without an event, by polarisation; found: of each inserted event, 1 if it was confirmed.
     """
 
     shares: Mapping[tuple[float, float], list[Shares]]

@@ -1,7 +1,6 @@
 """Training pairs of the coherence network, for all kinds of ground and systems, with gamma and sample coherence.
 
-Some are resampled to a map, as a processor does; their number of looks is then measured on the pair itself, from its
-power divided by its known mean power.
+Some are resampled to a map; their looks are then measured, from the power divided by its known mean.
 """
 
 from __future__ import annotations
@@ -57,8 +56,7 @@ DrawGround = Callable[[np.random.Generator, int, System], Ground]  # Its argumen
 def coherence_pair(rng: np.random.Generator, size: int = 128, earlier: int = 0, unseen_share: float = 0.0) -> SarPair:
     """Draw a pair without motion, misregistered by up to MAX_MISREGISTRATION_PX on each axis, with its moments.
 
-    earlier: number of images before it; unseen_share: probability of a coherence that power does not show
-    (`with_unseen`).
+    earlier: number of images before it; unseen_share: probability that power does not show coherence (`with_unseen`).
     """
     if rng.random() < COMPLEX_SHARE:
         drawn_ground = partial(ground_of, city_share=COMPLEX_CITY_SHARE, unseen_share=unseen_share)
@@ -142,9 +140,8 @@ def with_unseen(rng: np.random.Generator, ground: Ground, fine: tuple[int, int],
     """Change the coherence of a share of grounds, but not the power: by a rough field, in patches, or both.
 
     Real coherence varies within a parcel, and backscatter after construction, a receded flood or a slope failure can be
-    as before. Without such ground a network learns that equal power means equal coherence. Often the change is sudden:
-    earlier images were as coherent as before, so that the network does not learn that stable ground stays stable. fine:
-    cells per pixel, on each axis.
+    as before. Without such ground a network learns that equal power means equal coherence. Often the change is sudden,
+    so that the network does not learn that stable ground stays stable. fine: cells per pixel, on each axis.
     """
     if not share or rng.random() >= share:
         return ground

@@ -1,7 +1,6 @@
 """Tiles of the frozen benchmark of velocity fields, `deformation-national`.
 
-A tile is defined by benchmark, purpose and number. A change of the simulator that changes a tile requires a new version
-of the benchmark.
+Benchmark, purpose and number define a tile. If the simulator changes one, the benchmark needs a new version.
 """
 
 import hashlib

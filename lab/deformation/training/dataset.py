@@ -1,7 +1,6 @@
 """Training tiles simulated in advance, gridded and stored on disk with motion and errors separate.
 
-The motion of one tile can therefore be added to the errors of another at any strength: some thousand tiles give many
-millions of samples.
+The motion of any tile can be added to the errors of another, so that some thousand tiles give millions of samples.
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ The frames: North Anatolian fault, Sentinel-1, LiCSBAS, cells of 1 km, 41-45 % k
 errors left after calibration with GNSS. A quadratic surface removes plate motion and orbits; stations every 50 km, the
 grid of the model used to calibrate EGMS, fix the rates to 0.5 mm/yr each, and errors between them stay. Waves longer
 than about 10 km are kept, while cells scatter as little as those of EGMS.
-`Noise.SIMULATED` needs no real data.
 """
 
 from __future__ import annotations

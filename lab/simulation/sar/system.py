@@ -2,7 +2,6 @@
 
 Scatterers are placed by a non-uniform Fourier transform of type 1 (Kaiser-Bessel, 6 cells wide, on a grid at least
 twice as fine as the band needs; Fessler and Sutton 2003). Their complex field is exact to about 1e-5 at any position.
-No image is ever interpolated.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Faults while messages are sent: none may be lost, and only those that a killed sender holds may be sent twice.
 
-A sender holds one mail per killed process (here MAIL_SENDERS at once), or, with fast servers, one webhook or push
-message.
+A sender holds one mail per process (here MAIL_SENDERS at once), or, with fast servers, one webhook or push message.
 """
 
 import os

@@ -1,7 +1,6 @@
 """Query parameters of a collection: bbox, datetime, limit, filter, the previous page, and its own filters.
 
-The box of a request and the features of an answer may be in another coordinate reference system (OGC API Features,
-Part 2).
+A request's box and an answer's features may be in another reference system (OGC API Features, Part 2).
 """
 
 import math

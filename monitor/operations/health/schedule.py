@@ -1,7 +1,6 @@
 """Comparison of the rows from which beat sends tasks with their plan (`monitor.schedule`).
 
-Rows of the plan that are missing are put back. Rows that an administrator has switched off stay off, and are reported
-for as long as they are off.
+Missing rows are put back. Rows that an administrator has switched off stay off, and are reported meanwhile.
 """
 
 import json

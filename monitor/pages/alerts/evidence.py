@@ -49,8 +49,7 @@ SURE, HINT = 0.99, 0.1  # a method's scores above which a place is flagged clear
 class EvidenceRow(NamedTuple):
     """What one run shows of an alert, and what it was made from and with.
 
-    pair_url: shown to operators only; likely: how often such a score is right; weights_sha256, series: empty where
-    there are none.
+    pair_url: shown to operators only; likely: how often such a score is right; weights_sha256, series: may be empty.
     """
 
     detection: Detection

@@ -159,8 +159,7 @@ def extract_request(
 def extract_confirm(*, extract: Extract, ip: str) -> None:
     """Let workers make the file, once the reader of the mail has confirmed; a second call changes nothing.
 
-    Room for the file is reserved; files that were downloaded, or offered for a day, are deleted for it where needed.
-    Raises Refusal if the room is not enough.
+    Room for the file is reserved; downloaded files, and those offered for a day, may be deleted for it. Raises Refusal.
     """
     if extract.confirmed_at:
         return
@@ -187,8 +186,7 @@ def extract_read(token: str) -> Extract:
 def extracts_make() -> None:
     """Delete expired extracts, requeue those of dead workers, and make the first file that is due and has room.
 
-    Only one file is made, so that the worker's other tasks come between two. Whoever asked for one that failed for good
-    gets a mail.
+    Only one file is made, so that other tasks can come between two. A mail reports a failure for good.
     """
     now = timezone.now()
     over = Q(confirmed_at=None, created_at__lt=now - CONFIRM_FOR) | Q(created_at__lt=now - KEEP)

@@ -52,8 +52,7 @@ class CellRates(NamedTuple):
 def surroundings(ground: CellRates) -> Float32:
     """Describe the surroundings of each cell, (PLANES, rows, cols).
 
-    The planes: of `relief`; differences of means, mm/yr; these over their scatter; of `atmosphere`. They are 0 where
-    unknown.
+    The planes: of `relief`; differences of means, mm/yr; these over their scatter; of `atmosphere`. 0: unknown.
     """
     planes = np.zeros((PLANES, *ground.velocity.shape), dtype=np.float32)
     for plane, values in zip(planes, _mean_planes(ground), strict=False):

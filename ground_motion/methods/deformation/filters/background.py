@@ -50,9 +50,8 @@ class Background(NamedTuple):
 def background_of(points: PointCloud) -> Background:
     """Estimate the background of one track: local planes through the cells that move like their surroundings.
 
-    Every cell counts once, because a sinking city has most of the points. Planes, because a
-    mean would leave the slope of tectonics at the edge of a scene. A scene that is hardly wider than such surroundings,
-    or that moves as a whole, has none: 0.
+    Every cell counts once, because a sinking city has most of the points. A mean would leave tectonic slopes at edges.
+    A scene that is hardly wider than such surroundings, or that moves as a whole, has none: 0.
     """
     cells = assign_cells(points.x, points.y, max(CELL_M, float(np.ceil(points.posting_m or 0.0))))
     median, _ = cell_median(cells, points.velocity_mm_yr.astype(np.float32, copy=False))

@@ -34,8 +34,7 @@ def stated_noise(points: PointCloud, near: Near, despiked_mm_yr: Float32) -> flo
 def point_noise(points: PointCloud, near: Near, rate_mm_yr: Float32) -> float | None:
     """Return the standard deviation of one point's rate, mm/yr, from its misfit to a plane through its neighbourhood.
 
-    It is that of a Gaussian with this TAIL. At most SAMPLED points are used. None if fewer than MIN_POINTS have four
-    neighbours.
+    A Gaussian has this TAIL. At most SAMPLED points count. None if fewer than MIN_POINTS have four neighbours.
     """
     some = near[:: max(1, len(near) // SAMPLED)]
     some = some[(some < len(near)).all(axis=1)]

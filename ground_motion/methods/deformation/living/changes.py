@@ -2,8 +2,7 @@
 
 The deviations of a cluster are compared with those of all other clusters on the same dates, so that the noise of each
 pass, and what passes share, are known from the passes themselves. A bend that begins on any date since the release is
-fitted by generalised least squares; what the ground around shares is taken off first, because it cannot be told from
-delay.
+fitted by generalised least squares; what the ground around shares is taken off first, as it may be delay.
 """
 
 from collections.abc import Sequence

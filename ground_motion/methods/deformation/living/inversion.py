@@ -4,8 +4,7 @@ A network of interferograms is inverted as it grows. The state holds where each 
 delay included, relative to its forecast, with covariances. A new date is added with the interferograms that end on it;
 the oldest leaves the state, whose other dates keep what was learned from it (marginalisation). So each date is
 estimated from all interferograms so far, and costs the same however long the series has grown. Delay is screened once
-for each date, after the inversion: closed loops of interferograms hold no delay, so that they show unwrapping errors,
-and errors of the screening do not add up.
+for each date, after the inversion: closed loops of interferograms hold no delay, so that they show unwrapping errors.
 
 What is left of a date is drift + usual scatter of the point around its curve + delay that screening left. A release
 would show the first two, so these are estimated, by a random walk. How fast ground drifts, the release tells.

@@ -1,8 +1,7 @@
 """Stepwise search for changes in a series; a change is kept if its likelihood ratio exceeds a critical value.
 
-The ratio compares the likeliest curves with and without a change, each under its likeliest noise model, so that
-correlated noise is not taken for a change. Critical values come from simulated series without change
-(docs/models/series.md).
+The ratio compares the likeliest curves with and without a change, each under its likeliest noise model, because
+correlated noise is no change. Critical values come from simulated series without change (docs/models/series.md).
 """
 
 import numpy as np

@@ -105,8 +105,7 @@ def robust_sigma(values: Float32, mask: Float32) -> Float32:
 def widening(residual: Float32, mask: Float32) -> Float32:
     """Return the factor by which correlated residuals (n, dates), 0 where missing, widen a standard error, (n,).
 
-    It is sqrt((1 + r) / (1 - r)) of the lag-one correlation r, 0 to 0.95: AR(1), Santer et al. 2000, doi
-    10.1029/1999JD901105.
+    It is sqrt((1 + r) / (1 - r)), r the lag-one correlation, 0 to 0.95: Santer et al. 2000, doi 10.1029/1999JD901105.
     """
     power = np.einsum("nt,nt->n", residual, residual) / np.maximum(mask.sum(axis=1), 1)
     pairs = np.einsum("nt,nt->n", residual[:, 1:], residual[:, :-1])

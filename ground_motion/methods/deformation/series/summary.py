@@ -53,8 +53,7 @@ def summarise(displacement_mm: Float32, days: NDArray[np.integer], half_wave_mm:
 def _shared_errors(displacement_mm: Float32, days: NDArray[np.integer], half_wave_mm: float) -> Float32:
     """Return the median residual of a piece's points at each date, (dates,), mm: the errors of its images.
 
-    They hide or feign steps of single points. It is 0 if few points show it, or if it has a step itself, because then
-    most points may be wrong.
+    They hide or feign steps. 0 if few points show it, or if it has a step, because then most points may be wrong.
     """
     some = displacement_mm[:: max(1, len(displacement_mm) // SHARING)]
     nothing = np.zeros(days.size, dtype=np.float32)

@@ -117,9 +117,8 @@ def _fit(series_mm: Float32, mask: Float32, days: NDArray[np.integer]) -> tuple[
 def changed_places(x_m: Float64, y_m: Float64, points: PointChanges) -> ChangedPlaces:
     """Test clusters of points, and join neighbouring cells that change alike. x_m, y_m: (n,), metres.
 
-    A cluster is the points of a cell of 100 m or, for ground with few points, also those of the cells around it. A
-    change that more than half of the ground within about 4 km shares cannot be told from the atmosphere of the newest
-    images, and is not reported.
+    A cluster is the points of a cell of 100 m, and of those around if they are few. A change that more than half of the
+    ground within about 4 km shares cannot be told from the atmosphere of the newest images, and is not reported.
     """
     known = np.isfinite(points.change_mm_yr)
     x, y, change, sigma = x_m[known], y_m[known], points.change_mm_yr[known], points.sigma_mm_yr[known]

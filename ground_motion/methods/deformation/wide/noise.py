@@ -1,8 +1,7 @@
 """Strength and exponent of a scene's own noise: white scatter of cells, and a power law of long waves.
 
 Both are fitted to second differences z(-h) - 2 z(0) + z(h) of the cells: slopes cancel and the curvature of a wide bowl
-hardly counts over a few kilometres, so that the motion sought is not taken for noise. Medians keep narrow motion and
-unwrapping errors out of it.
+hardly counts over a few kilometres. Medians keep narrow motion and unwrapping errors out of it.
 """
 
 from functools import cache

@@ -1,8 +1,7 @@
 """MintPy: a geocoded `timeseries*.h5`, a `velocity.h5`, or the folder `geo` that holds both with their geometry.
 
 Source: MintPy (Yunjun et al. 2019, doi 10.1016/j.cageo.2019.104331). `timeseries` (dates, rows, cols) is m and
-`velocity` m/yr along the line of sight, positive toward the satellite. A single file is read alone; the other files
-are used only if their folder is given.
+`velocity` m/yr along the line of sight, positive toward the satellite. A single file is read without its neighbours.
 """
 
 from dataclasses import replace
