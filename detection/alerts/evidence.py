@@ -69,8 +69,7 @@ def alert_motion_refresh(*, alert: Alert, detections: Sequence[Detection]) -> Al
 def _series_products(alert: Alert, detections: Sequence[Detection]) -> list[Product]:
     """Return products with series in the component of the alert's rate.
 
-    First come those whose points move in the alert's direction (of two tracks, one may see a slope come closer), then
-    the main products of runs, then the longest series.
+    First come those that move in the alert's direction, then the main products of runs, then the longest series.
     """
     if family(alert.kind) is not Family.VELOCITY:
         return []

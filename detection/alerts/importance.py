@@ -53,8 +53,7 @@ def importance_refresh(*, alert: Alert) -> None:
 def importances_recompute() -> int:
     """Compute the importance of every alert anew, as after a change of the rule; return how many have changed.
 
-    Nobody is notified: a last report that stated the former severity is recorded as if it had stated the new one. The
-    audit log gets an entry for each alert that has changed.
+    Nobody is notified: last reports are changed to state the new severity. The audit log gets each change.
     """
     numbers, n_changed = list(Alert.objects.order_by("pk").values_list("pk", flat=True)), 0
     for at in range(0, len(numbers), BATCH):

@@ -199,8 +199,7 @@ def _flagged_near(
 ) -> tuple[int, Flagged] | None:
     """Read an open raster around the flagged area of a rank, 0 for the nearest to an outline; None if there are fewer.
 
-    The window is so wide that its areas that count in the measurement are flagged as in the whole raster. part: the
-    cluster of points in the raster that is read.
+    The window is wide enough to flag them as the whole raster does. part: the cluster of points that is read.
     """
     top, left, rows, cols = part
     cluster = raster.transform @ Affine.translation(left, top)

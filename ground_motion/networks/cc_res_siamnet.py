@@ -71,8 +71,7 @@ class CCResSiamNet(nn.Module):
     def forward(self, texture: Tensor, prior: Tensor) -> Tensor:
         """Return offsets and log sigmas, (n, 4, rows, cols), or what is STATED, (n, values, nodes, nodes).
 
-        texture: (n, 2, rows, cols), reference and gathered secondary, 0 unknown; sizes are multiples of the coarsest
-        scale; prior: (n, prior, nodes, nodes).
+        texture: (n, 2, rows, cols), multiples of the coarsest scale, 0 unknown; prior: (n, prior, nodes, nodes).
         """
         n = len(texture)
         both = self.stem(torch.cat([texture[:, :1], texture[:, 1:]]))

@@ -240,8 +240,7 @@ def reference_plane(
 ) -> Plane | None:
     """Fit the plane, mm/yr, by which a product exceeds the stations at x_m, y_m, (n,), metres.
 
-    None if the sigma of the plane exceeds MAX_PLANE_SIGMA_MM_YR at a corner of the product. Scatter beyond the
-    stated sigmas increases the sigma of the plane.
+    None if the plane's sigma, which grows with scatter, exceeds MAX_PLANE_SIGMA_MM_YR at a corner.
     """
     if len(differences) < MIN_STATIONS:
         return None

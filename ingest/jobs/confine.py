@@ -79,8 +79,7 @@ atexit.register(_close_sockets)
 class ForkServer:
     """A process that has imported a program and starts confined processes of it; it ends with this process.
 
-    module: its `main` is called with the command; without it, a process becomes the command. environment: returns the
-    variables with which the program is imported, none of them a secret.
+    module: its `main` gets the command; else the process becomes it. environment: returns variables without secrets.
     """
 
     def __init__(self, module: str, environment: Callable[[], Mapping[str, str]]) -> None:

@@ -111,8 +111,7 @@ class NotRead(Exception):
 def read_given(reader: str, content: bytes, **options: float) -> bytes:
     """Run a reader of ingest.given on a file's content and return its answer.
 
-    reader: "boundary", "line", "picture" or "sites"; options: arguments of the reader. Raises the reader's InputError,
-    NotRead, and DiskFull if the temporary folder has no room.
+    reader: "boundary", "line", "picture" or "sites". Raises its InputError, NotRead, and DiskFull.
     """
     with TemporaryDirectory(prefix="given-") as folder, open(os.memfd_create("answer"), "rb") as answer:
         given = Path(folder) / "given"

@@ -64,9 +64,8 @@ def restrict(*, readable: Iterable[Path | str], writable: Iterable[Path | str], 
 def _program() -> list[Path]:
     """Return the files and folders from which Python, its libraries and this program are read.
 
-    The working folder may hold secrets, such as the .env of a checkout, so only its packages are included, and the
-    two pyproject.toml that name its readers. The folders of /etc may hold the service's secrets, so only files of /etc
-    that everybody may read are included.
+    The working folder may hold secrets, such as the .env of a checkout, so only its packages are included, and the two
+    pyproject.toml that name its readers. Of /etc, only files that everybody may read are included.
     """
     here = Path.cwd()
     packages = [path.parent for path in here.glob("*/__init__.py")]

@@ -109,8 +109,7 @@ def job_claim(*, job_id: int) -> IngestJob | None:
 def job_execute(*, job_id: int, limits: Limits = LIMITS, every_seconds: float = BEAT_SECONDS) -> IngestJob | None:
     """Claim a job and have its file read by a confined process, which writes the outcome into the row.
 
-    Return None if there was nothing to do, or if the job was deleted while its file was read. If the process ends
-    without an outcome, this function rejects or requeues the job.
+    Return None without work, or for a job deleted meanwhile. Without an outcome the job is rejected or requeued.
     """
     job = job_claim(job_id=job_id)
     if job is None:

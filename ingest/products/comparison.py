@@ -134,8 +134,7 @@ def _curves(dates: Sequence[date], values: Float64, days: Sequence[date], series
 def fixed_differences(*, product: Product) -> list[tuple[tuple[float, ...], Difference]]:
     """Return the places (degrees) of GNSS stations on a product's ground, and by how much its points exceed each.
 
-    Stations in a global or unknown frame are left out, because still ground drifts with its continent there;
-    benchmarks, because heights have a zero of their own.
+    Left out: stations in a global or unknown frame, where continents drift; benchmarks, of a zero of their own.
     """
     return [
         (comparison.station.position.coords, comparison.difference)

@@ -1,7 +1,6 @@
 """Every figure of a detector on `deformation-national`, with its 95 % interval from a bootstrap over tiles.
 
-Names that begin with `both_` are for the two tracks together (each cell gets the higher probability), all others for
-the ascending track alone. The figures are explained in docs/benchmarks.md.
+`both_`: the higher probability of two tracks; all others: the ascending track alone. See docs/benchmarks.md.
 """
 
 import hashlib

@@ -138,8 +138,7 @@ def _at_alarms(table: Float64) -> Float64:
 def windows(network: ResNet18, number: int) -> tuple[Float64, Float64]:
     """Judge the middle of a still tile with each bowl and without, under weaker errors and with fewer known cells.
 
-    Returns the log-odds, (conditions, 1 + bowls, gains), the first without a bowl, and the share of neighbouring cells
-    whose phases differ by more than half a cycle, (gains,).
+    Returns log-odds, (conditions, 1 + bowls, gains), and the share of neighbours over half a cycle apart, (gains,).
     """
     tile, rng = still_tile(NATIONAL, number, Purpose.VALIDATION), generator(Purpose.VALIDATION, NAME, number)
     grid = grid_robust(cloud(tile.tracks[0]), workers=1)

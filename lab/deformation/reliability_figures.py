@@ -18,8 +18,7 @@ BASE_RATES = {"balanced": 0.5, "natural": BASE_RATE}
 def reliability_figures(scores: Sequence[TileScore]) -> dict[str, Interval]:
     """Return calibration error and Brier skill over a constant base rate, for both samples; 95 % over tiles.
 
-    Places of the tiles are weighted so that a share of BASE_RATES moves. A constant has a skill of at most 0. For a
-    detector without probabilities, the score is used as its probability.
+    Places of the tiles are weighted so that a share of BASE_RATES moves. Without probabilities, the score is used.
     """
     figures = {}
     for name, base_rate in BASE_RATES.items():

@@ -1,7 +1,6 @@
 """Training pairs drawn in torch on the device itself, each only once: ground, speckle and both truths.
 
-Simpler than `lab.simulation.sar`: no layover, no streets, no resampling to a map, no earlier images. It serves networks
-that see far more samples than a CPU can simulate.
+Simpler than `lab.simulation.sar` (no layover, streets, maps, earlier images), for more samples than a CPU makes.
 """
 
 from __future__ import annotations

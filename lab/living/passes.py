@@ -1,7 +1,6 @@
 """Simulated interferograms of a real series: what new passes would have measured of ground whose motion is known.
 
-To the motion between two dates are added: the delay of either date (turbulence, relief, a plane), the noise of
-decorrelation by coherence, unwrapping errors in blocks of buildings, and gaps.
+Added to the motion: delay of either date, noise by coherence, unwrapping errors of blocks, and gaps.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,6 @@
 """`offsets-foreign`: offset trackers on hard scenes absent from training; figures over all families and for each.
 
-A metric whose name begins with a family is measured on that family's pairs only. Nodes without coherence cannot be
-measured; they count only in `noise_known_share`.
+A metric with a family's name is of that family. Nodes without coherence count only in `noise_known_share`.
 """
 
 import hashlib

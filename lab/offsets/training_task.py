@@ -1,7 +1,6 @@
 """Training of both forms of the offsets network on the crops of lab.offsets.crops.
 
-The form `weights` learns how evidence is added: its loss is the likelihood of what the law then gives. The published
-form learns the offsets themselves, for every pixel, from the same crops.
+The form `weights` learns how evidence is added, by the model's likelihood; the published form learns offsets.
 """
 
 from __future__ import annotations

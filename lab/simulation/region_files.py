@@ -24,8 +24,7 @@ from ground_motion.simulation.velocity.region import Region
 def write_region(region: Region, folder: Path) -> tuple[Path, ...]:
     """Write points.csv, one EGMS zip per track, dem.tif and truth.geojson; return their paths.
 
-    All files are written to a hidden folder inside `folder` and renamed at the end; files of the same name are
-    replaced. Raises ValueError if the folder cannot be created or written to.
+    Files are renamed at the end and replace those there. ValueError if the folder cannot be made or written to.
     """
     staging = _make_staging(folder)
     try:

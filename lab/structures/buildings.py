@@ -1,7 +1,6 @@
 """`python -m lab.structures.buildings`: accuracy of the ledger of buildings on simulated towns not used for tuning.
 
-Beside it stands what is usual: every point belongs to the nearest footprint, if that is within 10 m. A building's rate
-is the mean of its points, with the standard error that their stated sigmas give.
+The usual way for comparison: points belong to the nearest footprint within 10 m; a building has their mean.
 """
 
 import argparse

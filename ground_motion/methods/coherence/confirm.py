@@ -42,8 +42,7 @@ NONE_JOINED: Ints = np.zeros((0, 2), dtype=np.int64)
 class PairChange(NamedTuple):
     """Change of one pair.
 
-    change_sigma: (rows, cols), negative where coherence was lost, NaN unknown; before: median coherence of the whole
-    scene before the change, 0-1, which limits the loss.
+    change_sigma: (rows, cols), negative: lost, NaN unknown; before: the scene's median coherence before, 0-1.
     """
 
     reference: date

@@ -61,8 +61,7 @@ def overwrap(velocity_mm_yr: Tensor, gain: float) -> Tensor:
 def complete(velocity_mm_yr: Tensor) -> Tensor:
     """Fill the unknown cells (NaN) of windows (n, rows, cols): fields of low rank that fit the known cells.
 
-    Alternating ridge regressions of rank RANK from a fixed start. Hastie et al. 2015, JMLR 16 (softImpute-ALS);
-    the modified matrix completion of arXiv 2005.03221 is of this family.
+    Alternating ridge regressions of rank RANK from a fixed start. Hastie et al. 2015, JMLR 16; see arXiv 2005.03221.
     """
     known, field = velocity_mm_yr.isfinite(), velocity_mm_yr.nan_to_num(nan=0.0)
     start = np.random.default_rng(0).standard_normal((velocity_mm_yr.shape[2], RANK), dtype=np.float32)

@@ -73,8 +73,7 @@ def surges(
 ) -> tuple[Surge, ...]:
     """Find the surges of a glacier.
 
-    day: (pairs,), the middle of each pair, ascending; speed, sigma: (pairs, cells), NaN unknown; cell_km2: of one cell.
-    ValueError if a series is not as long as its dates.
+    day: (pairs,), middles, ascending; speed, sigma: (pairs, cells), NaN unknown. ValueError for other lengths.
     """
     rule = rule or SurgeRule()
     if speed_m_day.shape != sigma_m_day.shape or speed_m_day.shape[0] != day.size:

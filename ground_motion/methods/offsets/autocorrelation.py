@@ -9,8 +9,7 @@ images speckle decorrelates more than texture: its share is fitted to the correl
 modelled as one part, offsets are drawn to whole pixels.
 
 Generalised least squares then fit A and d to the correlation surface of a window: neighbouring lags share their noise,
-whose covariance follows from the autocorrelation, too. For finely sampled images this is the whitened correlation,
-which reaches the Cramér-Rao bound.
+whose covariance follows from the autocorrelation, too. Finely sampled, it is the whitened correlation.
 """
 
 from __future__ import annotations

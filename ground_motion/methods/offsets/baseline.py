@@ -93,8 +93,7 @@ def reach(kernels: tuple[int, ...], search: int, posting: int) -> int:
 def chance_peak(kernel: int, search: int, pixels_per_cell: float, margin: float = CHANCE_MARGIN) -> float:
     """Return the highest correlation expected by chance over all offsets tried, plus a margin in standard deviations.
 
-    N independent cells correlate by chance with a spread of 1 / sqrt(N); the highest of M tries is about sqrt(2 ln M)
-    times that spread (extreme values of a Gaussian).
+    Of N independent cells, the highest of M chance correlations is about sqrt(2 ln M / N) (Gaussian extremes).
     """
     cells = max(4.0, kernel**2 / pixels_per_cell)
     tries = max(2.0, (2 * search + 1) ** 2 / pixels_per_cell)

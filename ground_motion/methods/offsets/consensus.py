@@ -19,8 +19,7 @@ SPREADS = 4.0
 def consensus(values: torch.Tensor, known: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Choose the smallest kernel that agrees with the rest. values (px, small to large) and known: (kernels, n).
 
-    Returns three arrays (n,): the offset, NaN where fewer than two kernels agree; the spread over kernels as one
-    standard deviation; the share of kernels that agree, 0-1.
+    Returns arrays (n,): offset, NaN if fewer than two agree; standard deviation over kernels; share that agree.
     """
     held = torch.where(known, values, torch.nan)
     centre = held.nanmedian(dim=0).values

@@ -137,8 +137,7 @@ def _planes(held: LagProducts, apart: Tensor) -> Tensor:
 def _box(planes: Tensor, margin: int, size_px: float) -> Tensor:
     """Add planes (n, rows, cols) over size_px around each square; the window's rim counts in part.
 
-    margin: squares at each side of the planes around which nothing is added. Products with matrices of few diagonals
-    take half the time of sums: the planes are small.
+    margin: squares at each side that are not added around. Matrix products take half the time of sums.
     """
     less = margin - reach_of(size_px)
     inner = planes[:, less : planes.shape[1] - less, less : planes.shape[2] - less]

@@ -1,8 +1,7 @@
 """Motion on the ground from the offsets of a pair: metres a day to true east and true north, with standard deviations.
 
 Only this module converts pixels to metres a day. A pair is never registered perfectly. Therefore the apparent motion of
-stable ground is subtracted everywhere; its remaining scatter is the error that ITS_LIVE reports (RMSE over stationary
-ground if there is any, else over the slowest quarter).
+stable ground is subtracted everywhere; its remaining scatter is the error that ITS_LIVE reports.
 """
 
 from typing import NamedTuple

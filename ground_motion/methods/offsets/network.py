@@ -1,7 +1,6 @@
 """Offsets over whole pairs: a coarse search, then evidence, network and autocorrelation model, block by block.
 
-Blocks are aligned with the image, so that the answer at a place does not depend on how files are cut. What is kept for
-the whole image is on the grid of nodes, which has 64 times fewer values.
+Blocks are aligned with the image, so that the answer at a place does not depend on how files are cut.
 """
 
 from __future__ import annotations

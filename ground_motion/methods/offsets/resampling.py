@@ -1,7 +1,6 @@
 """Resampling: a secondary onto its reference, node by node and by whole pixels; results onto another posting.
 
-Whole pixels need no interpolation. The mean over a wide neighbourhood and the deviation from it are rounded separately,
-so that ground that moves by half a pixel is not cut into patches of 0 and 1.
+The local mean and the deviation are rounded separately, so that half a pixel is not cut into patches of 0 and 1.
 """
 
 import torch

@@ -62,8 +62,7 @@ class Answer(NamedTuple):
 def fit_windows(held: LagProducts, start: Tensor, model: Autocorrelation, size_px: float) -> Answer:
     """Fit offsets to windows of one size around each node.
 
-    Speckle of few looks that coheres well scatters more than the model's Gaussian noise: sigma is 1 + A^2 / looks times
-    as large, a factor found on validation pairs of even ground.
+    Coherent speckle of few looks scatters more than Gaussian noise; validation pairs gave the factor 1 + A^2 / looks.
     """
     (found,) = _fit_sizes(held, start, [size_px], partial(fit, model=model))
     wider = 1 + found.correlation**2 / model.looks
@@ -190,8 +189,7 @@ def sum_neighbours(
 ) -> tuple[Matched, Tensor, Tensor]:
     """Match each square with the autocorrelation at its shift (2, n), px from its start; add these matches by weights.
 
-    Returns the sums, the shifts, and the numbers of pixels (n,), as `take_step` takes them. Squares whose shift is
-    farther than MAX_FROM_START_PX are left out.
+    Returns sums, shifts, numbers of pixels (n,) for `take_step`, without shifts beyond MAX_FROM_START_PX.
     """
     inner = slice(APART_PX, -APART_PX)
     surface = held.products[inner, inner].flatten(2)

@@ -229,8 +229,7 @@ def _other_json(path: Path) -> str:
 def _readable(path: Path) -> Iterator[Path]:
     """Yield a path that GDAL can open.
 
-    A shapefile without its index is copied, so that GDAL can write one. A GeoPackage or geodatabase is linked, because
-    GDAL does not quote odd names, and knows folders by their suffix.
+    GDAL writes a missing index beside a copied shapefile; odd names, which it does not quote, get a link.
     """
     suffix = suffix_of(path)
     if suffix not in {GEOPACKAGE, GEODATABASE} and (suffix != SHAPEFILE or _sibling(path, ".shx") is not None):

@@ -75,8 +75,7 @@ def simulate_pair(
 ) -> SarPair:
     """Image ground twice. motion_px: (2, rows, cols) on the fine grid, dx and dy; gain_db: of the secondary.
 
-    sample: return the moments of the complex pair, too. earlier: gamma (rows, cols) of each earlier image with the
-    next later one, on the fine grid, latest first.
+    sample: return moments, too. earlier: gamma (rows, cols) of each earlier image with the next, fine, latest first.
     """
     fine, looks = system.fine, system.looks
     shape = ground.gamma.shape

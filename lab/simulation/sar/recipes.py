@@ -143,8 +143,7 @@ def training_pair(rng: np.random.Generator, size: int = 128, rtc_share: float = 
 def fingerprint(name: str, recipe: Recipe, settings: object, purpose: Purpose = Purpose.BENCHMARK) -> str:
     """Return a hash of a benchmark: its name, its settings, and its first three scenes.
 
-    A scene enters by means of its truth, to three decimals, and by the generator's next bytes, because the last bits of
-    a Fourier transform can differ between machines.
+    Scenes enter by rounded means and the generator's next bytes, because Fourier transforms differ in last bits.
     """
     digest = hashlib.sha256(repr((name, settings)).encode())
     for scene in range(3):

@@ -137,8 +137,7 @@ def _enclosed(along: Along, profile: Profile) -> Profile:
 def _strip(along: Along, series_mm: NDArray[np.floating], length_m: float) -> Float32:
     """Return the mean displacement of the line in cells along it, mm, (cells, dates), NaN where unknown.
 
-    Each point counts from its own mean at the first dates, so that a point with gaps moves no cell by its level; those
-    that have none of these dates are left out.
+    Each point counts from its mean at the first dates, so that gaps move no cell; points without these are left out.
     """
     n_first = max(1, round(FIRST_SHARE * series_mm.shape[1]))
     first = np.isfinite(series_mm[:, :n_first])

@@ -1,7 +1,6 @@
 """Responses with pictures, tiles, tables and stored files.
 
-Pictures and tiles are only drawn if the client's copy is outdated. Stored files are served by byte ranges (RFC 9110,
-section 14), so that GDAL, QGIS and browsers read only what they need.
+Pictures and tiles are drawn if the client's copy is outdated; files are served by byte ranges (RFC 9110, 14).
 """
 
 import csv

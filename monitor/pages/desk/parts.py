@@ -115,8 +115,7 @@ def positions(
 def packed(values: NDArray[Any]) -> dict[str, Any]:
     """Return values, (n,), as codes of 16 bits, little-endian, in base64: value = low + step * code, or UNKNOWN.
 
-    Integers up to 65,534 apart stay exact. Others are rounded to steps of their range / 65,534; the error is at most
-    half a step, 2 m on ground two degrees wide.
+    Integers up to 65,534 apart stay exact. Others are rounded to range / 65,534: 2 m on ground two degrees wide.
     """
     known = np.isfinite(values)
     low, high = (float(values[known].min()), float(values[known].max())) if known.any() else (0.0, 0.0)

@@ -1,7 +1,6 @@
 """Files of points with their series, written table by table: GeoPackage, GeoParquet and CSV.
 
-A GeoPackage is written with sqlite3, as in `readers.vectors`: the only GDAL of the process is that of rasterio.
-Sources: OGC 12-128r19 (GeoPackage 1.4), GeoParquet 1.1.0.
+sqlite3 writes GeoPackages, so that rasterio's GDAL is the only one. OGC 12-128r19 (GeoPackage 1.4), GeoParquet 1.1.0.
 """
 
 import csv

@@ -28,8 +28,7 @@ def report_request(
 ) -> ResidentReport | None:
     """Save an unconfirmed report and queue the mail to confirm it. Return None after too many mails today.
 
-    place: longitude and latitude, degrees; photo: already encoded anew; ip: address or network that sends it. Raises
-    Refusal if there is no room for the photo.
+    place: longitude, latitude, degrees; photo: encoded anew; ip: of the sender. Raises Refusal without room for it.
     """
     email = email_normal(email)
     claim = Claim(len(photo or b""), network=network_key(ip=ip))

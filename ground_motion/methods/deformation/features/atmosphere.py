@@ -59,8 +59,7 @@ def standing_out(
 ) -> Float32:
     """Compute the significance of a bowl at each place against the atmosphere, (PLANES, rows, cols).
 
-    The planes: amplitude of a bowl of each of RADII_CELLS over its standard deviation, + as the rate; and the delay's
-    strength as its index in STRENGTHS, from FIRST_STRENGTH.
+    The planes: a bowl of each of RADII_CELLS in standard deviations, + as the rate; the index in STRENGTHS.
 
     velocity: (rows, cols), mm/yr, NaN unknown; height_m: NaN unknown, None without heights; noise: standard deviation
     of a cell's rate. Values are 0 if too few squares are known. A score depends on no cell farther away than

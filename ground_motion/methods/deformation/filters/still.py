@@ -17,8 +17,7 @@ ZERO_OFF_MM_YR = 2.0  # The zeros of products differ from stable ground by this 
 class StillGround(NamedTuple):
     """Level of still ground.
 
-    rate_mm_yr: rate that counts as still; share: of the known cells with this rate, 0 if the product's zero is kept
-    because too few cells are still.
+    rate_mm_yr: counts as still; share: of the known cells, 0 if the product's zero is kept because too few are still.
     """
 
     rate_mm_yr: float

@@ -1,7 +1,6 @@
 """Standard error of a cell's rate where all the ground may move, so that differences between cells include motion.
 
-It is taken from the residuals of series, or from a plane through neighbouring points, which both exclude motion. If
-neither is available, differences between cells are used (`baseline.cell_noise`).
+Residuals of series or of planes through neighbours exclude motion; else cells are compared (`baseline.cell_noise`).
 """
 
 import numpy as np

@@ -86,8 +86,7 @@ class Causes(NamedTuple):
     def shares(self, features: Float64, n_tracks: int, heights: bool = True) -> dict[str, float]:
         """Return the probability of each of KINDS from an area's features.
 
-        heights: whether points have heights; otherwise the slope is unknown, not 0, and coefficients fitted
-        without heights are used, if there are any.
+        heights: whether points have any; otherwise the slope is unknown, and coefficients fitted without it are used.
         """
         usual = self.coefficients[table_name(n_tracks, True)]
         table = self.coefficients.get(table_name(n_tracks, heights), usual)

@@ -64,8 +64,7 @@ class Surface(NamedTuple):
 def drop_spikes(x: Float64, y: Float64, velocity_mm_yr: Float32, height_m: Float32 | None = None) -> Samples | None:
     """Drop points (n,) that their neighbours contradict; return None for fewer points than NEIGHBOURS.
 
-    A point that differs from the median of its nearest NEIGHBOURS is dropped, unless MIN_ALIKE of them move like
-    it, because three points that agree are motion.
+    A point unlike the median of its NEIGHBOURS is dropped, unless MIN_ALIKE of them move like it.
     """
     if x.size < NEIGHBOURS:
         return None

@@ -1,7 +1,6 @@
 """Least squares for many series at once, with different missing dates.
 
-A mask is (1, dates) if all series of a block miss the same dates, as in most products, and (n, dates) otherwise. All
-functions accept both; by numpy's broadcasting the first is cheap.
+A mask is (1, dates), which is cheap, if all series of a block miss the same dates, else (n, dates).
 """
 
 from typing import NamedTuple

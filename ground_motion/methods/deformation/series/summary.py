@@ -41,8 +41,7 @@ class SeriesSummary(NamedTuple):
 def summarise(displacement_mm: Float32, days: NDArray[np.integer], half_wave_mm: float = HALF_WAVE_MM) -> SeriesSummary:
     """Summarise series (n, dates), mm, NaN where missing. days: (dates,), ascending, since any day.
 
-    Steps are searched in each series by itself, without the errors of whole images; `neighbours.agree` then compares
-    steps of near points. ValueError if the shapes do not match.
+    Steps are searched without the errors of whole images; `neighbours.agree` compares them. ValueError for shapes.
     """
     if displacement_mm.shape[1:] != days.shape:
         raise ValueError(f"{displacement_mm.shape[1]} columns of displacement for {days.size} dates")

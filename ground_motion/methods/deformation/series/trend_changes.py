@@ -54,8 +54,7 @@ class PointChanges(NamedTuple):
 class ChangedPlace(NamedTuple):
     """Neighbouring cells whose rates changed in the same direction. outline: of the cells, metres.
 
-    change_mm_yr: median of the cells, relative to the ground around; sigmas: the largest of a cell. n_changed: points
-    that show the change each by itself.
+    change_mm_yr: median against the ground around; sigmas: the largest; n_changed: points that show it alone.
     """
 
     outline: shapely.MultiPolygon
