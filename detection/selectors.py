@@ -160,7 +160,7 @@ def detections_shown(*, alert: Alert) -> list[Detection]:
 
 
 def evidence_of(*, alert: Alert) -> tuple[SealedEvidence | None, SealedEvidence | None]:
-    """Return (sealed evidence of an alert as it stands, or why there is none; its last package, if there is one)."""
+    """Return (sealed evidence of an alert's present state, or why there is none; its last package, if there is one)."""
     basis = evidence_basis(alert=alert, current=detections_current(alert=alert))
     return alert.sealed.filter(basis=basis).exclude(file="", why="").first(), alert.sealed.exclude(file="").first()
 

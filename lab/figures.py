@@ -151,7 +151,7 @@ def _with_weights(result: Result, names: Mapping[str, str]) -> str:
 
 
 def _general(result: Result, several: bool) -> str:
-    """Return the command without its output option; if `several` methods share it, METHOD stands for the method."""
+    """Return the command without its output option; if `several` methods share it, METHOD replaces the method."""
     words = shlex.split(result.command)
     if "--json" in words:
         at = words.index("--json")

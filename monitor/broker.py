@@ -45,7 +45,7 @@ def transport_options(url: str, *, longest_task_seconds: int) -> dict[str, Any]:
 
 
 def version(url: str, *, seconds: float) -> str:
-    """Return the server's name and version, asked over a separate connection. Raises AWAY if it does not answer."""
+    """Return the server's name and version, over a separate connection. Raises AWAY if it does not answer."""
     with _channel(url, seconds) as channel:
         if is_rabbitmq(url):
             return f"RabbitMQ {channel.connection.server_properties['version']}"

@@ -260,7 +260,7 @@ _basemap = variables.text("BASEMAP")
 BASEMAP_ARCHIVE = _basemap if _basemap.endswith(".pmtiles") and "://" not in _basemap else ""
 BASEMAP_STYLE_URL = "" if BASEMAP_ARCHIVE else _basemap
 
-# What browsers may do with the pages, and HTTPS.
+# HTTPS, and limits of what browsers may do with the pages.
 X_FRAME_OPTIONS = "SAMEORIGIN"  # The analysis page frames its own Dash app, so that DENY would be too strict.
 # W005, W021: only the owner of the domain knows whether all its subdomains will always use HTTPS (HSTS_SUBDOMAINS)
 SILENCED_SYSTEM_CHECKS = ["security.W019", "security.W005", "security.W021"]

@@ -21,7 +21,7 @@ from typing import NamedTuple
 from packaging.requirements import Requirement
 
 LOCK = Path(__file__).resolve().parent.parent / "requirements-torch.lock"
-SOUGHT = Path(sys.prefix, ".torch-sought")  # the last search: an index with only the other build is not asked again
+SOUGHT = Path(sys.prefix, ".torch-sought")  # An index without the wanted build is not searched again.
 ONLY_CPU = "The package index has torch's CPU build only; TORCH_INDEX_URL can name another one."
 ONLY_CUDA = (
     "The package index has torch {version} with CUDA only: 4 GB, which a machine without a GPU cannot use. To save "

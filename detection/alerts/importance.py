@@ -86,7 +86,7 @@ def _alerts_and_tilts(numbers: Sequence[int]) -> Iterator[tuple[Alert, Tilt | No
 
 
 def _compute(alert: Alert, tilt: Tilt | None) -> None:
-    """Set the importance and the severity; store the computed severity beside one that a person gave."""
+    """Set the importance and the severity; if a person gave one, also store the computed one."""
     terms = terms_of(alert, tilt)
     alert.importance = terms.score
     by_hand: SetByHand | None = getattr(alert, "by_hand", None)

@@ -272,7 +272,7 @@ def _speeds(alert: Any) -> Stated:
 
 
 def sigma_of(low: float, high: float) -> float:
-    """Return the standard deviation that the ends of a 90 % interval stand for."""
+    """Return the standard deviation that a 90 % interval implies."""
     return abs(high - low) / 2 / WITHIN_90
 
 

@@ -1,4 +1,4 @@
-"""Grades of severity, and the weight of what stands on moving ground. `importance` says how the grades are given."""
+"""Grades of severity, and the weight of buildings, people and roads on moving ground. `importance` computes grades."""
 
 from enum import StrEnum
 from typing import NamedTuple

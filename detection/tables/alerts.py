@@ -1,4 +1,4 @@
-"""Tables beside alerts: updates, memory, relations, and the evidence by which people check an alert."""
+"""Tables about alerts: updates, memory, relations, and the evidence by which people check an alert."""
 
 from django.contrib.gis.db import models
 

@@ -23,7 +23,7 @@ BLOCK_PX = 2  # No pixel farther away has an effect on a block.
 
 
 class _Residual(nn.Module):
-    """Two convolutions beside a projection of the input."""
+    """Two convolutions plus a projection of the input."""
 
     def __init__(self, width: int, to: int) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class ResidualUNet(nn.Module):
 
 
 def _halve(x: Tensor) -> Tensor:
-    """Return the largest of every 2 × 2 pixels, without the positions that torch's pooling writes beside it."""
+    """Return the largest of every 2 × 2 pixels, without the positions that torch's pooling would also write."""
     x = torch.maximum(x[:, :, ::2], x[:, :, 1::2])
     return torch.maximum(x[..., ::2], x[..., 1::2])
 

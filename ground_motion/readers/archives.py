@@ -116,7 +116,7 @@ def is_tar(path: Path) -> bool:
 
 
 def products_in(folder: Path) -> list[Path]:
-    """Return what stands in an unpacked folder, without readers' notes, licences and hidden files."""
+    """Return the contents of an unpacked folder, without readers' notes, licences and hidden files."""
     names = [name for name in names_in(folder) if name[0] != "." and name != "__MACOSX"]
     notes = {name for name in names if name.lower().startswith(("readme", "license", "licence"))}
     return [folder / name for name in names if name not in notes] or [folder / name for name in names]

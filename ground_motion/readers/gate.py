@@ -413,7 +413,7 @@ def _check_size(path: Path, what: str, unit: str, values: Float32, most: float) 
 
 
 def _is_fill(raw: Float32, least: float = 0.99 * FILLS[0]) -> Bools:
-    """Return which numbers, as they stand in the file, are usual fill values of either sign from `least`, (n,)."""
+    """Return which raw numbers of the file are usual fill values of either sign from `least`, (n,)."""
     large = np.abs(raw) >= least
     found = np.abs(raw) >= MIN_HUGE
     if large.any():
@@ -422,7 +422,7 @@ def _is_fill(raw: Float32, least: float = 0.99 * FILLS[0]) -> Bools:
 
 
 class _Fills:
-    """Velocities that stand for missing values, although the file does not say so: usual constants, and zero."""
+    """Velocities that mean missing values, although the file does not say so: usual constants, and zero."""
 
     def __init__(self, path: Path, field: VelocityField) -> None:
         self.path, self.stated, self.is_table = path, field.stated, not field.stated.unique_ids
@@ -464,7 +464,7 @@ class _Fills:
         return batch
 
     def _raw(self, batch: PointBatch) -> tuple[Float32, Bools]:
-        """Return the velocities as they stand in the file, and which of them may be fill values, (n,) each."""
+        """Return the file's raw velocities, and which of them may be fill values, (n,) each."""
         raw = batch.velocity_mm_yr / np.float32(self.stated.velocity_scale)
         if self.stated.packing != (1.0, 0.0):
             scale, offset = map(np.float32, self.stated.packing)
@@ -480,7 +480,7 @@ class _Fills:
         return lines + ([f"{self.n_series:,} displacements hold a fill value."] if self.n_series else [])
 
     def _is_one(self, value: float) -> bool:
-        """Return whether a value stands for missing ones, by what was counted so far."""
+        """Return whether a value means "missing", by the counts so far."""
         repeated = abs(value) >= MIN_LARGE_FILL or self.counts[value] >= MIN_TIMES
         if abs(value) >= MIN_HUGE or (repeated and abs(value) > BEYOND_OTHERS * self.largest > 0):
             return True
@@ -537,7 +537,7 @@ class _Places:
         return replace(batch.rows(good), refused=batch.refused)
 
     def rest(self) -> PointBatch:
-        """Return the waiting rows; those of few points beside many others are refused."""
+        """Return the waiting rows; a few points far from all others are refused."""
         held = join_batches(self.held)
         if not held.pid.size:
             return held
@@ -558,7 +558,7 @@ def _widen(cells: Bools) -> Bools:
 
 
 class _Ids:
-    """Ids that come from a file: a row that stands twice is kept once, one id on two different rows is an error."""
+    """Ids that come from a file: a repeated row is kept once, one id on two different rows is an error."""
 
     BITS = 28
     MAX_CHUNKS = 16

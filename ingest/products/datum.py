@@ -36,7 +36,7 @@ def datum_sigma_of(product: Product) -> float:
 
 
 def datums_due() -> QuerySet[Product]:
-    """Return products whose datum was not solved since stations, a field beside or a parent came, moved or went."""
+    """Return products whose datum is older than the last change of stations, overlapping fields or a parent."""
     solved = ExpressionWrapper(OuterRef("datum_at") - LOADING, output_field=DateTimeField())
     newer = Station.objects.filter(position__intersects=OuterRef("footprint"), file__loaded_at__gt=solved)
     parents = Product.objects.filter(derived=OuterRef("pk"), datum_at__gt=OuterRef("datum_at"))

@@ -155,7 +155,7 @@ def sources(folder: Path) -> list[Path]:
 
 
 def _by_folder(paths: Iterable[Path], root: Path, beside: str, weigh: Callable[[str], int]) -> Counts:
-    """Sum what texts weigh by the folder of `root` that they are in; `beside` is what those in no folder are called."""
+    """Sum what texts weigh by their folder in `root`; `beside` is the name for those in no folder."""
     sums = Counter[str]()
     for path in sorted(paths):
         inner = path.relative_to(root).parts

@@ -219,7 +219,7 @@ def fit_all(samples: list[Sample], weights_sha256: str, command: str) -> dict[st
 
 
 def main() -> None:
-    """Fit, write beside the weights, print the figures."""
+    """Fit, write the coefficients next to the weights, print the figures."""
     args = options(__doc__, "of the weights; the coefficients are written there", tiles=200, processes=1)
     each = over_seeds(partial(samples_of, args.folder), args.tiles, processes=args.processes)
     weights = DeformationNetwork.load("deformation", args.folder).card.weights_sha256

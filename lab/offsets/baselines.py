@@ -28,7 +28,7 @@ SIGMA_FILTER_PX, WITHIN = 96.0, 3.0  # Both values were chosen on validation pai
 
 
 class Equal(NamedTuple):
-    """A method at equal area: by the law, or by averaging a base method's answers. size_px: side of the area or box."""
+    """Method at equal area: autocorrelation model, or averages of a base method. size_px: side of the area or box."""
 
     base: str
     size_px: float

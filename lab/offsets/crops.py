@@ -73,7 +73,7 @@ class Crop(NamedTuple):
 
     @property
     def autocorrelation(self) -> Autocorrelation:
-        """Return the law, which takes longer than all else of a crop; the published form does without it."""
+        """Return the autocorrelation model, the slowest part of a crop; the published form does without it."""
         return _autocorrelation(self.bands.tobytes())
 
 

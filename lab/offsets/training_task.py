@@ -66,7 +66,7 @@ class OffsetTrainingTask:
         self._validation: dict[str, list[Crop]] | None = None
 
     def batch(self, rng: np.random.Generator) -> Batch:
-        """Draw a batch of crops; keep their laws and evidence here, under the batch's number, until its loss."""
+        """Draw a batch of crops; keep their models and evidence under the batch's number until its loss."""
         crops = [self.crops.at(int(at)) for at in rng.integers(self.settings.crops, size=self.settings.batch)]
         number = next(self._numbers)
         self._drawn[number] = crops
@@ -90,7 +90,7 @@ class OffsetTrainingTask:
 
     @torch.no_grad()
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """Return errors, px, and coverage by sigma on even ground and under varying motion, beside the law alone."""
+        """Return errors, px, and coverage by sigma on even ground and under varying motion, also of the model alone."""
         self._validation = self._validation or _validation(self.settings.form)
         device, inner, figures = next(network.parameters()).device, slice(4, -4), {}
         for name, crops in self._validation.items():

@@ -1,4 +1,4 @@
-"""Simulated lines: rail, dike or pipe with points on and beside it, and steps at known stations."""
+"""Simulated lines: rail, dike or pipe with points on and near it, and steps at known stations."""
 
 from typing import NamedTuple
 

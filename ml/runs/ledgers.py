@@ -35,7 +35,7 @@ class Town(NamedTuple):
 
     @property
     def n_known(self) -> int:
-        """Return the number of buildings of which points can tell the motion."""
+        """Return the number of buildings whose motion is measured."""
         return self.of_class.total()
 
 

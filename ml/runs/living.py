@@ -135,7 +135,7 @@ def _next_pass(product: Product, active: Sequence[date]) -> list[Interferogram]:
 
 
 def _begin(product: Product) -> tuple[Kept, LivingSeries]:
-    """Begin living series at a release, perhaps anew. Raises UnusableData if its points and series do not match."""
+    """Begin a release's living series, for new passes. Raises UnusableData if points and series do not match."""
     points = product_points(product=product)
     x, y = transformer(4326, product.metric_epsg).transform(points.longitude, points.latitude)
     ground = Ground(np.asarray(x), np.asarray(y), points.height_m)

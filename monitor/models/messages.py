@@ -108,7 +108,7 @@ class Rank(models.IntegerChoices):
 
 
 class OutgoingMessage(models.Model):
-    """Message of the outbox. Its text is composed at delivery; one key stands for one subject and one address."""
+    """Message of the outbox. Its text is composed at delivery; each key belongs to one subject and one address."""
 
     class Kind(models.TextChoices):
         CONFIRM = "confirm", gettext_lazy("Link to confirm a subscription")

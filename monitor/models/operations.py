@@ -14,7 +14,7 @@ from monitor.models.subscriptions import Holding, language_of_request
 
 
 class RequestCount(models.Model):
-    """Number of mails requested in a day. `who`: keyed hash that stands for an address, a connection or all."""
+    """Number of mails requested in a day. `who`: keyed hash of an address, of a connection or of all."""
 
     who = models.CharField(max_length=64)
     day = models.DateField()

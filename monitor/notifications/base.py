@@ -126,7 +126,7 @@ class EndpointChannel(Channel):
 
     @classmethod
     def shown(cls) -> dict[str, Any] | None:
-        """Return what the section shows beside the endpoints; None if this site has not set up the channel."""
+        """Return what the section shows in addition to the endpoints; None if this site has not set up the channel."""
         return {}
 
     @classmethod

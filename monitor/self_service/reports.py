@@ -62,7 +62,7 @@ class ReportForm(EmailForm, PlaceForm):
         return cleaned
 
     def read_photo(self) -> bool:
-        """Encode the photo anew, without its metadata; return False, with the field's error, if it cannot be read."""
+        """Re-encode the photo without its metadata; return False, with the field's error, if it cannot be read."""
         file = self.cleaned_data["photo"]
         try:
             self.cleaned_data["photo"] = photo(content=file.read(), name=file.name) if file else None

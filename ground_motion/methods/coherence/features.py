@@ -72,7 +72,7 @@ def features(log_power: Tensor, past: Tensor | None, facts: Tensor) -> Seen:
 
 
 def _write_planes(planes: Sequence[Tensor], facts: Tensor) -> Tensor:
-    """Write planes, zeros in place of a missing history, and facts beside each other for each pixel."""
+    """Write planes (zeros for a missing history) and facts as channels of each pixel."""
     place, (rows, cols) = facts.device.type, planes[0].shape[2:]
     low = torch.get_autocast_dtype(place) if torch.is_autocast_enabled(place) else facts.dtype
     row = functional.pad(facts, (INPUTS - FACTS, 0)).to(low)[:, None, None].repeat(1, 1, cols, 1)

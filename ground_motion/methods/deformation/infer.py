@@ -69,7 +69,7 @@ class DeformationResult(NamedTuple):
         return tuple("mm/yr" if name.endswith("mm_yr") else "1" for name in self.bands())
 
     def statistics(self, tracks: Iterable[str]) -> dict[str, Any]:
-        """Return the summary figures stored beside the raster. tracks: their names, in the order of their points."""
+        """Return the summary figures stored with the raster. tracks: their names, in the order of their points."""
         probability = np.nan_to_num(self.maps.probability)
         smallest = self.smallest_rate_mm_yr
         limit = None if smallest is None else smallest[np.isfinite(smallest)]
@@ -218,7 +218,7 @@ def decide_with_network(
 
 
 class Mosaic(NamedTuple):
-    """Bands (rows, cols) of the clusters of a plane, with what is stored beside them (`ml.runs.stored.clusters_of`)."""
+    """Bands (rows, cols) of the clusters of a plane, and their stored figures (`ml.runs.stored.clusters_of`)."""
 
     bands: Mapping[str, NDArray[np.float32]]
     transform: Affine

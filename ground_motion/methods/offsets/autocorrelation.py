@@ -131,7 +131,7 @@ def learned_bands(textures: Sequence[Tensor], looks: float, surface: Tensor, pix
         pair = [band._replace(shared=shared) for band in bands]
         found = fit(surface, pixels, autocorrelation_from(pair, surface.device, CHOOSING_RIDGE))
         if weight is None:
-            # All shares have these weights: otherwise one that expects less correlation would seem likelier.
+            # Use the same weights for all shares; otherwise a share with less expected correlation would seem likelier.
             weight = (found.contrast >= MIN_LEARNING_CONTRAST) / (1 - found.correlation.clamp(0, MAX_CORRELATION) ** 2)
         explained = float((weight * found.contrast**2).nan_to_num().sum())
         tried.append((explained, pair))

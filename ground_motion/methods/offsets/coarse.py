@@ -245,7 +245,7 @@ def _search_around(textures: Textures, likely: Tensor, wanted: Tensor, block: in
 
 
 def _match_halves(halves: Tensor, search: int) -> Tensor:
-    """Match halved images, a node every SQUARE_PX. That length, the search range and the result are full-size px."""
+    """Match images at half size, with a node every SQUARE_PX. Lengths and the result are in full-size px."""
     row, col, shape = grid_of_nodes(halves.shape[1:], SQUARE_PX // 2, halves.device)
     lags = _lags(search, 2)
     grid = correlate_grid(halves[0], halves[1], [size // 2 for size in SEARCH_KERNELS_PX], lags, SQUARE_PX // 2)

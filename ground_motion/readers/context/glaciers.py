@@ -103,7 +103,7 @@ def _surge_list(path: Path) -> Iterator[GlacierRecord | Remark]:
 
 
 def surge_of(path: Path, text: str) -> Surge:
-    """Return the Surge that RGI's number stands for, unknown for an empty text. InputError for any other number."""
+    """Return the Surge for RGI's number, unknown for an empty text. InputError for any other number."""
     if not text.strip():
         return Surge.UNKNOWN
     value = number_of(text)

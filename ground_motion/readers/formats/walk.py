@@ -108,7 +108,7 @@ class _Walker:
 
 
 def _is_part(path: Path) -> bool:
-    """Return whether a file belongs to another one beside it: overviews, statistics, world files, shapefile parts."""
+    """Return whether a file accompanies another one: overviews, statistics, world files, shapefile parts."""
     name = path.name.lower()
     ending = ".aux.xml" if name.endswith(".aux.xml") else os.path.splitext(name)[1]
     return ending in PARTS

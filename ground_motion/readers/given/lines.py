@@ -137,7 +137,7 @@ def _joined(path: Path, pieces: list[Corners]) -> Corners:
 
 
 def _is_double(corners: Corners) -> bool:
-    """Return whether much of a line, corners in degrees (n, 2), has another part of the line beside it."""
+    """Return whether much of a line, corners in degrees (n, 2), has another part of the line next to it."""
     scale = METRES_PER_DEGREE * np.array([np.cos(np.radians(corners[:, 1].mean())), 1.0])
     course = np.concatenate([corners[:1], corners[1:][(np.diff(corners, axis=0) != 0).any(axis=1)]]) * scale
     at_m = np.concatenate([[0.0], np.hypot(*np.diff(course, axis=0).T).cumsum()])

@@ -145,7 +145,7 @@ def layout_of(names: Sequence[str]) -> Mapping | None:
 
 
 def mapping_beside(path: Path) -> Path | None:
-    """Return the mapping of a table, NAME.toml beside it; None if there is none."""
+    """Return the mapping of a table, NAME.toml in its folder; None if there is none."""
     beside = path.with_suffix(".toml")
     return beside if path.is_file() and beside.is_file() else None
 
@@ -305,7 +305,7 @@ def plans_of(path: Path, source: Source, stated: Mapping, declared: Declaration)
 
 
 def _own_columns(names: Sequence[str], velocity: Velocity | None, n_velocities: int) -> dict[str, str]:
-    """Return role -> column of a component: its velocity, and of several components the standard deviation."""
+    """Return role -> column for a component's velocity, and its standard deviation if there are several components."""
     if velocity is None:
         return {}
     own = {"velocity": velocity.name}

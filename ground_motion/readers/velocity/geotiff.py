@@ -32,7 +32,7 @@ RATE = re.compile(r"vel|rate|trend|slope", re.IGNORECASE)
 
 
 def recognises(path: Path) -> bool:
-    """Return whether a path is a GeoTIFF; readers of particular formats are asked before this one."""
+    """Return whether a path is a GeoTIFF; readers of particular formats come before this one."""
     return raster.is_geotiff(path)
 
 
@@ -64,7 +64,7 @@ def refuse_other_layer(path: Path, declared: records.Declaration, unit: str = ""
 
 
 def read(path: Path, declared: records.Declaration) -> tuple[records.VelocityField, ...]:
-    """Prepare the only band as velocities; a unit and sign that nothing states are asked for. Raises InputError."""
+    """Prepare the only band as velocities. Raises InputError, also for a unit or sign that is not stated."""
     with open_geotiff(path) as dataset:
         stated = raster.unit_of(dataset)
         refuse_other_layer(path, declared, stated)
@@ -89,7 +89,7 @@ def read(path: Path, declared: records.Declaration) -> tuple[records.VelocityFie
 
 
 def _refuse_other_kinds(path: Path, dataset: DatasetReader) -> None:
-    """Raise InputError for pictures, several bands and complex numbers, before anything is asked about them."""
+    """Raise InputError for pictures, several bands and complex numbers, before other checks."""
     if dataset.count > 1 and dataset.dtypes[0] == "uint8":
         problem = f"it holds {dataset.count} bands of 8-bit numbers, as of a picture"
         raise InputError(path, problem, "Give the velocities themselves")

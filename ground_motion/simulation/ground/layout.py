@@ -1,4 +1,4 @@
-"""Layout of the island: a town on low ground, a mine beside it, a bowl and a dome apart, a landslide on a slope."""
+"""Layout of the island: a town on low ground, a mine next to it, a bowl and a dome apart, a landslide on a slope."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ class MineWaterUplift(_Steady):
     peak_mm_yr: float
 
     def motion_around(self, east_m: Floats, north_m: Floats) -> Motion:
-        """Return the motion of a dome around the centre."""
+        """Return the motion of a dome-shaped uplift around the centre."""
         return deformation.mine_water_dome(east_m, north_m, self.ellipse, self.peak_mm_yr)
 
 
@@ -144,7 +144,7 @@ class FaultedMineWaterUplift(_Steady):
 
     @property
     def peak_mm_yr(self) -> float:
-        """Upward rate beside the fault, just beyond its step, mm/yr."""
+        """Upward rate next to the fault, just beyond its step, mm/yr."""
         right = np.linspace(0, self.ellipse.semi_minor_m, 200)
         straight = deformation.Ellipse(self.ellipse.semi_major_m, self.ellipse.semi_minor_m, 0.0)
         rates = deformation.mine_water_half_dome(

@@ -47,7 +47,7 @@ class Wanted(NamedTuple):
 
     @property
     def part(self) -> Path:
-        """Path of the unfinished file, beside the target."""
+        """Path of the unfinished file, in the target's folder."""
         return self.path.with_name(f"{self.path.name}.part")
 
 

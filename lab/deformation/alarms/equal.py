@@ -129,7 +129,7 @@ def thresholds(ground: Sequence[Ground], per_1000km2: float) -> Thresholds:
 
 
 def poisson(alarms: int, km2: float) -> Interval:
-    """Return alarms per 1,000 km² with the exact 95 % interval of Poisson's law."""
+    """Return alarms per 1,000 km² with the exact 95 % interval of a Poisson count."""
     low = float(chi2.ppf(0.025, 2 * alarms) / 2) if alarms else 0.0
     high = float(chi2.ppf(0.975, 2 * alarms + 2) / 2)
     return Interval(*(1000 * count / km2 for count in (alarms, low, high)))

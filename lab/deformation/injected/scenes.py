@@ -73,7 +73,7 @@ class Scene(NamedTuple):
 
 
 def fields() -> list[tuple[str, PointCloud]]:
-    """Return every track of every place as it is, with the name of the place."""
+    """Return every track of every place, without changes, with the name of the place."""
     return [(one.name, points) for one in PLACES for points in residual_field(one)]
 
 

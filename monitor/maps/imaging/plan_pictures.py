@@ -165,7 +165,7 @@ def _lines(path: str) -> Iterator[tuple[list[Point], bool]]:
 
 
 def _names(draw: ImageDraw.ImageDraw, plan: Plan) -> None:
-    """Draw each name beside its dot (farther away if a mark covers the dot), or in the middle of its area."""
+    """Draw each name next to its dot (farther away if a mark covers the dot), or in the middle of its area."""
     for name in filter(lambda name: _can_write(name.text), plan.names):
         x, y = name.x * OVERSAMPLING, name.y * OVERSAMPLING
         if name.anchor == "middle":

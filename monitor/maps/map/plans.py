@@ -269,7 +269,7 @@ def _kept(alert: Alert, form: str, draw: Callable[[CardDrawing], bytes]) -> byte
 
 
 def _ever_plainer(drawing: CardDrawing) -> Iterator[CardDrawing]:
-    """Yield a drawing, then without what stands there, without the coast, without its points, and only its curve."""
+    """Yield a drawing, then without buildings and roads, without the coast, without points, and only its curve."""
     yield drawing
     yield drawing._replace(ground=[shape for shape in drawing.ground if shape.css in ("sea", "land", "border")])
     bare = drawing._replace(ground=drawing.ground[:1])

@@ -246,7 +246,7 @@ def stations(request: HttpRequest, bbox: Box = "", limit: Limit = 50, offset: Of
 
 @_get("/buildings", schemas.BuildingPage, BAD, "data", "How buildings move")
 def buildings(request: HttpRequest, bbox: Box = "", limit: Limit = 50, offset: Offset = 0) -> Any:
-    """Return the buildings in a box whose motion points can tell, once for each data set."""
+    """Return the buildings in a box whose motion is measured, once for each data set."""
     within = Q(building__position__intersects=area_of(bbox)) if bbox else Q()
     with bounded():
         return page(request, motions_current().filter(within).order_by("pk"), limit, offset, _each(building_row))

@@ -97,7 +97,7 @@ class PlainEvent(Event):
 
 
 def calendar_named(title: str, holds: str) -> Calendar:
-    """Return an empty calendar with a name. holds: sentence on what will stand in it."""
+    """Return an empty calendar with a name. holds: sentence on its future contents."""
     calendar, name = Calendar(), vText(plain_text(title))
     calendar.add("prodid", "-//Ground Motion Monitor//EN")
     calendar.add("version", "2.0")

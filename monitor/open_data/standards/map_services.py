@@ -219,7 +219,7 @@ def _info(request: HttpRequest, asked: Asked) -> HttpResponseBase:
 
 
 def _with_days(response: HttpResponseBase, dated: list[_Dated]) -> HttpResponseBase:
-    """State the days that were taken because none was asked for (section C.3.5)."""
+    """State the days that were used because the request names none (section C.3.5)."""
     if used := [one.default_day for one in dated if one.default_day]:
         response["Warning"] = ", ".join(f'99 - "Default value used: time={day} ISO8601"' for day in used)
     return response

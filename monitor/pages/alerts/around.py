@@ -1,4 +1,4 @@
-"""Around an alert: its possible causes, what stands there, what residents report, and what has happened to it."""
+"""An alert's possible causes, buildings and roads, residents' reports, and history."""
 
 from collections import Counter
 from typing import Any, NamedTuple
@@ -66,7 +66,7 @@ def cause_block(alert: Alert, card: AlertCard) -> Cause:
 
 
 def around_block(alert: Alert, glaciers: list[GlacierMotion]) -> Around:
-    """Return what stands at an alert."""
+    """Return buildings, people and known facts at an alert."""
     here, missing = surroundings(alert)
     town = town_words(area=alert.area, simulated=alert.simulated)
     return Around(exposure_block(alert), here, missing, town, [glacier_link(glacier) for glacier in glaciers])

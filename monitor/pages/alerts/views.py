@@ -97,7 +97,7 @@ def alert_card(request: HttpRequest, code: str) -> HttpResponseBase:
 
 @require_safe
 def alert_evidence(request: HttpRequest, code: str, seal: str) -> HttpResponseBase:
-    """Answer with the sealed evidence whose seal begins so: of the alert as it stands, or as a paper copy names it."""
+    """Answer with the sealed evidence whose seal begins with `seal`, which pages and paper copies state."""
     sealed = alert_or_404(code).sealed.exclude(file="").filter(seal__startswith=seal).first()
     if sealed is None or len(seal) < SEAL_DIGITS:
         raise Http404("There is no such evidence of this alert.")

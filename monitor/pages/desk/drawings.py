@@ -1,4 +1,4 @@
-"""Plotly charts of the workbench in the colours of the light theme; the sentences beside them are in `words`."""
+"""Plotly charts of the workbench in the colours of the light theme; their sentences are in `words`."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Views of stations and benchmarks: how a data set agrees with them, and the series of one beside the points."""
+"""Views of stations and benchmarks: how a data set agrees with them, and their series with the points around."""
 
 from typing import Any
 
@@ -87,7 +87,7 @@ def product_stations(request: HttpRequest, product: int) -> HttpResponse:
 @require_safe
 @bounded()
 def station_detail(request: HttpRequest, station: int) -> HttpResponse:
-    """Show the series of a station beside the points around it, in each data set there."""
+    """Show the series of a station and of the points around it, in each data set there."""
     known = get_object_or_404(Station.objects.select_related("file"), pk=station)
     derived = Exists(Product.derived_from.through.objects.filter(from_product=OuterRef("pk")))
     fields = Product.objects.current().filter(technique=Technique.INSAR, footprint__intersects=known.position)

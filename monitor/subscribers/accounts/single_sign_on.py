@@ -36,7 +36,7 @@ SHORTEST = timedelta(minutes=30)  # A session lasts at least this; some provider
 
 
 class SignOnAdapter(DefaultSocialAccountAdapter):
-    """allauth's adapter of sign-ons, which opens an account to whoever has a role, and to nobody else."""
+    """allauth's adapter of sign-ons, which lets only people with a role sign in."""
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
         """Return True: `pre_social_login` has refused those without a role."""

@@ -171,7 +171,7 @@ def extract_confirm(*, extract: Extract, ip: str) -> None:
 
 
 def extract_downloaded(*, extract: Extract) -> None:
-    """Record that the last byte of a file was asked for; such files are the first to go."""
+    """Record that a file was downloaded to its last byte; such files are deleted first."""
     Extract.objects.filter(pk=extract.pk, downloaded_at=None).update(downloaded_at=timezone.now())
 
 

@@ -125,7 +125,7 @@ def alert_take(*, alert: Alert, organisation: Organisation, contact: Contact | N
 
 
 def alert_return(*, alert: Alert, organisation: Organisation) -> None:
-    """Take back that an organisation has an alert: the next contact is asked at once, unless the operators were."""
+    """Undo that an organisation took up an alert: ask the next contact at once, unless the operators were asked."""
     back = {"taken_at": None, "taken_by": None, "returned_at": timezone.now()}
     with alone(organisation) as mine:
         if mine.escalations.filter(alert=alert, closed_at=None).exclude(taken_at=None).update(**back):

@@ -256,7 +256,7 @@ def organisation_exported(*, organisation: Organisation) -> dict[str, Any]:
 
 
 def _seats_again(organisation: Organisation, email: str) -> None:
-    """Reopen the seats that one member had ended; they report news from now on."""
+    """Reopen the subscriptions that one member had ended; they report news from now on."""
     seats = Subscription.objects.filter(shared__organisation=organisation, shared__ended_at=None, email=email)
     again = {"ended_at": None, "confirmed_at": timezone.now(), "paused_at": None, "paused_until": None}
     seats.exclude(ended_at=None).update(**again, pause_reason="")

@@ -173,7 +173,7 @@ def is_still_needed(*, message: OutgoingMessage, endpoint: Endpoint) -> bool:
 
 
 def is_overtaken(transition: AlertTransition) -> bool:
-    """Return whether a step no longer holds: its alert was taken back after it, or stands again."""
+    """Return whether a step is outdated, because its alert has been withdrawn or restored since."""
     return (transition.to_state in TAKEN_BACK) != (transition.alert.state in TAKEN_BACK)
 
 

@@ -58,7 +58,7 @@ class OpenID:
 
 @dataclass(frozen=True)
 class Site:
-    """Identity of a site. Pages are texts or addresses by language, where the language "" stands for all."""
+    """Identity of a site. Pages are texts or addresses by language; "" is any language."""
 
     name: str = "Ground Motion Monitor"
     logo: Path | None = None

@@ -356,7 +356,7 @@ def _step_words(transition: AlertTransition) -> str:
 
 
 def why_words(alert: Alert, terms: Terms) -> str:
-    """Return why an alert stands where it does: 'Rank: its motion counts as large, faster of late.'; or ''."""
+    """Return why an alert has its rank: 'Rank: its motion counts as large, faster of late.'; or ''."""
     if terms.standing in BEHIND:
         return str(BEHIND[terms.standing])
     parts: list[Any] = [_size(alert, terms)] if alert.is_measured else []

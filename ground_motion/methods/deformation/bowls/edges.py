@@ -28,7 +28,7 @@ JOINED_CELLS = 2  # Candidates that meet when widened by this many cells are one
 STEEPNESS = (1.0, 0.5, 0.25)
 SHARES = np.exp(-np.linspace(0.0, 4.0, 26))  # These are shares of the peak.
 PEAKS = np.linspace(0.5, 1.6, 12)  # The peak is sought among these multiples of the highest tenth's rate.
-OUTLIER_SHARE, OUTLIER_WIDTH = 0.05, 20.0  # This share of points has any rate, spread over this many deviations.
+OUTLIER_SHARE, OUTLIER_WIDTH = 0.05, 20.0  # Share of outliers, and the width of their distribution in deviations.
 BIN_SIGMA = 0.2  # width of the histogram's bins, deviations
 ROUNDS = 15  # The share of moving ground takes this many rounds of expectation and maximisation.
 

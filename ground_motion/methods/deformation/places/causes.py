@@ -2,7 +2,7 @@
 
 The network classifies cells; a whole area has further features: the difference of core and rim, size, rate, sharpness,
 elongation, slope, and the agreement of two tracks. Coefficients are fitted by `python -m lab.deformation.causes` to one
-set of weights and hold for these only. A kind that core, slope and shape of the core do not show is not sure.
+set of weights and hold for these only. A kind is not sure if neither the core nor its slope and shape show it.
 """
 
 import json

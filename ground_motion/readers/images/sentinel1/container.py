@@ -136,7 +136,7 @@ def open_safe(path: Path) -> Safe:
 
 
 def _folder_of(path: Path, depth: int = 0) -> Path | None:
-    """Return the product's folder: the given one, or one in it that stands alone; None if there is no such folder."""
+    """Return the product's folder: this one, or the only one in it; None if there is no such folder."""
     if _is_product(path):
         return path
     with os.scandir(path) as entries:

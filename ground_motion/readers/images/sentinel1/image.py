@@ -45,7 +45,7 @@ class Image:
     measurement: str
 
     def unpack(self) -> AbstractContextManager[Path]:
-        """Unpack the measurement once, as reading each piece from a zip would inflate lines anew."""
+        """Unpack the measurement once, because reading each piece from a zip would inflate lines again."""
         return self.safe.unpack(self.measurement, 4 * self.annotation.lines * self.annotation.pixels + 2**26)
 
     @property
