@@ -111,9 +111,8 @@ def curves(motion: Any, series: Sequence[Mapping[str, Any]], views: Sequence[dic
     curve = Curve(days, fit["displacement_mm"], fit["fit_mm"], low, high, changes)
     # Translators, here and below: %(up)s and %(down)s say what up and down mean in a chart: "rising" and "sinking"
     caption = _("Against the ground around it, in millimetres (up: %(up)s; down: %(down)s), from %(source)s.")
-    caption %= _named(motion.product)
-    chart = series_chart(curve.from_zero())
-    return [{"chart": chart, "caption": caption, "unit": "mm", "band_words": _("nine of ten dates")}]
+    source, chart = _named(motion.product), series_chart(curve.from_zero())
+    return [{"chart": chart, "caption": caption % source, "unit": "mm", "band_words": _("nine of ten dates")}]
 
 
 def _named(product: Any) -> dict[str, str]:

@@ -321,7 +321,7 @@ def update_sentences(step: AlertTransition) -> list[str]:
     return change_sentences(step.alert.kind, update.changes, update.told_at.date()) if update else []
 
 
-def kin(alert: Alert) -> list[dict[str, Any]]:
+def related_rows(alert: Alert) -> list[dict[str, Any]]:
     """Return a row for each alert related to this one by a merge or a split, in either direction."""
     rows = []
     for one in alerts_related(alert=alert):
