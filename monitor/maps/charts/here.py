@@ -116,7 +116,7 @@ class Here(NamedTuple):
         if self.tracks:
             own = words.here_sentence(self.tracks[0].rate, datum_sigma_of(self.tracks[0].trace.product))
         else:
-            none = _("No points within %(radius)s m of this place: that does not mean that the ground is still.")
+            none = _("No points within %(radius)s m of this place: that does not mean that the ground is stable.")
             own = none % {"radius": whole(self.radius_m)}
         here = (near.card for near in self.alerts if near.distance_m == 0)
         return " ".join([own, *(card.brief for card in here if card.provisional)])

@@ -162,7 +162,7 @@ def _of_product(detection: Detection, product: Product, number: int) -> Iterator
     yield Captioned(
         f"rings-{number}",
         _("The same in rings"),
-        _("Means of neighbouring points. Colours begin anew every %(ring)s mm a year: the more rings, the more motion.")
+        _("Means of neighbouring points. Colours repeat every %(ring)s mm a year: the more rings, the more motion.")
         % {"ring": ring},
     )
 

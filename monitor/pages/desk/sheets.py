@@ -67,7 +67,7 @@ def _points(view: View, product: Product) -> list[Component]:
         return [
             parts.fault(
                 _("No measurement point of this data set stands on this ground."),
-                _("That does not mean that the ground is still there. Choose another data set or another area."),
+                _("That does not mean that the ground is stable there. Choose another data set or another area."),
             )
         ]
     speed, unit = marks.velocity_mm_yr, str(BY_NAME["velocity"].unit)

@@ -40,7 +40,9 @@ LEFT: dict[str, Any] = {
     "dates": gettext_lazy("too few dates in common, or gaps that are too long"),
     "direction": gettext_lazy("its direction is not measured, or not stated"),
 }
-SCATTER = gettext_lazy("Around that, the stations scatter by %(scatter)s mm a year; their errors explain %(expected)s.")
+SCATTER = gettext_lazy(
+    "The stations scatter around that by %(scatter)s mm a year; their errors explain %(expected)s of it."
+)
 
 
 @costly(CHARTS)
