@@ -226,7 +226,7 @@ class Pieces:
         return json.loads(self.get(stage, "all")["json"].tobytes())
 
     def complete(self, stage: str, places: Iterable[str] = ("all",)) -> bool:
-        """Return whether all these pieces are stored undamaged, so that pieces from which they are made can go."""
+        """Return whether all these pieces are stored undamaged, so that their input pieces may be deleted."""
         return all(self._whole(f"{self._part}{stage}@{place}") for place in places)
 
     def drop(self, *stages: str) -> None:

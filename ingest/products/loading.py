@@ -287,7 +287,7 @@ def ahead(items: Generator[Item, None, None], depth: int) -> Generator[Item, Non
                 return
             if fault is not None:
                 raise fault
-            assert item is not None  # noqa: S101 (only an end or a fault comes without one)
+            assert item is not None  # noqa: S101 (an item is None only at the end or with a fault)
             yield item
             del item  # The item must not stay in memory while the next one is awaited.
     finally:

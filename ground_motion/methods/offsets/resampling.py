@@ -15,7 +15,7 @@ WIDE_NODES = 31  # Number of nodes around a node that are averaged.
 
 
 def whole(offset: Tensor, wide: int = WIDE_NODES) -> Tensor:
-    """Round offsets (..., 2, nodes, nodes), px, all known, to whole px (floats); wide: nodes of the mean's window."""
+    """Round offsets (..., 2, nodes, nodes), px, all known, to whole px (floats). wide: averaging window, nodes."""
     slow = box_mean(offset, wide)
     return slow.round() + (offset - slow).round()
 

@@ -29,7 +29,7 @@ LICENCE = "LiCSAR products: free for use with attribution (COMET); Copernicus Se
 
 
 def recognises(path: Path) -> bool:
-    """Return whether a folder is a frame's: its first pair is a folder named by two dates, with such a phase."""
+    """Return whether a folder is a frame's: its first pair is a folder named by two dates, with an unwrapped phase."""
     return any(raster.is_geotiff(_phase(folder)) for folder in _pair_folders(path)[:20])
 
 

@@ -132,7 +132,7 @@ def best_bowls(
     transform = Affine(cell_m, 0, west, 0, -cell_m, north)
 
     def strips(numbers: range, proposed: Tensor | None = None) -> Strips:
-        """Return the blocks of some levels by rows; of the finest, those with a proposed cell."""
+        """Return the blocks of some levels by rows; on the finest level, only blocks with a proposed cell."""
         return {
             f"{number}-{row}": (number, list(cores))
             for number in numbers
@@ -178,7 +178,7 @@ def best_bowls(
 
 
 def _nothing(shape: Sequence[int], device: torch.device | None = None) -> Tensor:
-    """Return the planes of Bowls, (4, rows, cols), before anything is found."""
+    """Return empty planes of Bowls, (4, rows, cols), to be filled by the search."""
     best = torch.zeros(4, *shape, device=device)
     best[0], best[3] = LOWEST, torch.inf
     return best
