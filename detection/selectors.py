@@ -230,10 +230,7 @@ def alerts_overtaken(*, alert: Alert, family: Family) -> list[Alert]:
 def alerts_missed(
     *, views: Iterable[str], seen: Product | ScenePair, family: Family, found: Iterable[int]
 ) -> QuerySet[Alert]:
-    """Return followed alerts on the ground of `seen` that one of the views has shown before, without those in `found`.
-
-    Finished events are left out, as are surges, which are followed in the series of their glacier.
-    """
+    """Return followed alerts on the ground of `seen` that a view has shown, without `found`, ended events, surges."""
     return (
         Alert.objects.filter(state__in=FOLLOWED_STATES, kind__in=FAMILIES[family])
         .exclude(Q(kind=Kind.GLACIER_SURGE) | Q(kind__in=EVENTS, state=State.FINISHED))

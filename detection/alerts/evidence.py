@@ -1,7 +1,4 @@
-"""Evidence for an alert besides the search that found it: its mean time series, and results of other methods.
-
-Both are computed when the alert already exists, so that the search itself does not wait for them.
-"""
+"""Evidence for an existing alert, so that no search waits for it: its mean time series, and other methods' results."""
 
 import hashlib
 from collections.abc import Iterable, Sequence

@@ -28,10 +28,7 @@ def terms_of(alert: Alert, tilt: Tilt | None = None) -> Terms:
 
 
 def severity_as_moving(*, alert: Alert) -> Severity:
-    """Return the computed severity that an alert would have if it had not come to rest.
-
-    It is the higher one of two: with the kind and the outline that people have set, and with the computed ones.
-    """
+    """Return the severity that an alert would have in motion: the higher of people's and computed values."""
     ((fresh, tilt),) = _alerts_and_tilts([alert.pk])
     versions = (fresh, as_computed(fresh))
     grades = (severity(version, terms_of(version, tilt)._replace(standing=0.0)) for version in versions)

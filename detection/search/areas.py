@@ -74,10 +74,7 @@ def search(prediction: Prediction) -> list[Detection]:
 
 
 def _search_velocity(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
-    """Return detections of the areas flagged in the raster, redrawn and measured on points of all tracks of the run.
-
-    Areas outside the run's own product are left to other runs, regions of one track to operators.
-    """
+    """Return detections of the areas flagged in the run's own product, and of its regions that two tracks confirm."""
     found = [
         _search_cluster(prediction, *cluster, thresholds) for cluster in clusters_of(raster, prediction.statistics)
     ]

@@ -16,10 +16,7 @@ class SetByHand(models.Model):
 
 
 class AlertEdit(models.Model):
-    """One act of a person who changed an alert. Rows are only added: taking one back adds another.
-
-    before, after: values of the changed fields (kind, severity, area, texts); null: as computed.
-    """
+    """A person's change of an alert, with values before and after; null: as computed. Rows are only added."""
 
     alert = models.ForeignKey("detection.Alert", models.CASCADE, related_name="edits")
     transition = models.OneToOneField(

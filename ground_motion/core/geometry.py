@@ -65,10 +65,7 @@ def utm_zone_of(longitude: NDArray[np.float64], latitude: NDArray[np.float64]) -
 
 
 def middle_of(longitude: NDArray[np.float64], latitude: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the medians of longitude, in [-180, 180), and latitude of points (n,), on both sides of 180 too.
-
-    Longitudes are counted from their circular mean, so that a few distant points do not move the middle.
-    """
+    """Return the medians of longitude, in [-180, 180), and latitude of points (n,), around their circular mean."""
     radians = np.radians(longitude)
     mean = math.degrees(math.atan2(np.sin(radians).mean(), np.cos(radians).mean()))
     middle = float(np.median(longitude_near(longitude, mean)))

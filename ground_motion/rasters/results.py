@@ -40,10 +40,7 @@ class RasterResult(NamedTuple):
 
 
 def require_outputs(**paths: Path | None) -> None:
-    """Check, before work begins, that the folder of each output exists, and that its suffix fits its content.
-
-    paths: outputs by kind of content, a key of `FORMATS`; None where none is asked for. Raises InputError.
-    """
+    """Check that each output's folder exists and its suffix fits its content, a key of `FORMATS`. Raises InputError."""
     for content, path in paths.items():
         if path and not path.parent.is_dir():
             raise InputError(path, "its folder does not exist", "Make the folder first")

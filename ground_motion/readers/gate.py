@@ -490,10 +490,7 @@ class _Fills:
         return bool(self.counts[value] > MANY_TIMES * usual)
 
     def refuse_another(self) -> None:
-        """Raise InputError if all velocities are 0, or if one undeclared value fills a suspicious share of the rows.
-
-        Whether that value stands for missing data, only the people who made the file know.
-        """
+        """Raise InputError if all velocities are 0, or one undeclared value that may mean "missing" fills too many."""
         enough = MIN_DISTINCT * MANY_TIMES
         if not self.n_ordinary and [*self.counts] == [0] and self.counts[0] >= enough:
             raise InputError(self.path, "all of its velocities are 0", "Give the values that were measured")

@@ -50,10 +50,7 @@ class City(TypedDict):
 
 
 def world_load(*, progress: Progress = lambda rows: None) -> list[ContextLayer]:
-    """Load the layers that come with the software, as far as this edition of them is not loaded; return the new ones.
-
-    Rows for which an operator has loaded rows are left out (`layer_load`).
-    """
+    """Load the layers that come with the software and have no edition or operator's rows; return the new ones."""
     new = []
     for file in _files():
         try:

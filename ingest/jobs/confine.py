@@ -1,7 +1,4 @@
-"""Execution of a command in its own process, with limits, so that a harmful file can harm only this process.
-
-A fork server (`ingest.jobs.fork_server`) has imported the program already and starts the process. Linux only.
-"""
+"""Execution of a command in a limited process, so that a harmful file can harm only this. Linux only."""
 
 import atexit
 import contextlib

@@ -120,10 +120,7 @@ def parts() -> list[Part]:
 
 
 def parts_merge() -> Merged | None:
-    """Merge one group of small neighbouring parts; return None if there is no group or it cannot be merged now.
-
-    Readers see the same rows throughout. Leftovers of a process that died while merging are dropped first.
-    """
+    """Merge one group of small neighbouring parts without effect on readers; drop leftovers. None without a group."""
     lock = Held(Lock.PARTS)
     try:
         if not lock.take():

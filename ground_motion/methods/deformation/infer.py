@@ -248,10 +248,7 @@ def make_mosaic(clusters: Sequence[DeformationResult], tracks: Sequence[Sequence
 
 
 def flagged_areas(result: DeformationResult, tracks: Sequence[PointCloud]) -> list[tuple[Area, int]]:
-    """Return the areas of a result that hold enough points, each with its number of points, fastest first.
-
-    The extent and rate of each area are measured on the points (`ground_motion.methods.deformation.places`).
-    """
+    """Return the areas of a result with enough points, measured on these, and their numbers, fastest first."""
     areas = areas_in(result.bands(), result.transform)
     held = [sorted_points(track) for track in tracks] if areas else []
     flagged = [area for area in areas if count_within(area.polygon, held) >= DEFAULT_THRESHOLDS.fewest_points]

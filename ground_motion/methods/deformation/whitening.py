@@ -1,7 +1,4 @@
-"""The whitening filter alone as a detector: a threshold on a bowl's significance against atmospheric delay.
-
-Nothing is learnt. The network's version of it and the noise model are in `features.atmosphere`.
-"""
+"""The whitening filter alone as a detector without learning: a bowl's significance against atmospheric delay."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

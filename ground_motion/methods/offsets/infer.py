@@ -116,10 +116,7 @@ def track_offsets(
 
 
 def on_the_ground(tracked: RasterResult, apart_px: tuple[float, float]) -> RasterResult:
-    """Add to tracked offsets the part of a pixel by which the grids of the two images lie apart.
-
-    Tracking knows rows and columns only. apart_px: how far the secondary's grid lies to the right and below, px.
-    """
+    """Add to tracked offsets the fraction apart_px by which the secondary's grid lies to the right and below, px."""
     if max(map(abs, apart_px)) < ALIGNED_PX:
         return tracked
     parts = dict(zip(("dx_px", "dy_px"), apart_px, strict=True))

@@ -49,10 +49,7 @@ def node_means(values: Tensor) -> Tensor:
 
 
 def interpolate_to_posting(offsets: Offsets, shape: tuple[int, int], posting: int) -> Offsets:
-    """Interpolate linearly to a grid with one node per `posting` pixels of an image of shape (rows, cols).
-
-    A new node is unknown if the nearest old node is; all other unknown nodes around it are ignored.
-    """
+    """Interpolate to a grid with a node per `posting` pixels of an image; unknown if the nearest old node is."""
     if posting == NODE_PX:
         return offsets
     places = [_places(size, posting, n) for size, n in zip(shape, offsets.dx_px.shape, strict=True)]

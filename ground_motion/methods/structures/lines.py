@@ -129,10 +129,7 @@ def breaks_of(
 
 
 def _placed(points: Along, value: Float64, sigma: Float64, near_m: float, score: float) -> Break:
-    """Return the likeliest break near a station: its mean station, and the ends of its 90 % interval.
-
-    All stations are compared by the same points, and the ground may recover behind the break or before it.
-    """
+    """Return the likeliest break near a station, compared by the same points: mean station and its 90 % interval."""
     window = slice(*np.searchsorted(points.station_m, [near_m - PLACING_M, near_m + PLACING_M]))
     station_m = near_m + np.arange(-AROUND_M, AROUND_M + STATION_M, STATION_M)
     station_m = station_m[(station_m > points.station_m[0]) & (station_m < points.station_m[-1])]

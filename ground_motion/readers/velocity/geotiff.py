@@ -47,10 +47,7 @@ def other_layer(path: Path) -> str:
 
 
 def refuse_other_layer(path: Path, declared: records.Declaration, unit: str = "") -> None:
-    """Raise InputError if unit or name say that these are no velocities, or in another direction than is declared.
-
-    It is called first, so that nobody is asked for the unit of a file that is refused.
-    """
+    """Raise InputError, before a unit is asked for, if unit or name show another quantity or direction."""
     said = "an unwrapped interferogram" if gate.unit_of(unit) == "radians" else other_layer(path)
     if said.endswith("interferogram"):
         problem = f"this is {said} (radians), not a velocity"

@@ -73,10 +73,7 @@ def _springs(score: NDArray[np.float64], apart: float) -> list[int]:
 
 
 def _ways_down(height_m: NDArray[np.float32], cell_m: float) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """Return each cell's next cell on the shortest way to the sea (flat index, -9999 in the sea), and the way's length.
-
-    Climbing counts as a detour. The length, m, has the shape of the heights.
-    """
+    """Return each cell's next cell on the way to the sea (flat index, -9999: sea), and the way's length, m."""
     dry = np.isfinite(height_m)
     level = np.where(dry, height_m, 0.0).astype(float)
     index = np.arange(height_m.size).reshape(height_m.shape)

@@ -1,7 +1,4 @@
-"""Sources of motion in a region: one frozen class per kind, all with the interface `Source`.
-
-A new kind is one class here that implements `Source`; nothing else in the simulator depends on the kind.
-"""
+"""Sources of motion in a region: one frozen class per kind, which implements the interface `Source`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Storage of rasters: a Django storage, on a disk or in an object store; rasters are never kept in the database.
-
-All code reads and writes rasters through this module, without regard to where they are stored.
-"""
+"""Storage of rasters for all code: a Django storage on a disk or in an object store, never the database."""
 
 from __future__ import annotations
 

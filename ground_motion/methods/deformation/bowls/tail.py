@@ -19,10 +19,7 @@ SQUARE_CELLS = 1_000  # Side of a block, in cells; each block has its own tail f
 
 
 def rescale_by_tail(score: Float32) -> Float32:
-    """Return scores, (rows, cols), decades, in decades of each square's own maxima; low ones as they are.
-
-    The median of the excesses counts, so that places that move, fewer than half of the maxima, do not set it.
-    """
+    """Return scores, (rows, cols), in decades of each square's own maxima (median excess); low ones unchanged."""
     highest = (score == ndimage.maximum_filter(score, APART_CELLS)) & (score > FROM_DECADES)
     labels, _ = ndimage.label(highest, np.ones((3, 3)))  # Wide bowls have one score on many cells.
     _, first = np.unique(labels, return_index=True)

@@ -53,10 +53,7 @@ class Cells(NamedTuple):
 
 
 def assign_cells(x: Float64, y: Float64, cell_m: float = CELL_M) -> Cells:
-    """Assign points to the cells of a grid whose edges are whole multiples of cell_m, as those of EGMS L3 are.
-
-    x, y: (n,), m. A point on an edge belongs to the cell east and north of it, even if rounding moved it off the edge.
-    """
+    """Assign points, m, to cells with edges at whole multiples of cell_m; one on an edge lies east and north of it."""
     col, up = np.floor(x / cell_m + ON_EDGE).astype(np.int64), np.floor(y / cell_m + ON_EDGE).astype(np.int64)
     west, top = int(col.min()), int(up.max())
     rows, cols = top - int(up.min()) + 1, int(col.max()) - west + 1

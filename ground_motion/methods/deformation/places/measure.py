@@ -1,7 +1,4 @@
-"""Measurement of a flagged area on the points of its tracks: outlines, rates, and the places inside.
-
-The detector finds whether and roughly where ground moves; its extent and rate are measured here on the points.
-"""
+"""Measurement of a flagged area, known only roughly, on its tracks' points: outlines, rates and places."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

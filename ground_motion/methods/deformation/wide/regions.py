@@ -95,10 +95,7 @@ def _surest(shape: Shape, amplitude: Float32, sigma: Float32, spread: float) -> 
 
 
 def _spread(score: Float32, cell_km: float, shape: Shape) -> float:
-    """Return the scatter of a shape's scores over a scene, at least 1, from their centre and their tails.
-
-    Unwrapping errors cause heavier tails than a Gaussian's. It is limited, because motion may fill much of a scene.
-    """
+    """Return the scatter of a shape's scores over a scene, at least 1: of their centre and, limited, of their tails."""
     known = np.abs(score[np.isfinite(score)])
     if known.size * cell_km**2 < PLACES_FOR_SPREAD * np.pi * shape.radius_km**2:
         return 1.0
