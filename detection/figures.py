@@ -1,7 +1,4 @@
-"""Table of the figures of an area: columns, interfaces, warnings, exports and tables on pages are made from it.
-
-A new figure needs a row here and, unless it follows from others, a column of `detection.models.AreaFigures`.
-"""
+"""Table of the figures of an area, from which columns, interfaces, warnings, exports and tables on pages are made."""
 
 from enum import StrEnum
 from functools import partial

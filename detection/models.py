@@ -1,7 +1,4 @@
-"""Tables: a Detection is one area in one run, an Alert a moving place that people follow, with all its detections.
-
-Those of `detection.tables` are imported here, because Django looks for them here.
-"""
+"""Tables: a Detection is one area in one run, an Alert a moving place that people follow, with all its detections."""
 
 from collections.abc import Iterable
 from enum import StrEnum

@@ -55,10 +55,7 @@ def predictions_unscanned() -> QuerySet[Prediction]:
 
 
 def predictions_in_turn() -> QuerySet[Prediction]:
-    """Return unscanned predictions in the order of search.
-
-    Those of pairs that span an event come first, then one of each product or track in turn.
-    """
+    """Return unscanned predictions in the order of search: pairs that span an event, then each product in turn."""
     track = [f"run__pair__reference__{name}" for name in ("source_format", "track", "direction", "burst")]
     urgent = GroundEvent.pairs.through.objects.filter(scenepair=OuterRef("run__pair"))
     turn = Window(RowNumber(), partition_by=["run__product", *track], order_by="id")
@@ -163,7 +160,7 @@ def detections_shown(*, alert: Alert) -> list[Detection]:
 
 
 def evidence_of(*, alert: Alert) -> tuple[SealedEvidence | None, SealedEvidence | None]:
-    """Return (sealed evidence of an alert as it stands, or why there is none; its last package, if there is one)."""
+    """Return (sealed evidence of an alert's present state, or why there is none; its last package, if there is one)."""
     basis = evidence_basis(alert=alert, current=detections_current(alert=alert))
     return alert.sealed.filter(basis=basis).exclude(file="", why="").first(), alert.sealed.exclude(file="").first()
 
@@ -233,10 +230,7 @@ def alerts_overtaken(*, alert: Alert, family: Family) -> list[Alert]:
 def alerts_missed(
     *, views: Iterable[str], seen: Product | ScenePair, family: Family, found: Iterable[int]
 ) -> QuerySet[Alert]:
-    """Return followed alerts on the ground of `seen` that one of the views has shown before, without those in `found`.
-
-    Finished events are left out, as are surges, which are followed in the series of their glacier.
-    """
+    """Return followed alerts on the ground of `seen` that a view has shown, without `found`, ended events, surges."""
     return (
         Alert.objects.filter(state__in=FOLLOWED_STATES, kind__in=FAMILIES[family])
         .exclude(Q(kind=Kind.GLACIER_SURGE) | Q(kind__in=EVENTS, state=State.FINISHED))

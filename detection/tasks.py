@@ -17,16 +17,13 @@ from ml.models import Prediction
 
 logger = logging.getLogger(__name__)
 
-SEARCHES_AT_ONCE = 2  # So many workers search finished predictions.
+SEARCHES_AT_ONCE = 2  # Number of workers that search finished predictions.
 HELP_SECONDS = 60.0  # A call expires if no worker has taken it by then.
 
 
 @stage
 def scan_finished_predictions() -> None:
-    """Search every finished prediction that has not been searched; if there are several, call other workers to help.
-
-    Then end the alerts whose data were taken back or corrected, if no search has found them again.
-    """
+    """Search every due prediction, with helpers if there are several; then settle alerts of withdrawn data."""
     due = list(rows_due(Step.SEARCH, selectors.predictions_in_turn()))
     if len(due) > 1:
         for number in range(1, SEARCHES_AT_ONCE):

@@ -105,14 +105,14 @@ def open_velocity(
         times: dict[str, object] = {}
         if n_dates:
             series.flush()
-            held = np.memmap(series, np.float32, "c", shape=(n_points, n_dates))  # outlives the name of its file
+            held = np.memmap(series, np.float32, "c", shape=(n_points, n_dates))  # It outlives the name of its file.
             variables["displacement_mm"] = (("point", "time"), held, describe("displacement_mm", "mm"))
             times["time"] = ("time", np.array(header.dates, "datetime64[ns]"), {"long_name": "day of an image"})
     places = {
         name: ("point", values[name], {"units": of, "standard_name": name, "crs": "EPSG:4326"})
         for name, of in POSITIONS.items()
     }
-    pids = np.char.decode(values["pid"], "utf-8", "replace").astype(object)  # zarr has no texts of a fixed length
+    pids = np.char.decode(values["pid"], "utf-8", "replace").astype(object)  # zarr has no texts of a fixed length.
     return xr.Dataset(
         variables, {"pid": ("point", pids), **places, **times}, _attributes(source, header, field.changes)
     )
@@ -126,10 +126,7 @@ class Points:
         self._dataset = dataset
 
     def to_geoparquet(self, path: File) -> None:
-        """Write the points as GeoParquet, a column for each date, as the service's files have them.
-
-        Raises InputError for a wrong path.
-        """
+        """Write the points as GeoParquet, with a column per date, like the service. InputError for a wrong path."""
         require_outputs(points=Path(path))
         days = self._dataset.time.dt.strftime("d%Y%m%d").values.tolist() if "time" in self._dataset else []
         kinds = {"pid": pa.string(), **dict.fromkeys(POSITIONS, pa.float64())}

@@ -23,9 +23,9 @@ from ingest.stations.services import stations_settle
 
 logger = logging.getLogger(__name__)
 
-ANNOUNCE_AGAIN_AFTER = timedelta(seconds=60)  # because the broker may have lost the message
+ANNOUNCE_AGAIN_AFTER = timedelta(seconds=60)  # The broker may have lost the message.
 MAX_ANNOUNCED = 20
-DERIVE_AFTER_SECONDS = 60  # because neighbours of a new track may arrive
+DERIVE_AFTER_SECONDS = 60  # Neighbours of a new track may arrive meanwhile.
 FETCH_SECONDS = 50.0  # afterwards the worker is free for other tasks, and the next round resumes the file
 
 
@@ -40,7 +40,7 @@ def compare_releases() -> None:
     """Delete stations' files and rests that are replaced, settle data, and compare releases with their successors."""
     stations_settle()
     for product in rows_due(Step.SETTLE, releases_unsettled()):
-        if disk_full():  # Rests are copies of points.
+        if disk_full():  # Settling copies points, which needs space.
             break
         with attempt(Step.SETTLE, product):
             # One that was loaded before may have settled it, with another tile.

@@ -24,7 +24,7 @@ HASH_DIGITS = 8
 NO_VALUE = "–"
 FROZEN = "Its code is in that commit only."
 WHOLE_FROM = 100
-SEVERAL = 4  # from so many methods of one commit on, only those with weights are named
+SEVERAL = 4  # If a commit has this many methods, only those with weights are named.
 
 
 class Result(NamedTuple):
@@ -151,7 +151,7 @@ def _with_weights(result: Result, names: Mapping[str, str]) -> str:
 
 
 def _general(result: Result, several: bool) -> str:
-    """Return the command without its output option; if `several` methods share it, METHOD stands for the method."""
+    """Return the command without its output option; if `several` methods share it, METHOD replaces the method."""
     words = shlex.split(result.command)
     if "--json" in words:
         at = words.index("--json")

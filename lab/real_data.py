@@ -1,4 +1,4 @@
-"""The real data: GROUND_MOTION_DATA, else a folder beside the repository, never inside it."""
+"""The real data: GROUND_MOTION_DATA, else a folder next to the repository, never inside it."""
 
 import os
 import re

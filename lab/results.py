@@ -22,17 +22,17 @@ from lab.sources import tree
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[1]
-CODE, WEIGHTS = ("ground_motion/", "lab/"), "ground_motion/weights/"  # folders of the code and the weights of a figure
+CODE, WEIGHTS = ("ground_motion/", "lab/"), "ground_motion/weights/"  # Folders of a figure's code and weights.
 LEFT_OUT = (  # The hash of a benchmark's truth covers simulations; the other modules only read, run and write.
     *("ground_motion/simulation/", "lab/simulation/"),
     *("ground_motion/cli/", "ground_motion/core/", "ground_motion/readers/"),
     *("lab/benchmark.py", "lab/results.py", "lab/real_data.py"),
 )
 MODULE = re.compile(r"^(?:core|detection|ground_motion|ingest|lab|ml|monitor)\.[\w.]*?(\w+|:\w+)$")
-Used = set[tuple[str, str]]  # file, and the name in it of a function or class whose code ran; no name of an opened file
+Used = set[tuple[str, str]]  # (file, name) of a function or class whose code ran; no name if the file was opened.
 _used: Used = set()
 Metrics = Mapping[str, Mapping[str, Interval]]
-Compared = dict[str, dict[str, Interval]]  # method -> metric -> interval
+Compared = dict[str, dict[str, Interval]]  # Intervals by method, then by metric.
 
 
 def exact(value: float) -> Interval:
@@ -122,7 +122,7 @@ def _hear_opened_files() -> None:
 def _used_of_the_project() -> Used:
     """Return what counts as the code or the weights of a figure, with names of files relative to ROOT."""
     found: Used = set()
-    for file, part in _used.copy():  # threads may still add to it
+    for file, part in _used.copy():  # Threads may still add to it.
         path = Path(file)
         if path.is_absolute() and path.is_relative_to(ROOT):
             name = path.relative_to(ROOT).as_posix()
@@ -153,10 +153,7 @@ def code_of(used: Iterable[tuple[str, str]]) -> dict[str, Any]:
 
 
 def changed_files(content: Mapping[str, Any]) -> list[str]:
-    """Return the files whose code, decision or weights are no longer those that made a result: stale if any is.
-
-    A file that was moved is found by what it holds.
-    """
+    """Return the files whose code, decision or weights changed since a result; a moved file counts as the same."""
     return [name for name, made in content["code"].items() if not _holds(name, made["parts"], made["sha256"])]
 
 
@@ -204,8 +201,7 @@ class _WithoutPlaces(ast.NodeTransformer):
 def _content(path: Path, parts: Sequence[str]) -> bytes:
     """Return what decides a figure: a card without its history, or the bytes of weights, or parts of a module's code.
 
-    Comments, docstrings, imports and places of modules are left out; a module's constants belong to the parts that
-    name them.
+    Comments, docstrings, imports and places of modules are left out; constants belong to the parts that name them.
     """
     if path.suffix == ".json":
         card = json.loads(path.read_text())

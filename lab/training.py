@@ -20,9 +20,9 @@ from ground_motion.runtime.checkpoints import Card, load, read_card
 from ground_motion.runtime.device import low_precision
 
 Batch = Mapping[str, Tensor]
-MAX_SKIPPED = 20  # steps in a row whose gradient is not finite, which are left out
-SETTLED = 300  # batches over which normalisations are measured after training
-WARM_UP = 0.02  # share of the training in which the learning rate rises
+MAX_SKIPPED = 20  # Most steps in a row that may be skipped because their gradient is not finite.
+SETTLED = 300  # Normalisations are measured over this many batches after training.
+WARM_UP = 0.02  # The learning rate rises during this share of the training.
 
 
 class TrainingTask(Protocol):
@@ -70,7 +70,7 @@ class Schedule:
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
     largest_gradient: float = 1.0
-    averaged_steps: float = 200.0  # steps over which the kept weights are averaged, about
+    averaged_steps: float = 200.0  # The kept weights are averaged over about this many steps.
     checkpoint_s: float = 60.0
     validate_s: float = 300.0
 
@@ -184,7 +184,7 @@ def _settle(network: nn.Module, task: TrainingTask, schedule: Schedule, step: in
     layers = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
     for layer in layers:
         layer.reset_running_stats()
-        layer.momentum = None  # their plain mean
+        layer.momentum = None  # None makes it compute the plain mean.
     network.train()
     with torch.no_grad(), low_precision(device):
         for number in range(SETTLED if layers else 0):

@@ -265,7 +265,7 @@ class BuildingMotion(models.Model):
 
 
 class LivingSeries(models.Model):
-    """Living series of a release (`ml.runs.living`): its points' series prolonged by new passes, provisionally."""
+    """Living series (`ml.runs.living`): a release's series, provisionally extended by new passes."""
 
     product = models.OneToOneField(Product, models.CASCADE, related_name="living")
     state = models.FileField(storage=raster_storage, max_length=200, help_text="what the next pass needs")
@@ -302,7 +302,7 @@ class LivingChunk(models.Model):
 
 
 class LivingDate(models.Model):
-    """A pass that prolonged living series, and the places that it shows leaving their forecast."""
+    """A pass that extended living series, and the places where it shows motion unlike the forecast."""
 
     series = models.ForeignKey(LivingSeries, models.CASCADE, related_name="dates")
     day = models.DateField()

@@ -25,7 +25,7 @@ CALL_EXPIRES_SECONDS = 5  # After this, the schedule has made its own call.
 @stage
 def queue_due_runs() -> None:
     """Queue runs for every new product and pair, and announce every waiting run to the broker."""
-    from ml.runs import services  # torch, only in a worker
+    from ml.runs import services  # This import brings torch, which only a worker has.
 
     for task, method in settings.SCHEDULED_METHODS.items():
         services.runs_queue(method=method, task=task)
@@ -60,7 +60,7 @@ def execute_run(run_id: int) -> None:
         services.run_execute(run_id=urgent.pk)
     services.run_execute(run_id=run_id)
     announced = selectors.runs_unfinished().exclude(state=Run.State.QUEUED, queued_at=None)
-    if not announced.exists():  # what this result makes due need not wait for the schedule
+    if not announced.exists():  # What this result makes due need not wait for the schedule.
         queue_due_runs.apply_async(expires=CALL_EXPIRES_SECONDS)
 
 
@@ -84,7 +84,7 @@ def extend_living_series() -> None:
 @stage
 def search_trends() -> None:
     """Search one new velocity field for changes of trend."""
-    from ml.runs import trends  # shapely and scipy, only in a worker
+    from ml.runs import trends  # Only a worker imports shapely and scipy.
 
     _work_on_one(Step.TRENDS, selectors.trend_searches_due, trends.trend_search_make)
 
@@ -92,7 +92,7 @@ def search_trends() -> None:
 @stage
 def make_ledgers() -> None:
     """Compute the ledger of buildings of one velocity field."""
-    from ml.runs.structures import buildings  # shapely and scipy, only in a worker
+    from ml.runs.structures import buildings  # Only a worker imports shapely and scipy.
 
     _work_on_one(Step.BUILDINGS, buildings.ledgers_due, buildings.ledger_make)
 

@@ -3,6 +3,6 @@
 from ingest.jobs.confine import hide_process
 from monitor.celery import app as celery_app
 
-hide_process()  # Every process that is given secrets imports this package.
+hide_process()  # Every process with secrets imports this package.
 
 __all__ = ["celery_app"]

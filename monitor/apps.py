@@ -40,7 +40,7 @@ class MonitorConfig(AppConfig):
         post_migrate.connect(roles_ensure, dispatch_uid="roles")
         authenticator_added.connect(other_sessions_end, dispatch_uid="other sessions")
         authentication_step_completed.connect(session_renew, dispatch_uid="session renew")
-        gc.freeze()  # what is imported stays, and the collector need not look through it
+        gc.freeze()  # The collector need not examine what was imported.
         gc.enable()
 
 

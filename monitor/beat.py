@@ -25,7 +25,7 @@ class GuardedScheduler(DatabaseScheduler):
     """Database scheduler that sends tasks only while its process holds the lock; a process that dies loses the lock."""
 
     leading = False
-    _last_tick = float("inf")  # wall clock of the last tick; infinite at first, so the first tick mends future times
+    _last_tick = float("inf")  # Wall clock of the last tick; infinite at first, so that future times are mended.
     _last_sign = float("-inf")
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
@@ -54,7 +54,7 @@ class GuardedScheduler(DatabaseScheduler):
             leads = False
         if leads != self.leading:
             logger.info("this beat %s", "leads" if leads else "is waiting for another one")
-            self._initial_read = True  # what the other one has sent meanwhile stands in the database
+            self._initial_read = True  # The database holds what the other scheduler has sent meanwhile.
         self.leading = leads
         return leads
 

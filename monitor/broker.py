@@ -11,8 +11,8 @@ from amqp.exceptions import AMQPError
 from kombu.exceptions import KombuError
 
 RABBITMQ = ("amqp://", "amqps://")
-ANSWER_SECONDS = 5.0  # that the server may take to confirm a message
-AWAY = (KombuError, redis.RedisError, AMQPError, OSError)  # what `version` raises
+ANSWER_SECONDS = 5.0  # Longest wait for the server to confirm a message.
+AWAY = (KombuError, redis.RedisError, AMQPError, OSError)  # Errors that `version` raises while the broker is away.
 
 
 def broker_url() -> str:
@@ -45,7 +45,7 @@ def transport_options(url: str, *, longest_task_seconds: int) -> dict[str, Any]:
 
 
 def version(url: str, *, seconds: float) -> str:
-    """Return the server's name and version, asked over a separate connection. Raises AWAY if it does not answer."""
+    """Return the server's name and version, over a separate connection. Raises AWAY if it does not answer."""
     with _channel(url, seconds) as channel:
         if is_rabbitmq(url):
             return f"RabbitMQ {channel.connection.server_properties['version']}"

@@ -13,11 +13,11 @@ bind = f"127.0.0.1:{variables.whole_number('PORT')}"
 workers = variables.whole_number("WEB_WORKERS")
 threads = THREADS
 worker_tmp_dir = "/dev/shm"  # noqa: S108 (a heartbeat must not wait for a disk)
-timeout = 60  # without a heartbeat; the deadline of a request is in monitor/web/deadlines.py
+timeout = 60  # Longest time without a heartbeat; deadlines of requests are in monitor/web/deadlines.py.
 graceful_timeout = 25  # Requests under way may end within it; docker/ waits a little longer.
-max_requests, max_requests_jitter = 20_000, 2_000  # a process that grew begins anew
-accesslog = None  # there is no log of visits
-control_socket_disable = True  # it would be written to the account's home
+max_requests, max_requests_jitter = 20_000, 2_000  # A new process replaces one that has grown after this many requests.
+accesslog = None  # Visits are not logged.
+control_socket_disable = True  # gunicorn would write the socket into the account's home.
 
 
 def post_worker_init(worker: Any) -> None:

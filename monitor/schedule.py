@@ -1,7 +1,6 @@
 """Schedule of the stages: each stage looks for what the stage before it has finished.
 
-ingest (a product, or images that become pairs) -> ml (runs for it) -> detection (areas, series, alerts) -> monitor
-(mails)
+ingest (a product, or images that become pairs) -> ml (runs) -> detection (areas, series, alerts) -> monitor (mails)
 
 Queues: `cpu` and `gpu` for runs, `ingest` for the other work of the stages; `mail` and `housekeeping` have a worker of
 their own, so that work of the other queues does not hold them up.
@@ -21,7 +20,7 @@ SEARCH = timedelta(hours=6)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 SIGN = timedelta(seconds=30)
-QUEUES = ("ingest", "cpu", "mail", "housekeeping")  # those that a service needs; `gpu` may be without a worker
+QUEUES = ("ingest", "cpu", "mail", "housekeeping")  # A service needs workers for these queues; `gpu` may have none.
 TASK_ROUTES = {
     "ingest.tasks.announce_jobs": {"queue": "housekeeping"},
     "ingest.tasks.delete_uploads": {"queue": "housekeeping"},
@@ -46,7 +45,7 @@ TASK_ROUTES = {
 
 def every(period: timedelta, task: str, args: Sequence[str] = (), **options: str) -> dict[str, Any]:
     """Return a task's entry in the schedule. Its message expires after one period, because then the next is sent."""
-    # django-celery-beat knows this option by this name only, and drops Celery's own `expires` without a word
+    # django-celery-beat silently ignores Celery's own `expires` and knows only this option.
     expiring = {"expire_seconds": int(period.total_seconds()), **options}
     return {"task": task, "schedule": period, "args": [*args], "options": expiring}
 

@@ -60,7 +60,7 @@ DATABASE_ROLES = {
 
 
 INSTALLED_APPS = [
-    "monitor.apps.GuardedAdminConfig",  # django.contrib.admin, for those who may
+    "monitor.apps.GuardedAdminConfig",  # This replaces django.contrib.admin by one that only administrators may open.
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -70,7 +70,7 @@ INSTALLED_APPS = [
     "django.contrib.gis",
     "django.contrib.postgres",
     "django_celery_beat",
-    "django.forms",  # templates of widgets, for FORM_RENDERER
+    "django.forms",  # FORM_RENDERER needs these templates of widgets.
     "csp",
     "axes",
     "allauth",
@@ -83,8 +83,8 @@ INSTALLED_APPS = [
     "ml.apps.MlConfig",
     "detection.apps.DetectionConfig",
     "monitor.apps.MonitorConfig",
-    "monitor.operations.apps.OperationsConfig",  # management commands of the service
-    *(["lab"] if (SITE_DIR / "lab").is_dir() else []),  # commands of the laboratory, in a checkout that has it
+    "monitor.operations.apps.OperationsConfig",  # The app holds the service's management commands.
+    *(["lab"] if (SITE_DIR / "lab").is_dir() else []),  # Commands of `lab` exist only in a checkout.
 ]
 
 MIDDLEWARE = [
@@ -136,7 +136,7 @@ FORM_RENDERER = "monitor.web.context.FieldRenderer"
 # Most statements of a page take milliseconds; 0: no limit.
 WEB_STATEMENT_TIMEOUT_SECONDS = TEST_SETTINGS.get("WEB_STATEMENT_TIMEOUT_SECONDS", 10.0)
 REQUEST_SECONDS = TEST_SETTINGS.get("REQUEST_SECONDS", 60.0)  # A web process that computes longer ends.
-PLACES_DIR = VAR_DIR / "places"  # locks of the web processes of one machine
+PLACES_DIR = VAR_DIR / "places"  # Locks here limit the web processes of one machine.
 WEB = variables.text("WEB", f"127.0.0.1:{variables.whole_number('PORT')}")
 
 # The cache, and the queues of tasks.
@@ -154,7 +154,7 @@ CACHES = {
     }
 }
 CELERY_BROKER_URL = broker.broker_url()
-CELERY_TASK_IGNORE_RESULT = True  # the job table is the truth, the broker only a bell
+CELERY_TASK_IGNORE_RESULT = True  # The table of jobs is authoritative; the broker only wakes workers.
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_DEFAULT_QUEUE = "ingest"
@@ -162,7 +162,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_TASK_ROUTES = TASK_ROUTES
 CELERY_BEAT_SCHEDULE = BEAT_SCHEDULE
 CELERY_BEAT_SCHEDULER = "monitor.beat:GuardedScheduler"
-CELERY_TASK_TIME_LIMIT = 12 * 3600  # twice what a run may take; then the worker kills what even ignores its lease
+CELERY_TASK_TIME_LIMIT = 12 * 3600  # Twice what a run may take; then the worker kills a task that ignores its lease.
 CELERY_BROKER_TRANSPORT_OPTIONS = broker.transport_options(
     CELERY_BROKER_URL, longest_task_seconds=CELERY_TASK_TIME_LIMIT
 )
@@ -185,20 +185,20 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "login"
 LOGOUT_REDIRECT_URL = "map"
 PASSWORD_RESET_TIMEOUT = 2 * 3600
-SESSION_COOKIE_AGE = 12 * 3600  # a working day
-SESSION_IDLE_MINUTES = 120  # without a click
+SESSION_COOKIE_AGE = 12 * 3600  # The length of a working day
+SESSION_IDLE_MINUTES = 120  # A session ends after this time without a request.
 CSRF_COOKIE_HTTPONLY = True
 AXES_HANDLER = "monitor.web.accounts.SignInThrottle"
-AXES_FAILURE_LIMIT = 1  # That class has limits of its own.
+AXES_FAILURE_LIMIT = 1  # The class of AXES_HANDLER sets the limits itself.
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
-AXES_SENSITIVE_PARAMETERS = ["old_password", "new_password1", "new_password2", "code"]  # and password: never kept
+AXES_SENSITIVE_PARAMETERS = ["old_password", "new_password1", "new_password2", "code"]  # Passwords are never kept.
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_LOCKOUT_CALLABLE = "monitor.web.accounts.locked_out"
 AXES_CLIENT_IP_CALLABLE = "monitor.web.accounts.client_address"
-AXES_DISABLE_ACCESS_LOG = True  # who signed in from where is nobody's business
-AXES_VERBOSE = False  # It logs each start of a process.
+AXES_DISABLE_ACCESS_LOG = True  # Sign-ins are not recorded, for privacy.
+AXES_VERBOSE = False  # Verbose axes logs each start of a process.
 AXES_CLIENT_STR_CALLABLE = "monitor.web.accounts.client_in_log"
 
 # The second factor of operators, administrators and superusers; a demo's accounts are made up. Nobody signs up.
@@ -215,15 +215,15 @@ MFA_FORMS = {
 }
 MFA_TOTP_ISSUER = SITE.name
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
-MFA_ALLOW_UNVERIFIED_EMAIL = True  # accounts are made by invitation
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # Accounts are made by invitation, which confirms the address.
 ACCOUNT_ADAPTER = "monitor.subscribers.accounts.second_factor.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
-ACCOUNT_RATE_LIMITS = {"login_failed": "5/15m/key"}  # wrong codes for one account, from wherever
-ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60  # what changes an account asks for the password again
+ACCOUNT_RATE_LIMITS = {"login_failed": "5/15m/key"}  # Wrong codes for one account, from any address
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60  # Changes of an account ask for the password again after this time.
 SOCIALACCOUNT_ADAPTER = "monitor.subscribers.accounts.single_sign_on.SignOnAdapter"
-SOCIALACCOUNT_LOGIN_ON_GET = True  # It is a link: a form may not lead to another host (form-action).
+SOCIALACCOUNT_LOGIN_ON_GET = True  # Sign-on is a link, because form-action forbids forms to other hosts.
 SOCIALACCOUNT_OPENID_CONNECT_URL_PREFIX = ""
 _sign_on = [SITE.openid.app()] if SITE.openid else []
 SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": _sign_on}}
@@ -254,14 +254,14 @@ STORAGES = {
     **storages_of(VAR_DIR),
 }
 
-WHITENOISE_IMMUTABLE_FILE_TEST = "^/static/css/joined/"  # a hash of the content is in their names
+WHITENOISE_IMMUTABLE_FILE_TEST = "^/static/css/joined/"  # Names of these files contain a hash of the content.
 
 _basemap = variables.text("BASEMAP")
 BASEMAP_ARCHIVE = _basemap if _basemap.endswith(".pmtiles") and "://" not in _basemap else ""
 BASEMAP_STYLE_URL = "" if BASEMAP_ARCHIVE else _basemap
 
-# What browsers may do with the pages, and HTTPS.
-X_FRAME_OPTIONS = "SAMEORIGIN"  # the analysis page frames its own Dash app, hence not DENY
+# HTTPS, and limits of what browsers may do with the pages.
+X_FRAME_OPTIONS = "SAMEORIGIN"  # The analysis page frames its own Dash app, so that DENY would be too strict.
 # W005, W021: only the owner of the domain knows whether all its subdomains will always use HTTPS (HSTS_SUBDOMAINS)
 SILENCED_SYSTEM_CHECKS = ["security.W019", "security.W005", "security.W021"]
 _BASEMAP_ORIGIN = ["/".join(BASEMAP_STYLE_URL.split("/")[:3])] if "://" in BASEMAP_STYLE_URL else []
@@ -280,15 +280,15 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = SECURE_SSL_REDIRECT = BEHIND_HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]  # asked from inside, past the proxy that speaks HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]  # Monitoring inside the network asks these directly over HTTP.
 SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_HTTPS else 0
 _hsts_subdomains = variables.text("HSTS_SUBDOMAINS")
-SECURE_HSTS_PRELOAD = BEHIND_HTTPS and _hsts_subdomains == "preload"  # agrees to the lists of browsers
+SECURE_HSTS_PRELOAD = BEHIND_HTTPS and _hsts_subdomains == "preload"  # The site agrees to be listed by browsers.
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD or (BEHIND_HTTPS and variables.switch("HSTS_SUBDOMAINS"))
 _is_public_https = BEHIND_HTTPS and PUBLIC_URL.startswith("https://")
 CSRF_TRUSTED_ORIGINS = ["/".join(PUBLIC_URL.split("/")[:3])] if _is_public_https else []
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_HTTPS else None
-# Browsers take cookies with this prefix from this very host only, and over HTTPS only.
+# Browsers accept cookies with this prefix only from this host over HTTPS.
 _cookie_prefix = "__Host-" if BEHIND_HTTPS else ""
 SESSION_COOKIE_NAME = f"{_cookie_prefix}sessionid"
 CSRF_COOKIE_NAME = f"{_cookie_prefix}csrftoken"
@@ -297,18 +297,18 @@ LANGUAGE_COOKIE_NAME = f"{_cookie_prefix}django_language"
 # Which images become pairs; which methods run on every new product and pair, and on what.
 PAIR_BASELINES_DAYS = variables.whole_numbers("PAIR_BASELINES_DAYS")
 SCHEDULED_METHODS = variables.pairs_over_default("METHODS")
-COHERENCE_WINDOW = variables.checked_text("COHERENCE_WINDOW", window_of)  # rows x columns, px, of the coherence on maps
+COHERENCE_WINDOW = variables.checked_text("COHERENCE_WINDOW", window_of)  # rows x columns in px, for coherence on maps
 # How fast ground may move that offsets are looked for.
-OFFSETS_REACH_GLACIER_M_DAY = 50.0  # where a glacier's outline lies whose property reach_m_day says nothing else
-OFFSETS_REACH_M_DAY = 5.0  # and elsewhere
-RUN_STALL_MINUTES = TEST_SETTINGS.get("RUN_STALL_MINUTES", 30.0)  # without progress: ended, and tried again
+OFFSETS_REACH_GLACIER_M_DAY = 50.0  # Search range inside a glacier's outline that has no property reach_m_day.
+OFFSETS_REACH_M_DAY = 5.0  # Search range elsewhere.
+RUN_STALL_MINUTES = TEST_SETTINGS.get("RUN_STALL_MINUTES", 30.0)  # A run without progress is ended and tried again.
 RUN_BEAT_SECONDS = TEST_SETTINGS.get("RUN_BEAT_SECONDS", 20.0)  # Three may fail: a lease lasts 90 seconds.
 ML_DEVICE = variables.text("ML_DEVICE")
 WORK_DIR = variables.text("WORK_DIR", str(VAR_DIR / "work"))
 
 # Reviews.
-REVIEW_CLAIM_MINUTES = 15.0  # that a case is held after the last sign of life
-SECOND_PERSON_FROM = variables.text("SECOND_PERSON_FROM")  # docs/decisions/0009; empty: whoever reviews, publishes
+REVIEW_CLAIM_MINUTES = 15.0  # A case is released after this time without a sign of life from its reviewer.
+SECOND_PERSON_FROM = variables.text("SECOND_PERSON_FROM")  # docs/decisions/0009. If empty, reviewers publish alone.
 
 # Files that are given: a watched folder, uploads, and the limits of the process that reads one.
 WATCH_FOLDER = variables.text("WATCH_FOLDER")
@@ -316,15 +316,15 @@ WATCH_STABLE_SECONDS = 10.0  # A file that has not changed since then has arrive
 UPLOAD_DIR = variables.text("UPLOAD_DIR", str(VAR_DIR / "uploads"))
 UPLOAD_MAX_BYTES = variables.whole_number("UPLOAD_MAX_BYTES")
 INSPECT_COMMAND = ["-m", "ground_motion", "inspect"]  # A worker looks with it at an upload that lacks a declaration.
-UPLOAD_KEEP_HOURS = 24.0  # refused and failed ones, to be tried again; 0: none
-INGEST_WORKERS = min(4, os.cpu_count() or 1)  # files loaded at a time
+UPLOAD_KEEP_HOURS = 24.0  # Refused and failed files can be tried again for this time; 0 keeps none.
+INGEST_WORKERS = min(4, os.cpu_count() or 1)  # Number of files loaded at a time
 INGEST_JOBS_AT_ONCE = variables.whole_number("INGEST_JOBS_AT_ONCE")
-INGEST_STALL_MINUTES = 30.0  # neither progress nor computing: tried again
+INGEST_STALL_MINUTES = 30.0  # A job that neither progresses nor computes is tried again after this time.
 INGEST_MOST_POINTS = 100_000_000  # An OPERA frame declares 76 million pixels.
 
 # Room on the disks: below what is to stay free, no new run, file or download is begun.
 DISK_SPARE_BYTES = variables.whole_number("DISK_SPARE_BYTES")
-DISK_SPARE_PERCENT = TEST_SETTINGS.get("DISK_SPARE_PERCENT", 1.0)  # The larger of the two stays free.
+DISK_SPARE_PERCENT = TEST_SETTINGS.get("DISK_SPARE_PERCENT", 1.0)  # The larger of this and DISK_SPARE_BYTES stays free.
 UPLOAD_SPARE_BYTES = ACQUIRE_SPARE_BYTES = DISK_SPARE_BYTES
 DATABASE_DISK_PATH = variables.text("DATABASE_DISK_PATH", "")
 DATABASE_MOST_BYTES = variables.whole_number("DATABASE_MOST_BYTES")
@@ -338,18 +338,18 @@ KEEP_PREDICTION_RASTERS_DAYS = variables.whole_number("KEEP_PREDICTION_RASTERS_D
 KEEP_SCENE_DAYS = variables.whole_number("KEEP_SCENE_DAYS")
 KEEP_SCENES = variables.whole_number("KEEP_SCENES")
 KEEP_RELEASES = variables.whole_number("KEEP_RELEASES")
-KEEP_JOB_DAYS = 90  # rows of files that were loaded, refused or failed
+KEEP_JOB_DAYS = 90  # Jobs of loaded, refused or failed files are deleted after this time.
 
 # Images that are fetched (the extra `acquire`). Off unless ACQUIRE_SOURCE is asf or stac.
 ACQUIRE_SOURCE = variables.text("ACQUIRE_SOURCE")
 ACQUIRE_AREA = variables.text("ACQUIRE_AREA")
-ACQUIRE_DAYS = 14.0  # how far a search looks back: over one repeat cycle of a satellite
+ACQUIRE_DAYS = 14.0  # A search looks back over one repeat cycle of a satellite.
 ACQUIRE_PRODUCT = variables.texts("ACQUIRE_PRODUCT")
 ACQUIRE_POLARISATION = variables.text("ACQUIRE_POLARISATION")
 ACQUIRE_ASF_HOST = "cmr.earthdata.nasa.gov"
 ACQUIRE_STAC_URL, _, _collection = variables.text("ACQUIRE_STAC_URL").partition("collections/")
 ACQUIRE_STAC_COLLECTION = _collection or "sentinel-1-grd"
-ACQUIRE_FOLDER = str(Path(UPLOAD_DIR).parent / "downloads")  # workers only; never served
+ACQUIRE_FOLDER = str(Path(UPLOAD_DIR).parent / "downloads")  # Only workers read this folder; it is never served.
 ACQUIRE_QUOTA_BYTES = variables.whole_number("ACQUIRE_QUOTA_BYTES")
 ACQUIRE_AT_ONCE = 1
 ACQUIRE_READ_SECONDS = 60.0  # An archive that sends no byte for that long is asked again.
@@ -366,7 +366,7 @@ HYP3_URL = "https://hyp3-api.asf.alaska.edu"
 EARTHDATA_LOGIN_HOSTS = ["urs.earthdata.nasa.gov"]
 STAC_TOKEN = variables.text("STAC_TOKEN")
 STAC_TOKEN_HOSTS = variables.texts("STAC_TOKEN_HOSTS")
-STAC_SIGN_IN_URL = (  # gives tokens for name and password; the fragment is the public client's id (client/tokens.py)
+STAC_SIGN_IN_URL = (  # It gives tokens for name and password; the fragment names the public client (client/tokens.py).
     "https://identity.dataspace.copernicus.eu/auth/realms/CDSE/protocol/openid-connect/token#cdse-public"
 )
 # Hosts that are contacted to find and fetch images; see ground_motion/core/http/allow_list.py for how they are written.
@@ -378,7 +378,7 @@ EVENT_FEEDS = variables.texts("EVENT_FEEDS")
 # Addresses that no loaded list of places knows; its host belongs into OUTBOUND_HOSTS, too.
 GEOCODER_URL = variables.text("GEOCODER_URL")
 GEOCODER_SECONDS = 1  # All visitors together ask at most once in this time; 0: no limit.
-GEOCODER_ATTRIBUTION = "© OpenStreetMap contributors"  # whose data Nominatim searches
+GEOCODER_ATTRIBUTION = "© OpenStreetMap contributors"  # Nominatim searches their data.
 
 # The outbox, and what carries its messages: the entry points of `ground_motion.channels`. Without EMAIL_URL every mail
 # becomes a file under var/mail and none leaves this machine.
@@ -394,9 +394,9 @@ EMAIL_TIMEOUT = TEST_SETTINGS.get("EMAIL_TIMEOUT", 30.0)
 BOUNCE_ADDRESS = variables.text("BOUNCE_ADDRESS", "")
 DEFAULT_FROM_EMAIL = variables.text("DEFAULT_FROM_EMAIL", formataddr((SITE.name, "no-reply@localhost")))
 WEBHOOK_SECONDS = 10.0  # A slower receiver is tried again later.
-WEBHOOKS_AT_ONCE = 64  # deliveries that are waited for
+WEBHOOKS_AT_ONCE = 64  # Most deliveries in progress at once.
 ENDPOINTS_PRIVATE = variables.switch("ENDPOINTS_PRIVATE")
-PUSH_KEY_FILE = VAR_DIR / "push_key"  # made by manage.py prepare
+PUSH_KEY_FILE = VAR_DIR / "push_key"  # manage.py prepare makes this file.
 PUSH_PRIVATE_KEY = push_key(PUSH_KEY_FILE)
 # Immediate subscribers: minutes in which news is gathered into one message, and minutes until the next message.
 GATHERING = {"mail": (0.5 if DEMO else 5.0, 60.0)}
@@ -410,9 +410,9 @@ ENDPOINT_LIMIT_PER_PERSON = 50  # Test messages and resends that one person may 
 
 # Alarms: who hears of what is wrong, besides administrators who have an address in their account; the log.
 ADMIN_EMAILS = variables.texts("ADMIN_EMAILS")
-ALARM_AFTER_MINUTES = TEST_SETTINGS.get("ALARM_AFTER_MINUTES", 15.0)  # A state that lasts less is no news.
+ALARM_AFTER_MINUTES = TEST_SETTINGS.get("ALARM_AFTER_MINUTES", 15.0)  # A fault that lasts less raises no alarm.
 ALARM_NO_DATA_DAYS = variables.number("ALARM_NO_DATA_DAYS")
-SECURITY_CONTACT = SITE.security_contact  # public; empty: there is no /.well-known/security.txt
+SECURITY_CONTACT = SITE.security_contact  # The contact is public; if empty, there is no /.well-known/security.txt.
 
 LOGGING = {
     "version": 1,
@@ -423,6 +423,6 @@ LOGGING = {
     "loggers": {name: {"handlers": [], "propagate": True} for name in ("django", "django.server")}  # the root's only
     | {
         name: {"level": "WARNING"} for name in ("rasterio", "asf_search", "pystac_client", "urllib3")
-    },  # they log every start, file and address
+    },  # These libraries log every start, file and address.
     "root": {"handlers": ["console"], "level": variables.text("LOG_LEVEL")},
 }

@@ -49,7 +49,7 @@ def storages_of(var_dir: Path) -> dict[str, dict[str, Any]]:
 def object_storage(bucket: str, prefix: str, endpoint: str, folder: str) -> dict[str, Any]:
     """Return Django's storage settings for one folder of an S3 bucket."""
     # Keys that are not set are looked for where boto looks: ~/.aws/credentials, AWS_SHARED_CREDENTIALS_FILE.
-    os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")  # and nowhere on the network
+    os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")  # Else the library asks a metadata service.
     options = {
         "bucket_name": bucket,
         "location": f"{prefix.strip('/')}/{folder}".strip("/"),
@@ -130,10 +130,7 @@ def _content(paths: tuple[Path, ...]) -> bytes:
 
 
 class JoinedSheets(FurtherFiles):
-    """Finder of css/joined/, where the style sheets that a template names are one file.
-
-    The first picture of a page waits for each style sheet.
-    """
+    """Finder of css/joined/, which joins a template's style sheets, because a page's first picture waits for each."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.root = str(settings.VAR_DIR / "sheets")

@@ -31,9 +31,9 @@ from monitor.subscribers.subscriptions.watched_areas import is_watched, watched_
 
 logger = logging.getLogger(__name__)
 
-SEND_SECONDS = 60.0  # then the next task continues
+SEND_SECONDS = 60.0  # The next task continues after this time.
 RETENTION_SECONDS = 600.0
-SEALED_AT_ONCE = 50  # alerts, about a second each; other tasks of the worker come between two rounds
+SEALED_AT_ONCE = 50  # Sealing takes about a second each; other tasks of the worker run between two rounds.
 
 
 @stage
@@ -73,7 +73,7 @@ def draft_bulletins() -> None:
 @stage
 def read_lines() -> None:
     """Read how one line of an organisation moves, and where it breaks."""
-    from monitor.subscribers.organisations import line_readings  # shapely and scipy, only in a worker
+    from monitor.subscribers.organisations import line_readings  # Only a worker imports shapely and scipy.
 
     for line in rows_due(Step.LINES, line_readings.lines_due())[:1]:
         with attempt(Step.LINES, line):

@@ -177,7 +177,7 @@ urlpatterns = [
     costly_below(path("login/", accounts.SignIn.as_view(), name="login"), posted=SIGN_IN),
     costly_below(
         path("login/", accounts.SignIn.as_view(), name="account_login"), posted=SIGN_IN
-    ),  # as allauth calls it
+    ),  # allauth uses this name.
     path("logout/", sessions.SignOut.as_view(), name="logout"),
     costly_below(path("password/", account_pages.OwnPassword.as_view(), name="own-password"), posted=SIGN_IN),
     path("password/forgotten/", account_pages.password_forgotten, name="password-forgotten"),

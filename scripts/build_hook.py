@@ -1,7 +1,6 @@
 """Build hook: the library records which code it was built from; the service carries its languages, compiled.
 
-An installed wheel has no .git to ask. It records GROUND_MOTION_COMMIT if set (an image is built without .git), else the
-commit that git names, else the version in pyproject.toml.
+A wheel has no .git. It records GROUND_MOTION_COMMIT, else git's commit, else the version in pyproject.toml.
 """
 
 import os

@@ -21,7 +21,7 @@ from typing import NamedTuple
 from packaging.requirements import Requirement
 
 LOCK = Path(__file__).resolve().parent.parent / "requirements-torch.lock"
-SOUGHT = Path(sys.prefix, ".torch-sought")  # the last search: an index with only the other build is not asked again
+SOUGHT = Path(sys.prefix, ".torch-sought")  # An index without the wanted build is not searched again.
 ONLY_CPU = "The package index has torch's CPU build only; TORCH_INDEX_URL can name another one."
 ONLY_CUDA = (
     "The package index has torch {version} with CUDA only: 4 GB, which a machine without a GPU cannot use. To save "
@@ -93,7 +93,7 @@ def installed() -> Build | None:
 
 def chosen(version: str, gpu: bool) -> Build:
     """Return the wanted build, else the other one with a warning; end the program if there is none."""
-    # where an index has two builds, PyTorch names the one for CPUs so
+    # PyTorch's label of its CPU build, if an index has two builds.
     wanted = (version,) if gpu else (f"{version}+cpu", version)
     only_cuda = None
     for one in wanted:

@@ -1,7 +1,4 @@
-"""Evidence for an alert besides the search that found it: its mean time series, and results of other methods.
-
-Both are computed when the alert already exists, so that the search itself does not wait for them.
-"""
+"""Evidence for an existing alert, so that no search waits for it: its mean time series, and other methods' results."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -20,12 +17,13 @@ from ground_motion.core.geometry import project_geometry
 from ground_motion.methods.deformation import DeformationMethod
 from ground_motion.methods.deformation.classical import COMPARED, ground_around, results_at
 from ground_motion.methods.deformation.gridding.points import PointCloud
-from ground_motion.methods.deformation.motion.series import WITHIN_90, SeriesMotion
+from ground_motion.methods.deformation.motion.series import WITHIN_90
 from ingest.foundation.locks import Lock, hold_lock
 from ingest.models import Product
 from ml.runs.selectors import products_of
 from ml.runs.trends import area_motion, motion_as_json
 
+MOTION_COLUMNS = ("n_dates", "accelerating_since", "at_rest_since", "moving_since", "season_mm", "season_month")
 VERSION = "1"  # If the method's version is raised, rows are computed anew when their alerts are refreshed.
 
 
@@ -41,14 +39,26 @@ def alert_motion_refresh(*, alert: Alert, detections: Sequence[Detection]) -> Al
     for product in kept:
         basis = _hash_of(alert, [VERSION, str(product.pk), alert.extent])
         row = AlertMotion.objects.filter(alert=alert, basis=basis).first()
-        motion = None
-        if not row:
-            motion = area_motion(product=product, area=alert.area, local=alert.extent == Extent.LOCAL)
-        if motion:
-            values = _columns(product, motion) | {"basis": basis}
-            row, _ = AlertMotion.every.update_or_create(alert=alert, defaults=values)
         if row:
             return row
+        motion = area_motion(product=product, area=alert.area, local=alert.extent == Extent.LOCAL)
+        if motion:
+            before, changed = motion.before, motion.changed
+            values = {
+                **{name: getattr(motion, name) for name in MOTION_COLUMNS},
+                "product": product,
+                "direction": product.direction,
+                "basis": basis,
+                "trend": motion.trend.value,
+                "rate_mm_yr": motion.now.mm_yr,
+                "rate_sigma_mm_yr": motion.now.sigma_mm_yr,
+                "before_mm_yr": before.mm_yr if before else None,
+                "before_sigma_mm_yr": before.sigma_mm_yr if before else None,
+                "changed_on": changed.day if changed else None,
+                "changed_sigma_days": (changed.last - changed.first).days / 2 / WITHIN_90 if changed else None,
+                "fit": motion_as_json(product, motion),
+            }
+            return AlertMotion.every.update_or_create(alert=alert, defaults=values)[0]
     AlertMotion.every.filter(alert=alert).delete()
     return None
 
@@ -56,8 +66,7 @@ def alert_motion_refresh(*, alert: Alert, detections: Sequence[Detection]) -> Al
 def _series_products(alert: Alert, detections: Sequence[Detection]) -> list[Product]:
     """Return products with series in the component of the alert's rate.
 
-    First come those whose points move in the alert's direction (of two tracks, one may see a slope come closer), then
-    the main products of runs, then the longest series.
+    First come those that move in the alert's direction, then the main products of runs, then the longest series.
     """
     if family(alert.kind) is not Family.VELOCITY:
         return []
@@ -78,24 +87,6 @@ def _series_products(alert: Alert, detections: Sequence[Detection]) -> list[Prod
 def _hash_of(alert: Alert, made_from: Iterable[str]) -> str:
     """Return a hash of an alert's outline and of what its evidence is made from."""
     return hashlib.sha256(" ".join(made_from).encode() + bytes(alert.area.wkb)).hexdigest()
-
-
-def _columns(product: Product, motion: SeriesMotion) -> dict[str, Any]:
-    before, changed = motion.before, motion.changed
-    copied = ("n_dates", "accelerating_since", "at_rest_since", "moving_since", "season_mm", "season_month")
-    return {
-        "product": product,
-        "direction": product.direction,
-        "trend": motion.trend.value,
-        "rate_mm_yr": motion.now.mm_yr,
-        "rate_sigma_mm_yr": motion.now.sigma_mm_yr,
-        "before_mm_yr": before.mm_yr if before else None,
-        "before_sigma_mm_yr": before.sigma_mm_yr if before else None,
-        "changed_on": changed.day if changed else None,
-        "changed_sigma_days": (changed.last - changed.first).days / 2 / WITHIN_90 if changed else None,
-        "fit": motion_as_json(product, motion),
-        **{name: getattr(motion, name) for name in copied},
-    }
 
 
 def evidence_complete(*, alert: Alert) -> AlertMethods:

@@ -92,10 +92,7 @@ def glaciers_measure(*, prediction: Prediction) -> GlacierScan:
 def measure_glaciers(
     raster: StoredRaster, pair: ScenePair, glaciers: Sequence[Glacier]
 ) -> tuple[StableGround | None, dict[int, GroundMotion]]:
-    """Return the stable ground of a pair, which shows its errors, and each glacier's velocities by primary key.
-
-    Nothing is saved. Glaciers below MIN_KM2 are left out.
-    """
+    """Return a pair's stable ground and the velocities of each glacier of MIN_KM2 or more, by primary key."""
     shapes = {glacier.pk: from_wkb(bytes(promised(glacier.outline).wkb)) for glacier in glaciers}
     nodes, scale = _nodes(raster), PixelScale(promised(pair.reference.posting_m), pair.temporal_baseline_days)
     motion, is_ice = ground_motion(nodes, raster.epsg, scale), np.zeros(raster.shape, dtype=bool)

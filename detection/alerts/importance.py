@@ -28,10 +28,7 @@ def terms_of(alert: Alert, tilt: Tilt | None = None) -> Terms:
 
 
 def severity_as_moving(*, alert: Alert) -> Severity:
-    """Return the computed severity that an alert would have if it had not come to rest.
-
-    It is the higher one of two: with the kind and the outline that people have set, and with the computed ones.
-    """
+    """Return the severity that an alert would have in motion: the higher of people's and computed values."""
     ((fresh, tilt),) = _alerts_and_tilts([alert.pk])
     versions = (fresh, as_computed(fresh))
     grades = (severity(version, terms_of(version, tilt)._replace(standing=0.0)) for version in versions)
@@ -53,8 +50,7 @@ def importance_refresh(*, alert: Alert) -> None:
 def importances_recompute() -> int:
     """Compute the importance of every alert anew, as after a change of the rule; return how many have changed.
 
-    Nobody is notified: a last report that stated the former severity is recorded as if it had stated the new one. The
-    audit log gets an entry for each alert that has changed.
+    Nobody is notified: last reports are changed to state the new severity. The audit log gets each change.
     """
     numbers, n_changed = list(Alert.objects.order_by("pk").values_list("pk", flat=True)), 0
     for at in range(0, len(numbers), BATCH):
@@ -87,7 +83,7 @@ def _alerts_and_tilts(numbers: Sequence[int]) -> Iterator[tuple[Alert, Tilt | No
 
 
 def _compute(alert: Alert, tilt: Tilt | None) -> None:
-    """Set the importance and the severity; store the computed severity beside one that a person gave."""
+    """Set the importance and the severity; if a person gave one, also store the computed one."""
     terms = terms_of(alert, tilt)
     alert.importance = terms.score
     by_hand: SetByHand | None = getattr(alert, "by_hand", None)
@@ -95,7 +91,7 @@ def _compute(alert: Alert, tilt: Tilt | None) -> None:
         plain = as_computed(alert)
         by_hand.computed["severity"] = severity(plain, terms_of(plain, tilt))
         by_hand.save(update_fields=["computed"])
-    judged = by_hand.severity if by_hand and terms.standing != AT_REST else ""  # A judgement is of ground that moves.
+    judged = by_hand.severity if by_hand and terms.standing != AT_REST else ""  # People judge moving ground.
     alert.severity = judged or severity(alert, terms)
 
 

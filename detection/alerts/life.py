@@ -125,8 +125,7 @@ def alert_transition(
 ) -> AlertTransition:
     """Change an alert's state and report why; no other function changes a state.
 
-    changed: changes of figures, which `run` showed; life: that of the alert, if it has been read. ValueError for a
-    transition that is not allowed, or comes too late.
+    changed: changes of figures that `run` showed; life: if it has been read. ValueError if not allowed, or too late.
     """
     current = State(alert.state)
     if not may_become(current, to):
@@ -194,8 +193,7 @@ def series_resumed(alert: Alert, life: Life) -> bool:
 def rest_of(alert: Alert, life: Life, until: date, noise_mm_yr: float) -> tuple[date, Change] | None:
     """Return (date since when an alert is at rest or over, change to report); None if not for long enough.
 
-    until: last date of the newest data; noise_mm_yr: standard deviation of the rates in these data. The larger of it
-    and the alert's own standard deviation counts.
+    until: last date of the newest data; noise_mm_yr: their rates' standard deviation, or the alert's if larger.
     """
     reported = life.reported
     if family(alert.kind) is Family.SURFACE:

@@ -28,10 +28,7 @@ def searches_over(*, area: GEOSGeometry, after: datetime) -> list[Scan]:
 
 
 def least_found(*, scan: Scan, area: MultiPolygon) -> float | None:
-    """Return the smallest change that a search finds in an area: m of motion, or m² of surface; None if unknown.
-
-    Motion has to exceed the thresholds of `moving_patches`: in pixels, and in σ of the area's nodes or of the scene.
-    """
+    """Return the smallest change that a search finds in an area: m of motion, or m² of surface; None if unknown."""
     prediction, thresholds = scan.prediction, scan.thresholds
     if known_share(prediction=prediction, area=area) < MIN_KNOWN:
         return None

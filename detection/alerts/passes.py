@@ -41,7 +41,7 @@ def date_follow(*, row: LivingDate) -> None:
     with hold_lock(Lock.ALERTS):
         for place in row.places:
             outline = to_django(shape(place["outline"]))
-            if not _newer(row.series.product, outline).exists():  # A newer release answers for its own ground.
+            if not _newer(row.series.product, outline).exists():  # Otherwise the newer release decides.
                 _place_follow(row, place, outline)
         LivingDate.objects.filter(pk=row.pk).update(followed_at=timezone.now())
 
@@ -79,7 +79,7 @@ def _newer(release: Product, area: MultiPolygon) -> QuerySet[Product]:
 
 def _place_follow(row: LivingDate, place: dict[str, Any], outline: MultiPolygon) -> None:
     product = row.series.product
-    before_mm_yr = place["before_mm_yr"] - product.datum_mm_yr  # Living series go on from the zero of the file.
+    before_mm_yr = place["before_mm_yr"] - product.datum_mm_yr  # New passes continue from the file's zero.
     area_m2, rate = area_m2_of(outline), before_mm_yr + place["change_mm_yr"]
     kind = classify_by_sign([Evidence(product.component, product.direction, rate, area_m2)])
     since = date.fromisoformat(place["since"])

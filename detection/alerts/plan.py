@@ -38,10 +38,7 @@ def best_match(area: BaseGeometry, known: Iterable[tuple[BaseGeometry, State]]) 
 
 
 def parts_apart(shapes: Sequence[BaseGeometry], areas_m2: Sequence[float]) -> list[list[int]]:
-    """Group outlines (degrees) into separate parts; return indices by part, that with the largest outline first.
-
-    Outlines closer than the distance over which the search joins patches belong to one part.
-    """
+    """Group outlines (degrees) that are not near each other; return indices by part, the largest outline first."""
     shrink = math.cos(math.radians(shapes[0].centroid.y))
     near = join_halves(shapes[0]).centroid.x
     on_plane = [affinity.scale(turn_near(shape, near), xfact=shrink, origin=(0, 0)) for shape in shapes]

@@ -90,10 +90,7 @@ def evidence_seal(*, alert: Alert) -> SealedEvidence:
 
 
 def evidence_stamp(*, row: SealedEvidence, ask: Callable[[bytes], bytes]) -> None:
-    """Store a package anew with the answer of a time-stamp service; `ask` returns its answer to a request.
-
-    Raises BadStamp if the answer is no stamp of this package.
-    """
+    """Store a package with a time stamp. `ask` asks the service. Raises BadStamp if it stamps something else."""
     with row.file.open() as stored:
         package = opened(stored.read())
     nonce = secrets.randbits(63)
@@ -202,8 +199,7 @@ def _flagged_near(
 ) -> tuple[int, Flagged] | None:
     """Read an open raster around the flagged area of a rank, 0 for the nearest to an outline; None if there are fewer.
 
-    The window is so wide that its areas that count in the measurement are flagged as in the whole raster. part: the
-    cluster of points in the raster that is read.
+    The window is wide enough to flag them as the whole raster does. part: the cluster of points that is read.
     """
     top, left, rows, cols = part
     cluster = raster.transform @ Affine.translation(left, top)

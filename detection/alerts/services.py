@@ -292,7 +292,7 @@ def _observe_rest(known: Life, run: Run) -> Life:
 
 
 def alert_observe_again(alert: Alert) -> None:
-    """Observe an alert's ground anew in all standing searches, because data went or returned; end or resume it."""
+    """Evaluate an alert again by all valid searches, after data were withdrawn or restored; end or resume it."""
     seen = list(alert.detections.select_related(*WITH_RUN))
     here = Q(product__footprint__intersects=alert.area, product__simulated=alert.simulated)
     runs = Run.objects.filter(here, state=Run.State.SUCCEEDED, model_version__task=ModelVersion.Task.DEFORMATION)

@@ -65,10 +65,7 @@ def _enough(series: SpeedSeries) -> bool:
 
 
 def mean_speed(series: SpeedSeries, cells: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Return the mean speed of some cells and its error, (steps,) m/day; NaN where fewer than a quarter are known.
-
-    The error is the mean of the cells' errors and does not fall with their number: a pair's error is common to all.
-    """
+    """Return cells' mean speed and error, (steps,) m/day, NaN if few are known; cells share the pair's error."""
     speeds, errors = series.speed_m_day[:, cells], series.sigma_m_day[:, cells]
     known = np.isfinite(speeds)
     n = known.sum(axis=1)

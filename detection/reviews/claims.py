@@ -1,7 +1,4 @@
-"""Claims: one person at a time holds a case, until they release it or the claim expires.
-
-Every step locks the alert's row, so that of two people who open a case at the same moment only one gets it.
-"""
+"""Claims: one person at a time holds a case, until they release it or it expires; each step locks the alert's row."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

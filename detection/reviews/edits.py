@@ -148,7 +148,7 @@ def undo_waits_for_second(*, edit: AlertEdit) -> bool:
 
 
 def may_take_back_edit(*, edit: AlertEdit) -> bool:
-    """Return whether an edit of a followed alert still stands and no later one has changed the same columns."""
+    """Return whether an edit of a followed alert is in force and no later one has changed the same columns."""
     if edit.alert.state not in PUBLIC_STATES:
         return False
     if edit.takes_back_id or AlertEdit.objects.filter(takes_back=edit).exists():

@@ -66,7 +66,7 @@ def labels_write(*, path: Path) -> int:
 def label_rows() -> Iterator[dict[str, Any]]:
     """Yield rows of COLUMNS, alert by alert."""
     for review in judgements(source=Source.PERSON):
-        alert = review.alert  # A person drew it because the search had missed it.
+        alert = review.alert  # The search had missed it, so a person drew it.
         yield _review_columns(review) | {
             "found_by": Source.PERSON.value,
             "kind": alert.kind,

@@ -76,7 +76,7 @@ def _keep(given: Given) -> CaseFile:
 
 
 def _clean(given: Given) -> tuple[str, bytes]:
-    """Return the media type and content of a file; a photo is encoded anew by a confined process. Raises Unfit."""
+    """Return the media type and content of a file; a confined process re-encodes a photo. Raises Unfit."""
     if given.content.startswith(b"%PDF-"):
         return "application/pdf", given.content
     try:

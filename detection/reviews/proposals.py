@@ -33,8 +33,7 @@ def needs_second(*, alert: Alert, severity: str = "") -> bool:
     """Return whether a second person must agree to the confirmation of this alert, or to changes once it is confirmed.
 
     severity: the proposed one. The highest of the proposed, present and computed severity counts; for a finished alert
-    also the severity that it would have in motion. So nobody can avoid the rule by first lowering the severity or
-    calling the place at rest.
+    also the severity that it would have in motion. So nobody can avoid the rule by first lowering the severity.
     """
     if not settings.SECOND_PERSON_FROM:
         return False
@@ -54,10 +53,7 @@ def proposal_waiting(*, alert: Alert) -> Proposal | None:
 
 
 def proposal_make(*, alert: Alert, proposer: User, **said: Any) -> Proposal:
-    """Save a proposal for an alert whose row is locked. ValueError if another one is waiting.
-
-    said: columns of Proposal.
-    """
+    """Save a proposal for an alert whose row is locked. said: columns of Proposal. ValueError if one is waiting."""
     if proposal_waiting(alert=alert):
         raise ValueError("something waits for a second person already; it must be answered or withdrawn first")
     proposal = Proposal.objects.create(alert=alert, proposer=proposer, **said)

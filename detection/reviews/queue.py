@@ -57,7 +57,7 @@ def cases_wanted(*, wanted: Wanted, person: User, now: datetime) -> QuerySet[Ale
     if wanted.proposed:
         cases = cases.filter(pk__in=proposed)
     elif not wanted.state and not wanted.visit:
-        cases = cases.exclude(pk__in=proposed.exclude(reason_code=""))  # A waiting text is no verdict.
+        cases = cases.exclude(pk__in=proposed.exclude(reason_code=""))  # A text that waits for approval is no verdict.
     if wanted.visit:
         cases = cases.filter(**{f"visit_{wanted.visit}": True})
     for name in ("kind", "severity"):

@@ -116,7 +116,7 @@ def review_take_back(*, review: Review, reviewer: User) -> Review:
 
 
 def may_take_back(*, review: Review, alert: Alert) -> bool:
-    """Return whether a review can be taken back: it stands, and every later change of the state was taken back."""
+    """Return whether a review can be undone: it is in force, and every later change of the state was undone."""
     if review.verdict in {Verdict.TAKEN_BACK, Verdict.DRAWN} or Review.objects.filter(takes_back=review).exists():
         return False
     if review.transition is None:

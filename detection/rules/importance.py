@@ -1,7 +1,6 @@
 """Importance of a place: one number for the order of every list, and its grade, the severity. Pure.
 
-The number is a sum of steps. A step of motion is a doubling, so that every other term says for how much faster ground
-a place stands.
+The number is a sum of steps. A step of motion is a doubling of speed, in which all other terms are counted, too.
 
 | term | steps | why |
 |---|---|---|
@@ -34,7 +33,7 @@ from ground_motion.methods.deformation.motion.series import Trend
 
 MODERATE_STEPS, STRONG_STEPS, MAX_STEPS = 3.0, 5.0, 8.0
 MODERATE_MM_YR = 10.0  # A decimetre in ten years is far above the noise of every product.
-MIN_SHARE = 2.0**-MODERATE_STEPS  # A smaller share of MODERATE_MM_YR counts no step.
+MIN_SHARE = 2.0**-MODERATE_STEPS  # Slower motion, as a share of MODERATE_MM_YR, adds no step.
 MODERATE_M2, STEPS_PER_DECADE_M2 = 100_000.0, 2.0  # Ten hectares are moderate, a square kilometre is strong.
 MODERATE_TILT_MM_M_YR = 0.2  # 1/500 in ten years, a safe limit for buildings (Skempton and MacDonald 1956)
 MAX_UNEVEN = 4.0  # A larger ratio of the fastest part to the median comes from noise in the median.
@@ -83,12 +82,14 @@ def importance(
         standing = NO_MOTION if parts and not moving else 0.0
     if moving and told and told.change is None and tilt_mm_m_yr is not None and is_known(tilt_mm_m_yr):
         moving.append(replace(told.now, value=MODERATE_MM_YR / MODERATE_TILT_MM_M_YR * tilt_mm_m_yr, sigma=0.0))
-    motion = _steps(moving, alert.n_views)
+    trend = _trend(told) if told else 0.0
     if _is_surface(alert):
         motion = MODERATE_STEPS + STEPS_PER_DECADE_M2 * math.log10(max(alert.area_m2, 1.0) / MODERATE_M2)
+    else:
+        motion = _steps(moving, alert.n_views)
     terms = Terms(
         motion=min(max(motion, 0.0), MAX_STEPS),
-        trend=_trend(told) if told else 0.0,
+        trend=trend,
         exposure=float(exposure_weight or 0),
         kind=row_of(alert.kind).importance_steps,
         standing=standing,
@@ -106,10 +107,7 @@ def severity(alert: Any, terms: Terms) -> Severity:
 
 
 def _parts(told: Stated) -> Iterator[Figure]:
-    """Yield the present rates of the whole area and of its fastest part, in mm a year.
-
-    After a change, the fastest part is assumed to have changed as the whole did.
-    """
+    """Yield the present rates of the area and its fastest part, mm/yr; a change is assumed to affect both alike."""
     now, whole, fastest = told.now, told.whole, told.fastest
     if now.unit == "m/day":
         for one in (now, fastest):

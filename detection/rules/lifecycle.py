@@ -108,10 +108,7 @@ def state_after_sighting(state: State, independent_products: int) -> State:
 
 
 def life_after_observation(life: ViewLife | None, observation: Observation) -> ViewLife | None:
-    """Return the life of a view after another observation.
-
-    Data that end no later than data examined before are no further observation of rest.
-    """
+    """Return the life of a view after another observation; only data that end later than before are more rest."""
     if life is None:
         return ViewLife(observation.until) if observation.moves else None
     if observation.moves:
@@ -124,8 +121,7 @@ def life_after_observation(life: ViewLife | None, observation: Observation) -> V
 def required_rest(sigma_mm_yr: float | None) -> timedelta:
     """Return how long data must show rest: a year if the rate's error is half of LEAVING_MM_YR.
 
-    The error of a rate falls with the 1.5th power of the time: less noise requires less time, within bounds. Without an
-    error (pairs of images), it is a year, so that snow in winter ends no alert.
+    A rate's error falls with the 1.5th power of time. Pairs of images have none: a year, so that no snow ends an alert.
     """
     if sigma_mm_yr is None:
         return YEAR

@@ -1,7 +1,6 @@
 """Figures of an alert's motion, each with its part, period, reference and uncertainty, and what they say. Pure.
 
-Pages, mails, programs, importance and the order of lists all ask here, so that none of them calls a place at rest that
-another one calls moving, or tells a rate below its uncertainty as motion.
+Everything that states motion asks here, so that none calls a place at rest that another one calls moving.
 """
 
 from collections.abc import Mapping, Sequence
@@ -273,7 +272,7 @@ def _speeds(alert: Any) -> Stated:
 
 
 def sigma_of(low: float, high: float) -> float:
-    """Return the standard deviation that the ends of a 90 % interval stand for."""
+    """Return the standard deviation that a 90 % interval implies."""
     return abs(high - low) / 2 / WITHIN_90
 
 

@@ -1,9 +1,9 @@
-"""Grades of severity, and the weight of what stands on moving ground. `importance` says how the grades are given."""
+"""Grades of severity, and the weight of buildings, people and roads on moving ground. `importance` computes grades."""
 
 from enum import StrEnum
 from typing import NamedTuple
 
-# anything, and much: a hamlet is some, a village much; trains ask for millimetres (EN 13848-5), so a station's length
+# Thresholds of some and much, as of a hamlet and a village. Trains ask for millimetres (EN 13848-5): a station's length
 BUILDINGS, PEOPLE, MAIN_ROAD_KM, RAILWAY_KM = (1, 50), (1.0, 200.0), (0.1, 2.0), (0.05, 0.5)
 
 

@@ -74,11 +74,7 @@ def search(prediction: Prediction) -> list[Detection]:
 
 
 def _search_velocity(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
-    """Return detections of the areas flagged in the raster, redrawn and measured on points of all tracks of the run.
-
-    Areas outside the footprint of the run's own product are left to runs of other products. Regions that one track
-    alone shows are for operators (the list of data sets), not for the public.
-    """
+    """Return detections of the areas flagged in the run's own product, and of its regions that two tracks confirm."""
     found = [
         _search_cluster(prediction, *cluster, thresholds) for cluster in clusters_of(raster, prediction.statistics)
     ]
@@ -172,8 +168,7 @@ def _area_detection(
 def _search_change(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
     """Find changes of the surface, except on ground that moved by metres, for which offsets give an alert.
 
-    A sudden change also lowers the coherence of a shorter pair of the same days, whose own search finds it: without
-    confirmation, a patch that only the longer pair shows is noise.
+    A shorter pair of the same days also shows a sudden change; an unconfirmed patch of the longer one is noise.
     """
     pair = prediction.run.its_pair
     patches = changed_patches(raster.bands, raster.transform, prediction.statistics["weather"], thresholds)

@@ -49,15 +49,15 @@ def classify(evidence: Sequence[Evidence], place: Surroundings = UNKNOWN_PLACE) 
     A network's class counts if it is sure after weighing with the surroundings, and no sign contradicts it. If another
     cause is the likeliest, the kind is unknown; else the sign alone decides.
     """
+    by_sign = classify_by_sign(evidence)
     shares = weigh(mean_shares([e.shares for e in evidence]), place).shares
-    if shares:
-        name = max(shares, key=lambda each: shares[each])
-        if name == OTHER:
-            return Kind.UNKNOWN
-        kind, los_or_up = KIND_OF_CLASS[name], [e for e in evidence if e.component in {"los", "up"}]
-        if shares[name] >= SURE_SHARE and los_or_up and _fits(kind, los_or_up):
-            return kind
-    return classify_by_sign(evidence)
+    if not shares:
+        return by_sign
+    name = max(shares, key=lambda each: shares[each])
+    if name == OTHER:
+        return Kind.UNKNOWN
+    kind, los_or_up = KIND_OF_CLASS[name], [e for e in evidence if e.component in {"los", "up"}]
+    return kind if shares[name] >= SURE_SHARE and los_or_up and _fits(kind, los_or_up) else by_sign
 
 
 def mean_shares(shares: Sequence[Mapping[str, float]]) -> dict[str, float]:
@@ -86,8 +86,7 @@ def classify_by_sign(evidence: Sequence[Evidence]) -> Kind:
     """Classify by sign, size and speed.
 
     A vertical product decides by its sign. Line-of-sight rates decide by their sign if both directions agree; a single
-    direction decides only for an area so wide and fast that sideways motion is unlikely. Everything else, and east-west
-    motion, is unknown.
+    direction decides only for an area so wide and fast that sideways motion is unlikely. All else is unknown.
     """
     vertical = [e for e in evidence if e.component == "up"]
     los = [e for e in evidence if e.component == "los"]

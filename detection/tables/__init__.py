@@ -1,1 +1,1 @@
-"""Tables beside those in `detection.models`, which imports all of them."""
+"""Further tables of `detection.models`, which imports all of them."""

@@ -1,4 +1,4 @@
-"""Tables beside alerts: updates, memory, relations, and the evidence by which people check an alert."""
+"""Tables about alerts: updates, memory, relations, and the evidence by which people check an alert."""
 
 from django.contrib.gis.db import models
 
@@ -10,10 +10,7 @@ RELATIONS = [(MERGED_INTO, "became part of"), (SPLIT_FROM, "split from")]
 
 
 class AlertUpdate(models.Model):
-    """Changes in the figures of an alert that a step of its life reported, perhaps from a state to itself.
-
-    Rows are only added.
-    """
+    """Changes in an alert's figures that a step of its life reported, perhaps in one state. Rows are only added."""
 
     transition = models.OneToOneField("detection.AlertTransition", models.CASCADE, related_name="update")
     changes = models.JSONField(help_text="of detection.rules.updates.Change: cause, before, after, unit, component")

@@ -5,7 +5,7 @@ from django.contrib.gis.db import models
 
 
 class SetByHand(models.Model):
-    """Columns of an alert that people have set, beside the computed ones. Empty: as computed."""
+    """Columns of an alert that people have set, with the computed values. Empty: as computed."""
 
     alert = models.OneToOneField("detection.Alert", models.CASCADE, related_name="by_hand")
     kind = models.CharField(max_length=30, blank=True, help_text="of detection.kinds.Kind")
@@ -16,10 +16,7 @@ class SetByHand(models.Model):
 
 
 class AlertEdit(models.Model):
-    """One act of a person who changed an alert. Rows are only added: taking one back adds another.
-
-    before, after: values of the changed fields (kind, severity, area, texts); null: as computed.
-    """
+    """A person's change of an alert, with values before and after; null: as computed. Rows are only added."""
 
     alert = models.ForeignKey("detection.Alert", models.CASCADE, related_name="edits")
     transition = models.OneToOneField(
@@ -150,7 +147,7 @@ class PublicText(Proposed):
 
 
 class FieldVisit(models.Model):
-    """A visit on site: its day, visitor and result. A visit planned anew is another row."""
+    """A visit on site: its day, visitor and result. Planning another visit adds a row."""
 
     class Result(models.TextChoices):
         SEEN = "seen", "traces of motion were seen"

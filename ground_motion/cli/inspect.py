@@ -53,7 +53,7 @@ def _walk(path: Path, declared: Declaration) -> Walk:
     try:
         return walk(path, declared)
     except InputError:
-        return Walk([path], {})  # Its inspection says why.
+        return Walk([path], {})  # The file's inspection reports the reason.
 
 
 def lines(report: dict[str, Any]) -> Iterator[str]:

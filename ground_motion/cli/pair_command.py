@@ -23,8 +23,7 @@ Method = Callable[[OpenPair, torch.device, Pieces], RasterResult]
 def run(args: argparse.Namespace, method: Method, version: str, slack_px: int = 0, lay: bool = False) -> int:
     """Run a method on two files, write the result, print a summary. slack_px: as in open_pair; lay: resample swaths.
 
-    Pieces are kept beside the result until it is written, so that a command that was killed can be given again to
-    continue. InputError or ValueError for unusable input.
+    Pieces beside the result let a killed command continue. InputError or ValueError for unusable input.
     """
     require_outputs(raster=args.out, picture=args.quicklook)
     device, started = choose_device(args.device), time.monotonic()
@@ -46,7 +45,7 @@ def run(args: argparse.Namespace, method: Method, version: str, slack_px: int = 
                 from ground_motion.rasters.quicklook import draw  # Matplotlib takes a second.
 
                 draw(args.quicklook, result.bands, result.transform, result.epsg, tags["model_version"])
-        except ValueError:  # The command will not be continued.
+        except ValueError:  # Not in the main thread: the command cannot be resumed.
             folder.close()
             raise
         folder.close()

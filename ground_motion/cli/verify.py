@@ -94,10 +94,7 @@ def lines_of(package: Package) -> Iterator[tuple[str, Any, Any]]:
 
 
 def _report(label: str, stated: Any, computed: Any, rounding: float) -> float:
-    """Print one figure; return by how much it differs.
-
-    rounding: Relative differences up to this are put down to another processor or version.
-    """
+    """Print one figure; return its difference. rounding: relative differences that a processor or version may cause."""
     apart = _apart(stated, computed)
     shown = "" if label.rpartition(" ")[2] in LONG else f" {stated}"
     other = f" BUT {computed}" if shown else " BUT not as computed"

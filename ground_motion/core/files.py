@@ -13,7 +13,7 @@ from ground_motion.core.errors import FULL_DISK_ERRNOS, DiskFull, InputError, pr
 
 OWNER_ONLY = 0o600
 MAX_RATIO = 10_000  # Declared bytes per byte of the file: a sparse image of a small island stays far below.
-MAX_LOOKED_AT = 10_000  # names in a folder
+MAX_LOOKED_AT = 10_000  # A folder with more names is not searched.
 
 
 @contextmanager
@@ -59,10 +59,7 @@ def names_in(folder: Path) -> list[str]:
 
 
 def files_in(path: Path, suffixes: Container[str]) -> list[Path]:
-    """Return the files in a folder that have one of the suffixes, sorted by name; the path itself if it is no folder.
-
-    Never raises.
-    """
+    """Return a folder's files with one of the suffixes, by name; the path itself if it is no folder. Never raises."""
     if not path.is_dir():
         return [path]
     named = [path / name for name in names_in(path)]

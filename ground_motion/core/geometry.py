@@ -65,10 +65,7 @@ def utm_zone_of(longitude: NDArray[np.float64], latitude: NDArray[np.float64]) -
 
 
 def middle_of(longitude: NDArray[np.float64], latitude: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the medians of longitude, in [-180, 180), and latitude of points (n,), on both sides of 180 too.
-
-    Longitudes are counted from their circular mean, so that a few distant points do not move the middle.
-    """
+    """Return the medians of longitude, in [-180, 180), and latitude of points (n,), around their circular mean."""
     radians = np.radians(longitude)
     mean = math.degrees(math.atan2(np.sin(radians).mean(), np.cos(radians).mean()))
     middle = float(np.median(longitude_near(longitude, mean)))
@@ -103,10 +100,7 @@ def to_degrees(geometry: BaseGeometry, crs: int | str) -> BaseGeometry:
 
 
 def split_at_180(geometry: BaseGeometry) -> BaseGeometry:
-    """Return a geometry in degrees, whose longitudes may run beyond ±180, within [-180, 180], with a part on each side.
-
-    It is returned as it is where no longitude is beyond.
-    """
+    """Return a geometry in degrees, whose longitudes may exceed ±180, within [-180, 180], with a part on each side."""
     if geometry.is_empty or (geometry.bounds[0] >= -180 and geometry.bounds[2] <= 180):
         return geometry
     first, last = math.floor((geometry.bounds[0] + 180) / 360), math.ceil((geometry.bounds[2] + 180) / 360)
@@ -136,10 +130,7 @@ def unwrapped(geometry: BaseGeometry) -> BaseGeometry:
 
 
 def joined_at_180(geometry: BaseGeometry) -> BaseGeometry:
-    """Return a geometry in degrees with its western parts beyond 180 if it lies on both sides; the rest as it is.
-
-    It lies on both sides if it is narrower so than as it is given.
-    """
+    """Return a geometry in degrees with its western parts beyond 180, if that makes it narrower; else as it is."""
     parts = shapely.get_parts(geometry)
     west, _, east, _ = shapely.bounds(parts).T
     if len(parts) < 2 or not (moved := east + west < 0).any() or moved.all():

@@ -51,10 +51,7 @@ def same_lattice(first: PixelGrid, second: PixelGrid) -> bool:
 
 
 def common_grid(reference: PixelGrid, secondary: PixelGrid) -> PixelGrid | None:
-    """Return the grid of the reference's pixels that the secondary covers; None without any, or if postings differ.
-
-    Thus the reference is never resampled, and the secondary at most once.
-    """
+    """Return the grid of the reference's pixels that the secondary covers, never resampled; None if there is none."""
     if not np.isclose(reference.posting_m, secondary.posting_m, rtol=1e-6):
         return None
     if reference.epsg == secondary.epsg:

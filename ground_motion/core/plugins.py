@@ -1,8 +1,7 @@
 """Entry points: the readers, methods, channels and programs that this project and other installed packages register.
 
-A package registers a reader, a table of methods or a channel under one of the groups below in its pyproject.toml. It
-is used without a line changed here. The service registers its program, which `ground-motion` runs besides the methods,
-and the packages of its commands.
+A package registers a reader, a table of methods or a channel under one of the groups below in its pyproject.toml. The
+service registers its program, which `ground-motion` runs besides the methods, and the packages of its commands.
 """
 
 import tomllib
@@ -13,7 +12,7 @@ from pathlib import Path
 READERS, METHODS, CHANNELS = "ground_motion.readers", "ground_motion.methods", "ground_motion.channels"
 PROGRAMS, COMMANDS = "ground_motion.programs", "ground_motion.commands"
 _CHECKOUT = Path(__file__).parents[2]
-DISTRIBUTIONS = {  # of this project, and where a checkout states what they register
+DISTRIBUTIONS = {  # Name of each distribution of this project, and where a checkout states what it registers.
     "ground-motion-monitor": _CHECKOUT / "pyproject.toml",
     "ground-motion-service": _CHECKOUT / "service" / "pyproject.toml",
 }
@@ -23,8 +22,7 @@ DISTRIBUTIONS = {  # of this project, and where a checkout states what they regi
 def entry_points_of(group: str) -> dict[str, EntryPoint]:
     """Return the entry points of a group by name: ours, then those of other packages; none of them is loaded.
 
-    A checkout need not be installed: its own entry points are read from its two pyproject.toml. ValueError if two
-    packages register the same name.
+    A checkout's entry points are read from its two pyproject.toml. ValueError if two packages register the same name.
     """
     points = [*entry_points(group=group)]
     if all(path.exists() for path in DISTRIBUTIONS.values()):

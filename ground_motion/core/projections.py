@@ -40,10 +40,7 @@ def local_system(longitude: float, latitude: float) -> str:
 
 @lru_cache(maxsize=64)
 def is_metric(epsg: int, longitude: float, latitude: float) -> bool:
-    """Return whether a system's coordinates are metres on the ground at a place (degrees).
-
-    Coordinates of web maps (EPSG:3857) are so only near the equator, and those of a UTM zone only in or near it.
-    """
+    """Return whether coordinates of a system are metres on the ground at a place (degrees), as in a UTM zone."""
     crs = CRS.from_epsg(epsg)
     if not crs.is_projected or any(axis.unit_conversion_factor != 1.0 for axis in crs.axis_info):
         return False

@@ -28,8 +28,8 @@ PLAIN = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": False}
 NO_SESSION = DummySession()  # Without it, rasterio looks for AWS keys each time that it opens a file.
 TILE_PX = 512  # the driver's default
 CACHE_MB = 256  # GDAL's default is a share of all memory
-MOSTLY_EMPTY = 0.1  # Of such a raster, tiles without values are left out, which some readers outside do not expect.
-FULL_RATIO = 2  # If there is room for so many unpacked copies, a full disk did not cause the fault.
+MOSTLY_EMPTY = 0.1  # Leave empty tiles out of sparser rasters; some other readers cannot open these.
+FULL_RATIO = 2  # If there is room for this many unpacked copies, a full disk did not cause the fault.
 
 
 class Block(NamedTuple):

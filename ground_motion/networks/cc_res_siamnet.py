@@ -26,10 +26,10 @@ OFFSETS, WEIGHTS = "offsets", "weights"
 # moves differently is left out; log factors of sigma; and the correction of the first field of motion, px.
 ADDITIONS = 2
 STATED = {"share": 3, "smooth": 27 * ADDITIONS, "add": 27 * ADDITIONS, "strictness": 18, "factor": 2, "right": 2}
-OUTPUTS = {OFFSETS: 4, WEIGHTS: sum(STATED.values())}  # dx, dy, log sigmas; what is stated
+OUTPUTS = {OFFSETS: 4, WEIGHTS: sum(STATED.values())}  # dx, dy and log sigmas; or the stated weights
 # Before training, wider levels are stricter, and offsets are smoothed over less ground than evidence is added over.
 STRICTNESS = (-5.0, -8.0, -8.0, -3.0, -3.0, -8.0, -3.0, -3.0, -2.0)
-SMOOTHED, ADDED, WINDOW = (0.0, 1.0, 6.0), (0.0, 0.0, 2.0), (0.0, 2.0, 0.0)  # logits: middles of levels; windows
+SMOOTHED, ADDED, WINDOW = (0.0, 1.0, 6.0), (0.0, 0.0, 2.0), (0.0, 2.0, 0.0)  # Logits: middles of levels, and windows.
 DEEP = 3  # residual blocks at the scale of nodes
 MIN_LOG_SIGMA = -5.5  # natural logarithm, px
 
@@ -44,7 +44,7 @@ class CCResSiamNet(nn.Module):
         super().__init__()
         self.form, stride = form, 2 if form == OFFSETS else 4
         self.scales = [stride * 2**level for level in range(len(widths))]
-        self.last = stride if form == OFFSETS else NODE_PX  # scale of the output
+        self.last = stride if form == OFFSETS else NODE_PX  # Pixels per cell of the output.
         self.stem = nn.Conv2d(1, widths[0], 2 * stride, stride, padding=stride // 2)
         self.encode = nn.ModuleList(Residual(width) for width in widths)
         self.cross = nn.ModuleList(nn.Conv2d(width, width, 1) for width in widths)
@@ -71,8 +71,7 @@ class CCResSiamNet(nn.Module):
     def forward(self, texture: Tensor, prior: Tensor) -> Tensor:
         """Return offsets and log sigmas, (n, 4, rows, cols), or what is STATED, (n, values, nodes, nodes).
 
-        texture: (n, 2, rows, cols), reference and gathered secondary, 0 unknown; sizes are multiples of the coarsest
-        scale; prior: (n, prior, nodes, nodes).
+        texture: (n, 2, rows, cols), multiples of the coarsest scale, 0 unknown; prior: (n, prior, nodes, nodes).
         """
         n = len(texture)
         both = self.stem(torch.cat([texture[:, :1], texture[:, 1:]]))

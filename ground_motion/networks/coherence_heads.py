@@ -16,12 +16,12 @@ from ground_motion.runtime.box_mean import box_mean
 from ground_motion.runtime.fused import mix_channels
 
 Window = tuple[int, int]  # rows, columns, px, odd
-Wanted = tuple[Window | None, Tensor]  # None for the scatterers' coherence; facts (n, facts) that describe the window
-LEARNED, HIDDEN = 3, 24  # learned quantities of a pixel, averaged over the window; channels of the correction
-CLASSICAL = 3  # statistics that `classical` returns
-NEAR = (5, 5)  # window of the sums for the scatterers' coherence
-MIN_DISTANCE = 0.02  # A coherence keeps so far from 0 and 1 before its logit is taken.
-LOG_SIGMA = -2.0  # before training
+Wanted = tuple[Window | None, Tensor]  # (window or None for the scatterers' coherence; facts (n, facts) of it)
+LEARNED, HIDDEN = 3, 24  # Learned quantities of a pixel, averaged over the window; channels of the correction.
+CLASSICAL = 3  # Number of statistics that `classical` returns.
+NEAR = (5, 5)  # Window of the sums for the scatterers' coherence, px.
+MIN_DISTANCE = 0.02  # A coherence keeps this far from 0 and 1 before its logit is taken.
+LOG_SIGMA = -2.0  # Start value before training.
 BANK = (3, 5, 7, 9, 13, 21)  # sides of the windows of LinearMix, px
 MIN_MIXED, MAX_MIXED = 0.001, 0.999  # A mixed coherence stays between these.
 ALL_ROWS = slice(None)
@@ -101,7 +101,7 @@ class SicaHead(nn.Module):
     It has the same coherence for every window and one sigma for all pixels. width: channels of the U-Net.
     """
 
-    far_px = 0  # it sums over no window
+    far_px = 0  # This form sums over no window.
 
     def __init__(self, width: int) -> None:
         super().__init__()

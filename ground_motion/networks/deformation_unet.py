@@ -14,7 +14,7 @@ from torch.nn import functional
 from ground_motion.networks.blocks import Down, Residual, Up
 
 LEVELS = 4
-RATE, WEIGHT = 0, 1  # channels of the plain mean: rate mm/yr (0 unknown), weight
+RATE, WEIGHT = 0, 1  # Channels of the plain mean: rate in mm/yr (0: unknown), and weight.
 THRESHOLDS_MM_YR = (1.0, 2.0, 3.0)
 
 

@@ -17,13 +17,13 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from ground_motion.runtime.fused import convolve
 
 WIDTHS = (16, 32, 64, 128)
-REACH_PX = 56  # With WIDTHS, no pixel farther away has an effect.
-STRIP_ROWS = 128  # even; rows of a block's features that fit a CPU's cache
+REACH_PX = 56  # No pixel farther away has an effect if the widths are WIDTHS.
+STRIP_ROWS = 128  # An even number of rows whose features fit a CPU's cache.
 BLOCK_PX = 2  # No pixel farther away has an effect on a block.
 
 
 class _Residual(nn.Module):
-    """Two convolutions beside a projection of the input."""
+    """Two convolutions plus a projection of the input."""
 
     def __init__(self, width: int, to: int) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class ResidualUNet(nn.Module):
 
 
 def _halve(x: Tensor) -> Tensor:
-    """Return the largest of every 2 × 2 pixels, without the positions that torch's pooling writes beside it."""
+    """Return the largest of every 2 × 2 pixels, without the positions that torch's pooling would also write."""
     x = torch.maximum(x[:, :, ::2], x[:, :, 1::2])
     return torch.maximum(x[..., ::2], x[..., 1::2])
 

@@ -43,8 +43,7 @@ class Tilt(NamedTuple):
 class Place(NamedTuple):
     """One peak of motion, measured on the points. Outlines are in the area's system, each inside the one before.
 
-    motion: moving ground of this peak alone; half, core: ground whose rate is at least 0.5 and 0.8 of the peak. tilt:
-    at the edge, None if there are too few points.
+    motion: of this peak alone; half, core: ground of at least 0.5 and 0.8 of the peak. tilt: at the edge, or None.
     """
 
     motion: Polygon | MultiPolygon
@@ -122,8 +121,7 @@ def areas_in(
 ) -> list[Area]:
     """Find the areas of a deformation raster, strongest first. bands: name -> (rows, cols), as the command writes them.
 
-    If the method knows kinds, areas are still outlined by sign, and then named by the likeliest kind inside: otherwise
-    two likely kinds would divide one bowl.
+    Areas are outlined by sign and then named by the likeliest kind, lest two kinds divide one bowl.
     """
     classes, kinds = signs_and_names(bands)
     return find_areas(classes, bands["rate_mm_yr"], transform, thresholds, kinds)

@@ -26,13 +26,13 @@ from ground_motion.rasters.imagery import Float32, PairSource
 from ground_motion.rasters.pieces import Pieces
 from ground_motion.rasters.windows import Window, cut, inner, intersect
 
-MIN_CONTROL_POINTS = 6  # A polynomial of the second order needs so many points.
-UTM_ENDS = 84.0  # degrees from the equator; polar stereographic beyond
-PIECE_PX = 512  # small, because reading one touches several blocks
+MIN_CONTROL_POINTS = 6  # A polynomial of the second order needs this many points.
+UTM_ENDS = 84.0  # Beyond this latitude, polar stereographic systems are used.
+PIECE_PX = 512  # Pieces are small, because reading one touches several blocks.
 MARGIN_PX = 8  # Resampled windows need a margin wider than the kernel's reach.
-EDGE_POINTS = 9  # So many points on each side of a part of the map give its window in the swath.
-OPPOSITE = CRS.from_string("+proj=longlat +datum=WGS84 +pm=180 +type=crs")  # longitudes without a jump at 180
-POLAR = {True: 5041, False: 5042}  # north, south
+EDGE_POINTS = 9  # This many points on each side of a part of the map give its window in the swath.
+OPPOSITE = CRS.from_string("+proj=longlat +datum=WGS84 +pm=180 +type=crs")  # It has no jump at 180 degrees.
+POLAR = {True: 5041, False: 5042}  # EPSG codes of the polar systems of the north and the south.
 Points = Sequence[GroundControlPoint]
 
 

@@ -62,10 +62,7 @@ def box_mean(values: torch.Tensor, window: Size, least_share: float = 0.5) -> to
 
 
 def high_pass(power: torch.Tensor, window: int = HIGH_PASS_PX) -> torch.Tensor:
-    """Return log power minus its local mean, in units of its local spread.
-
-    power: (n, rows, cols), linear; NaN stays.
-    """
+    """Return log power minus its local mean, in local spreads. power: (n, rows, cols), linear; NaN stays."""
     log = power.clamp_min(1e-9).log_()
     mean = box_mean(log, window)
     spread = box_mean(log**2, window).sub_(mean**2).clamp_min_(1e-6).sqrt_()

@@ -23,10 +23,7 @@ class LineOfSight(NamedTuple):
 
 
 def line_of_sight_at(direction: str, epsg: int, x_m: float, y_m: float) -> LineOfSight | None:
-    """Return the line of sight of a direction at a place in a projected system; None where no direction is known.
-
-    Away from the middle of a system its axes are turned against true east and north, in Europe's by up to 16°.
-    """
+    """Return the line of sight at a place in a projected system, turned to its axes; None if unknown."""
     if direction not in EAST_NORTH_UP:
         return None
     east, north, up = EAST_NORTH_UP[direction]

@@ -57,7 +57,7 @@ class Memory:
 
     def names(self, stage: str = "") -> set[str]:
         """Return the names of the pieces of a stage, or of all."""
-        pieces = list(self._pieces)  # a copy in one step, because other threads store pieces meanwhile
+        pieces = list(self._pieces)  # Copy in one step, because other threads store pieces meanwhile.
         return {name for name in pieces if _is_of(name, stage)}
 
     def put(self, name: str, arrays: Arrays) -> None:
@@ -117,7 +117,7 @@ class Folder(Checked):
             with partial.open("wb") as file:
                 file.writelines(pack(arrays))
             partial.replace(self.path / name)
-        finally:  # Nothing is left of a piece that a full disk cut off.
+        finally:  # Remove the part of a piece that a full disk cut off.
             partial.unlink(missing_ok=True)
 
     def drop(self, names: Iterable[str]) -> None:
@@ -132,7 +132,7 @@ class Folder(Checked):
     def close(self) -> None:
         """Delete all pieces, once the result is safe."""
         shutil.rmtree(self.path, ignore_errors=True)
-        with suppress(OSError):  # pieces of another key, or of somebody else
+        with suppress(OSError):  # Pieces may have another key, or belong to another account.
             self.path.parent.rmdir()
 
 
@@ -202,7 +202,7 @@ class Pieces:
         with closing(read_ahead(take_missing(), begin, feed)) as begun:
             for name, held in begun:
                 arrays = held if feed.computes else work(held)
-                del held  # frees its memory before the next one is read
+                del held  # This frees the memory before the next piece is read.
                 self.store.put(name, arrays)
 
     def _whole(self, name: str) -> bool:
@@ -226,7 +226,7 @@ class Pieces:
         return json.loads(self.get(stage, "all")["json"].tobytes())
 
     def complete(self, stage: str, places: Iterable[str] = ("all",)) -> bool:
-        """Return whether all these pieces are stored undamaged, so that pieces from which they are made can go."""
+        """Return whether all these pieces are stored undamaged, so that their input pieces may be deleted."""
         return all(self._whole(f"{self._part}{stage}@{place}") for place in places)
 
     def drop(self, *stages: str) -> None:

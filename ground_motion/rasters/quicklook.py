@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 
 from ground_motion.rasters.imagery import Float32
 
-MAX_PX = 1200  # Larger rasters are thinned to so many pixels along each axis of a panel.
-EXTREMES = (2, 98)  # percentiles, beyond which a value gets the last colour
+MAX_PX = 1200  # Larger rasters are thinned to this many pixels along each axis of a panel.
+EXTREMES = (2, 98)  # Values beyond these percentiles get the last colour.
 DPI = 120
-PANEL_INCHES = (5.2, 4.6)  # width, height
+PANEL_INCHES = (5.2, 4.6)  # Width and height of a panel.
 UNKNOWN = "0.85"  # grey
 
 
@@ -30,7 +30,7 @@ class Style(NamedTuple):
     signed: bool = False
 
 
-STYLES = {  # bands that are drawn; others are not, if one of these is there
+STYLES = {  # If one of these bands exists, only these are drawn.
     "rate_mm_yr": Style("rate, mm/yr (blue: toward the satellite, up or east)", "RdBu", signed=True),
     "probability": Style("probability of motion", limits=(0, 1)),
     "coherence": Style("coherence", limits=(0, 1)),

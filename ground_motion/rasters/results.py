@@ -21,12 +21,10 @@ SUFFIXES["GeoParquet"] = (".parquet", ".geoparquet")
 class RasterResult(NamedTuple):
     """Result of a run.
 
-    bands: name -> (rows, cols) float32, NaN unknown, in memory or in pieces; units: one for each band; epsg: None for a
-    plain pixel grid.
+    bands: name -> (rows, cols) float32, NaN unknown; units: one for each band; epsg: None for a plain pixel grid.
 
     regions: wide motion in addition to the bands, as GeoJSON features; parameters: those used besides the constants of
-    the version; note: a remark for people, a sentence or empty; companions: keys of the products used besides the run's
-    own.
+    the version; note: a sentence for people, or empty; companions: keys of the products used besides the run's own.
     """
 
     bands: Mapping[str, NDArray[np.float32]]
@@ -42,10 +40,7 @@ class RasterResult(NamedTuple):
 
 
 def require_outputs(**paths: Path | None) -> None:
-    """Check, before work begins, that the folder of each output exists, and that its suffix fits its content.
-
-    paths: outputs by kind of content, a key of `FORMATS`; None where none is asked for. Raises InputError.
-    """
+    """Check that each output's folder exists and its suffix fits its content, a key of `FORMATS`. Raises InputError."""
     for content, path in paths.items():
         if path and not path.parent.is_dir():
             raise InputError(path, "its folder does not exist", "Make the folder first")

@@ -17,7 +17,7 @@ from ground_motion.runtime.feeding import pin
 
 Float32 = NDArray[np.float32]
 CORE_PX, STRIP_ROWS = 2048, 64
-SAMPLE_PX, SAMPLES = 512, 16  # Quantities that are estimated once take so many samples of a large pair.
+SAMPLE_PX, SAMPLES = 512, 16  # Quantities that are estimated once take this many samples of a large pair.
 SQUARE_PX, SQUARES = 128, 36  # Many small squares see more places than a few large ones, in an eighth of the time.
 MIN_SQUARES = 12  # A pair with fewer squares that show ground is sampled in SAMPLE_PX.
 

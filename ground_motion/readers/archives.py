@@ -1,7 +1,6 @@
 """Archives (zip, tar), packed files and spreadsheets, unpacked for whatever reader their content needs.
 
-All pass the gate (`readers.vectors.packages`) before anything is written. What was unpacked is removed as soon as
-nothing refers to it any more.
+All pass the gate (`readers.vectors.packages`) before anything is written. Unpacked files go with the last reference.
 """
 
 import bz2
@@ -117,7 +116,7 @@ def is_tar(path: Path) -> bool:
 
 
 def products_in(folder: Path) -> list[Path]:
-    """Return what stands in an unpacked folder, without readers' notes, licences and hidden files."""
+    """Return the contents of an unpacked folder, without readers' notes, licences and hidden files."""
     names = [name for name in names_in(folder) if name[0] != "." and name != "__MACOSX"]
     notes = {name for name in names if name.lower().startswith(("readme", "license", "licence"))}
     return [folder / name for name in names if name not in notes] or [folder / name for name in names]

@@ -54,7 +54,7 @@ MIN_DISTINCT = 50  # Coarsely rounded rates have few distinct values, of which z
 MANY_TIMES = 10  # A fill exceeds the most frequent ordinary value by this factor in frequency.
 MAX_HELD_BYTES = 2**28
 HEIGHTS_M = (-900.0, 9000.0)  # All land lies between these heights.
-MAX_COHERENCE = 1.01  # It is rounded.
+MAX_COHERENCE = 1.01  # Rounding may exceed 1.
 FEW_POINTS = 10  # Fewer points, far from all others, are typing errors and not a place.
 FAR_CELLS = 5  # degrees
 MAX_PID_BYTES = 200
@@ -370,11 +370,11 @@ class _Gate:
             problem = f"its line of sight stands {incidence:.2g} degrees from the vertical"
             raise InputError(self.path, problem, "Give angles in degrees, and vectors from the ground to the satellite")
         if (batch.los_east > 0.1).any() and (batch.los_east < -0.1).any():
-            return  # A table of two tracks: the models part them, and the database takes one track at a time.
+            return  # A table of two tracks: methods separate the tracks; the database takes one.
         east = float(np.nanmedian(batch.los_east))
         seen = Direction.from_los_east(np.array([east * self.stated.look], dtype=np.float32))
         stated = {source: way for source, way in self.stated.direction.items() if way}
-        if not stated and self.field.header.direction and not self.views:  # Later rows may be of another track.
+        if not stated and self.field.header.direction and not self.views:  # A later row may belong to another track.
             stated = {"the file": self.field.header.direction}
         self.views += 1
         wrong = next((source for source, way in stated.items() if seen and way != seen), None)
@@ -413,7 +413,7 @@ def _check_size(path: Path, what: str, unit: str, values: Float32, most: float) 
 
 
 def _is_fill(raw: Float32, least: float = 0.99 * FILLS[0]) -> Bools:
-    """Return which numbers, as they stand in the file, are usual fill values of either sign from `least`, (n,)."""
+    """Return which raw numbers of the file are usual fill values of either sign from `least`, (n,)."""
     large = np.abs(raw) >= least
     found = np.abs(raw) >= MIN_HUGE
     if large.any():
@@ -422,7 +422,7 @@ def _is_fill(raw: Float32, least: float = 0.99 * FILLS[0]) -> Bools:
 
 
 class _Fills:
-    """Velocities that stand for missing values, although the file does not say so: usual constants, and zero."""
+    """Velocities that mean missing values, although the file does not say so: usual constants, and zero."""
 
     def __init__(self, path: Path, field: VelocityField) -> None:
         self.path, self.stated, self.is_table = path, field.stated, not field.stated.unique_ids
@@ -451,10 +451,7 @@ class _Fills:
         return raw, doubtful
 
     def sift(self, batch: PointBatch, raw: Float32, doubtful: Bools) -> PointBatch:
-        """Return the rows whose velocity is no fill value. A table's other rows are refused with a reason.
-
-        raw, doubtful: what `note` returned for this batch.
-        """
+        """Return the rows whose velocity is no fill value; a table's others are refused. raw, doubtful: from `note`."""
         for value in map(float, np.unique(raw[doubtful])):
             if value not in self.fills and not self._is_one(value):
                 continue
@@ -467,7 +464,7 @@ class _Fills:
         return batch
 
     def _raw(self, batch: PointBatch) -> tuple[Float32, Bools]:
-        """Return the velocities as they stand in the file, and which of them may be fill values, (n,) each."""
+        """Return the file's raw velocities, and which of them may be fill values, (n,) each."""
         raw = batch.velocity_mm_yr / np.float32(self.stated.velocity_scale)
         if self.stated.packing != (1.0, 0.0):
             scale, offset = map(np.float32, self.stated.packing)
@@ -483,7 +480,7 @@ class _Fills:
         return lines + ([f"{self.n_series:,} displacements hold a fill value."] if self.n_series else [])
 
     def _is_one(self, value: float) -> bool:
-        """Return whether a value stands for missing ones, by what was counted so far."""
+        """Return whether a value means "missing", by the counts so far."""
         repeated = abs(value) >= MIN_LARGE_FILL or self.counts[value] >= MIN_TIMES
         if abs(value) >= MIN_HUGE or (repeated and abs(value) > BEYOND_OTHERS * self.largest > 0):
             return True
@@ -493,10 +490,7 @@ class _Fills:
         return bool(self.counts[value] > MANY_TIMES * usual)
 
     def refuse_another(self) -> None:
-        """Raise InputError if all velocities are 0, or if one undeclared value fills a suspicious share of the rows.
-
-        Whether that value stands for missing data, only the people who made the file know.
-        """
+        """Raise InputError if all velocities are 0, or one undeclared value that may mean "missing" fills too many."""
         enough = MIN_DISTINCT * MANY_TIMES
         if not self.n_ordinary and [*self.counts] == [0] and self.counts[0] >= enough:
             raise InputError(self.path, "all of its velocities are 0", "Give the values that were measured")
@@ -540,7 +534,7 @@ class _Places:
         return replace(batch.rows(good), refused=batch.refused)
 
     def rest(self) -> PointBatch:
-        """Return the waiting rows; those of few points beside many others are refused."""
+        """Return the waiting rows; a few points far from all others are refused."""
         held = join_batches(self.held)
         if not held.pid.size:
             return held
@@ -561,7 +555,7 @@ def _widen(cells: Bools) -> Bools:
 
 
 class _Ids:
-    """Ids that come from a file: a row that stands twice is kept once, one id on two different rows is an error."""
+    """Ids that come from a file: a repeated row is kept once, one id on two different rows is an error."""
 
     BITS = 28
     MAX_CHUNKS = 16

@@ -28,23 +28,23 @@ MIN_BYTES = 4096  # The library itself refuses a heap of fewer bytes.
 MAX_BYTES = 2**26
 READ_BYTES = 2**24
 _HEAD, _OBJECT = struct.Struct("<4sB3xQ"), struct.Struct("<HH4xQ")
-# where the superblock of each version states how many bytes an address and a length have
+# Position of the sizes of an address and a length in each version's superblock.
 _SIZES_AT = {0: 13, 1: 13, 2: 9, 3: 9}
 MAGIC = b"\x89HDF\r\n\x1a\n"
 SUFFIXES = frozenset({".h5", ".hdf5", ".he5", ".nc", ".grd"})
 MAX_VALUES = 4 * 10**9  # 16 GB of float32: more than any frame at full resolution
-MAX_VALUE_BYTES = 4096  # a date, a name, a polygon; texts of any length are kept apart and not counted here
+MAX_VALUE_BYTES = 4096  # Values such as a date, a name or a polygon; texts of variable length are stored apart.
 MAX_CHUNK_BYTES = 2**28  # A chunk is unpacked whole, whatever part is read.
 MAX_BLOCK_VALUES = 20_000_000  # 80 MB of float32
 MAX_OBJECTS = 10_000
-MAX_LIST = 10_000  # dates, coordinates of a row
+MAX_LIST = 10_000  # Most dates, or coordinates of a row.
 MAX_DEPTH = 32
 BATCH_ROWS = 64
 REMEDY = "Copy or make it again"
 CF_LIMITS = frozenset({"valid_min", "valid_max", "valid_range"})
 CF_PACKING = CF_LIMITS | {"scale_factor", "add_offset", "_FillValue", "missing_value"}
 _PLAIN = (h5py.h5t.TypeIntegerID, h5py.h5t.TypeFloatID, h5py.h5t.TypeStringID, h5py.h5t.TypeEnumID)
-# what h5py and numpy raise where bytes are wrong, depending on which of them
+# h5py and numpy raise any of these for wrong bytes.
 FAULTS = (
     *(OSError, RuntimeError, KeyError, ArithmeticError, ValueError),
     *(TypeError, AttributeError, MemoryError, SystemError),
@@ -102,7 +102,7 @@ def _walks(stream: BinaryIO, place: int, file_size: int) -> bool:
     heap, at = stream.read(size), _HEAD.size
     while at + _OBJECT.size <= size:
         index, _, length = _OBJECT.unpack_from(heap, at)
-        # the free space at the end counts its own head, and is padded to nothing
+        # The free space at the end includes its own header, and has no padding.
         step = length if index == 0 else _OBJECT.size + -(-length // 8) * 8
         if step < _OBJECT.size or at + step > size:
             return False

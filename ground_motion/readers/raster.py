@@ -37,10 +37,10 @@ MAX_COLUMNS = 10**6  # A row at least is read at a time.
 BLOCK_PIXELS = 200_000
 UNIT_TAGS = ("units", "unit", "UNITS", "UNIT", "UNITTYPE", "DATA_UNITS")
 FASTEST_MM_YR = {Technique.INSAR: 1e6, Technique.TRACKING: 2e7}  # 1 km/yr: no ground; 20 km/yr: no glacier
-MAX_DISPLACEMENT_MM = 1e7  # ten kilometres
+MAX_DISPLACEMENT_MM = 1e7  # Larger values are errors: this is ten kilometres.
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 FAULTS = (RasterioError, CRSError, TransformNotInvertibleError, UnicodeDecodeError)
-STEP_DEGREES = 1e-4  # about 11 m: short against any curvature, long against rounding
+STEP_DEGREES = 1e-4  # About 11 m, short against any curvature and long against rounding.
 
 
 def is_geotiff(path: Path) -> bool:
@@ -166,8 +166,7 @@ def batch(
 ) -> PointBatch:
     """Return pixels as points; those without a position or velocity are refused. All arrays: (n,).
 
-    known: values of other columns of PointBatch, by name. By default the unit vector is the component's, the series is
-    empty and all else is NaN.
+    known: values of other columns of PointBatch, by name. By default: the component's vector, no series, NaN.
     """
     unknown = np.full(row.size, np.nan, dtype=np.float32)
     vector = (np.full(row.size, part, dtype=np.float32) for part in UNIT_VECTORS.get(component, (np.nan,) * 3))
@@ -185,7 +184,7 @@ def north_on_map(epsg: int, longitude: Float64, latitude: Float64) -> NDArray[np
     It is the numerical derivative of the projection along the meridian. longitude, latitude: (n,), degrees. On a polar
     stereographic map true north turns with the longitude, through all directions around the pole.
     """
-    step = np.where(latitude > 89.9, -STEP_DEGREES, STEP_DEGREES)  # never over the pole
+    step = np.where(latitude > 89.9, -STEP_DEGREES, STEP_DEGREES)  # The step never crosses the pole.
     try:
         forward = transformer(4326, epsg)
         x0, y0 = forward.transform(longitude, latitude)
@@ -203,5 +202,5 @@ def true_velocity(
     component: Component, epsg: int, longitude: Float64, latitude: Float64, vx: Float64, vy: Float64
 ) -> Float64:
     """Convert velocities along map x and y (conformal map) to true east or north, (n,), in the same unit."""
-    turned = (vx + 1j * vy) * np.conj(north_on_map(epsg, longitude, latitude))  # real: north; imaginary: west
+    turned = (vx + 1j * vy) * np.conj(north_on_map(epsg, longitude, latitude))  # The real part points north.
     return np.asarray(turned.real if component is Component.NORTH else -turned.imag, dtype=np.float64)

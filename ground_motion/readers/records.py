@@ -16,7 +16,7 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 UNIT_SQUARE_WITHIN = 0.05  # Tables round the three parts to two or three decimals.
-MAX_NAME_LENGTH = 200  # So many letters of a point's id are shown.
+MAX_NAME_LENGTH = 200  # This many letters of a point's id are shown.
 
 
 class Component(StrEnum):

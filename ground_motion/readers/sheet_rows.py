@@ -1,7 +1,6 @@
 """Program that writes the only filled sheet of a spreadsheet as a table. It runs in a process of its own.
 
-If one cell is far from all others, python_calamine reserves memory for all cells between them, which ends the process.
-The program is started by its path, so it imports nothing else of this project.
+If a cell is far away, python_calamine's memory ends the process. Started by its path, it imports nothing of ours.
 """
 
 import csv

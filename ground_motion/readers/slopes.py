@@ -44,7 +44,7 @@ def _block(displacement_mm: Float64, years: Float64) -> tuple[Float32, Float32]:
     weight = known.astype(np.float64)
     count = weight.sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):  # Rows without a known date become NaN.
-        # moments about each row's own means: no digits are lost to a large offset
+        # Moments about each row's own means lose no digits to a large offset.
         time = np.where(known, years - (weight @ years / count)[:, None], 0.0)
         value = np.where(known, displacement_mm, 0.0)
         value = np.where(known, value - (value.sum(axis=1) / count)[:, None], 0.0)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-STRIP_ROWS, STRIP_PX = 128, 1 << 16  # rows of a strip, and pixels of all images that are added at once
+STRIP_ROWS, STRIP_PX = 128, 1 << 16  # Rows of a strip, and number of pixels of all images summed at once.
 
 
 Size = int | tuple[int, int]  # A window's size is odd, px: one for a square, or rows and columns.
@@ -62,10 +62,7 @@ def _counts(values: Tensor, window: Size) -> Tensor:
 
 
 def _box_sums(values: Tensor, window: Size, scale: float = 1.0, counts: Tensor | None = None) -> Tensor:
-    """Return the sums over windows times `scale`, or divided by `counts`, (n, rows, cols).
-
-    Sums of whole numbers are exact.
-    """
+    """Return the sums over windows times `scale`, or by `counts`, (n, rows, cols), exact for whole numbers."""
     n, rows, cols = values.shape
     high, wide = sides(window)
     up, left = high // 2, wide // 2

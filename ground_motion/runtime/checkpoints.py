@@ -1,4 +1,4 @@
-"""Weights as files: NAME.safetensors, and beside it NAME.json, the card, which describes them and their training."""
+"""Weights as files: NAME.safetensors, and NAME.json, the card, which describes them and their training."""
 
 from __future__ import annotations
 

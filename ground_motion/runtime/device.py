@@ -60,8 +60,7 @@ def full_precision(device: torch.device) -> Iterator[None]:
 def precision(device: torch.device) -> str:
     """Return the precision in which networks multiply on a device.
 
-    By default it is bfloat16 if that is fast, else float32. ML_PRECISION=float32 sets float32; ML_PRECISION=tf32 sets
-    TF32 on a GPU and float32 on a CPU.
+    By default it is bfloat16 if fast, else float32. ML_PRECISION: float32, or tf32 (TF32 on a GPU, float32 on a CPU).
 
     ValueError for any ML_PRECISION except these and auto.
     """

@@ -28,10 +28,7 @@ def feed_of(device: torch.device) -> Feed:
 
 
 def window_px(device: torch.device, on_cpu: int) -> int:
-    """Return the side of the windows that are computed at once, px.
-
-    On a GPU one large window replaces a batch of small ones, because it needs only one halo.
-    """
+    """Return the side of the windows computed at once, px; large on a GPU, because a window needs one halo."""
     if device.type != "cuda":
         return on_cpu
     memory = torch.cuda.get_device_properties(device).total_memory

@@ -20,8 +20,7 @@ POINTWISE = ((0, 0), (1, 1), (1, 1), 1)  # padding, stride, dilation and groups 
 def convolve(layer: nn.Conv2d, x: Tensor, add: Tensor | None = None, relu: bool = False) -> Tensor:
     """Apply a convolution, add a tensor of the result's shape if there is one, then a ReLU if wanted.
 
-    Inference on a CPU in bfloat16 (`low_precision`) uses fused operators, whatever the type of the input; everything
-    else is done layer by layer, as trained.
+    Inference on a CPU in bfloat16 (`low_precision`) uses fused operators; everything else is done as trained.
     """
     if _fuses(x):
         shape = (layer.padding, layer.stride, layer.dilation, layer.groups)
@@ -36,8 +35,7 @@ def mix_channels(
 ) -> Tensor:
     """Apply a 1 × 1 convolution, add a tensor of the result's shape if there is one, then a ReLU if wanted.
 
-    A single image is convolved as by `convolve`; everything else is a product of matrices, which torch computes faster
-    than a convolution that is not fused.
+    A single image is convolved as by `convolve`; all else is a product of matrices, faster than an unfused convolution.
 
     weight: (out, in, 1, 1); x: (n, in, rows, cols); bias: (out,) or, one for each image, (n, out).
     """

@@ -20,10 +20,7 @@ USUAL = {TRIM_THRESHOLD: 64 << 20, MMAP_THRESHOLD: 32 << 20}  # values at which 
 
 @contextmanager
 def freed_memory_kept() -> Iterator[None]:
-    """Keep freed memory for reuse in this block; return it to the system afterwards. Does nothing without glibc.
-
-    Otherwise the kernel has to clear pages for every large tensor: a fifth of the time of a coherence run on a CPU.
-    """
+    """Keep freed memory in this block (glibc only): clearing pages takes a fifth of a coherence run on a CPU."""
     libc = ctypes.CDLL(None)
     if not hasattr(libc, "gnu_get_libc_version"):
         yield

@@ -35,10 +35,7 @@ def listening(listener: Callable[[float], None]) -> Iterator[None]:
 
 @contextmanager
 def progress_bar(work: str) -> Iterator[None]:
-    """Show what this block reports on a terminal if it takes longer than two seconds; nothing elsewhere.
-
-    Time is shown even while nothing is reported, as within the only piece of a small image.
-    """
+    """Show this block's progress on a terminal if it takes over two seconds, with the time."""
     bar: tqdm[NoReturn] = tqdm(
         desc=work, total=100, delay=BAR_AFTER_SECONDS, leave=False, disable=None, bar_format=BAR, miniters=0
     )
@@ -62,4 +59,4 @@ def progress_bar(work: str) -> Iterator[None]:
         finally:
             ended.set()
             if ticker.is_alive():
-                ticker.join()  # else it might draw the bar again after its end
+                ticker.join()  # Wait, else the bar might be drawn again after its end.

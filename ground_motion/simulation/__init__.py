@@ -1,5 +1,4 @@
 """Simulated ground with a known truth: velocity fields for training, benchmarks, tests and the demonstration.
 
-Pure numerics (numpy, scipy, rasterio, pyproj, shapely): no Django, no Celery, no file except in `files`. In reading
-order: ground, velocity, sar, nation, nation_scenes, files.
+Pure numerics; only `files` writes. In reading order: ground, velocity, sar, nation, nation_scenes, files.
 """

@@ -47,7 +47,7 @@ SLOPE_QUICKENS = RateChange(dt.date(2023, 7, 20), 1.5)
 PANEL_WORKED_OUT = RateChange(dt.date(2023, 8, 1), -1.0)
 VALLEY, VALLEY_M = Offset(-12_000.0, 11_000.0), 6_500.0
 CITY, MINING_TOWN = Offset(-9_000.0, -12_000.0), Offset(13_000.0, -9_500.0)
-SPREAD_M = 1_500.0  # Two slides lie so far apart, and from the slope that fails.
+SPREAD_M = 1_500.0  # Two slides lie this far apart, and from the slope that fails.
 BARE_M = 3_800.0
 PIT_NAME, PIT, PIT_HALF_M = "Corrow open pit", Offset(8_600.0, -12_800.0), (620.0, 460.0)
 

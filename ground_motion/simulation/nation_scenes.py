@@ -29,8 +29,8 @@ POSTING_M, OVERSAMPLING, RESOLUTION_M = 30.0, 4, 12.0
 # The order is that of LandCover: sea, town, suburb, open land, forest, ice.
 COHERENCE = np.array([0.0, 0.85, 0.8, 0.75, 0.45, 0.65], dtype=np.float32)
 BACKSCATTER_DB = np.array([-19.0, -3.0, -6.0, -11.0, -8.0, -7.0], dtype=np.float32)
-FLOW_LEVELS = 5  # The glacier's speed has so many levels across its width.
-WINTER_M_DAY, SUMMER_M_DAY = 0.2, 0.45  # middle of the tongue
+FLOW_LEVELS = 5  # The glacier's speed has this many levels across its width.
+WINTER_M_DAY, SUMMER_M_DAY = 0.2, 0.45  # Speeds in the middle of the tongue.
 SURGE_M_DAY = (0.9, 2.2, 3.6, 4.6, 5.0)  # The last repeats have these speeds, one after the other.
 FAILING_HALF_M = (520.0, 340.0)
 PIT_PAIR, SLOPE_PAIR = -4, -2  # The pit is widened, and the slope fails, in these pairs, counted from the end.
@@ -132,7 +132,7 @@ def _event(
     rows, cols = place.coherence.shape
     x, y = _centres(place.transform, rows, OVERSAMPLING)
     bare = Event(x_m, y_m, (1.6 * half_m[0], 1.6 * half_m[1])).holds(x, y)
-    place.coherence[bare] = COHERENCE[LandCover.OPEN]  # no trees: events show there, and not in forest
+    place.coherence[bare] = COHERENCE[LandCover.OPEN]  # Events show on ground without trees, not in forest.
     destroyed = Event(x_m, y_m, half_m).holds(x, y)
     at = len(dates) + 2 * pair + 1
     field = scatterers(rng, (rows, cols))

@@ -152,7 +152,7 @@ def _average(cells: Cells, view: DirectionPoints) -> tuple[NDArray[np.int64], Di
 
 
 def interpolate_dates(displacement_mm: Float32, own: Sequence[date], wanted: Sequence[date]) -> Float32:
-    """Interpolate series linearly to other dates; NaN beyond their ends and beside NaN. (k, own) -> (k, wanted)."""
+    """Interpolate series linearly to other dates; NaN beyond their ends and next to NaN. (k, own) -> (k, wanted)."""
     if not wanted:
         return np.empty((displacement_mm.shape[0], 0), dtype=np.float32)
     if list(own) == list(wanted):

@@ -16,15 +16,12 @@ Float32 = NDArray[np.float32]
 BUCKETS = 1 << 16
 SIGN = np.uint32(1 << 31)
 NEGATIVE, EXPONENT = 1 << 15, 0x7F80  # Both lie in the upper half.
-UPPER = 1 if sys.byteorder == "little" else 0  # half of a value
+UPPER = 1 if sys.byteorder == "little" else 0  # Index of the upper half of a value.
 MEDIAN = 0.5
 
 
 def quantile(blocks: Callable[[], Iterable[Float32]], share: float) -> float | None:
-    """Return the quantile `share` of the finite values, interpolated linearly between neighbours; None without any.
-
-    blocks: returns the values in arrays of any shape; it is called twice.
-    """
+    """Return the interpolated quantile of finite values; None without any. blocks: called twice, returns the arrays."""
     counts = np.zeros(BUCKETS, dtype=np.int64)
     for values in blocks():
         counts += upper_counts(values)
@@ -40,7 +37,7 @@ def quantile(blocks: Callable[[], Iterable[Float32]], share: float) -> float | N
 def upper_counts(values: Float32) -> NDArray[np.int64]:
     """Count how many of the finite values fall into each bucket, (BUCKETS,)."""
     counts = np.bincount(_halves(values)[:, UPPER], minlength=BUCKETS)
-    counts[(np.arange(BUCKETS) & EXPONENT) == EXPONENT] = 0  # not finite
+    counts[(np.arange(BUCKETS) & EXPONENT) == EXPONENT] = 0  # These buckets hold values that are not finite.
     return counts[_sorted_halves()]
 
 

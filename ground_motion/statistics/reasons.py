@@ -18,7 +18,7 @@ NEAR_M, FAR_M = 200.0, 1_500.0
 # As shares of the area's square root, these limits are wider: a wide bowl has a wide edge.
 NEAR_SHARE, FAR_SHARE = 0.2, 1.0
 MIN_AROUND = 5
-MIN_INSIDE, MIN_BEYOND = 3, 0.5  # A track shows motion of an area by so many points, and this share of them.
+MIN_INSIDE, MIN_BEYOND = 3, 0.5  # A track shows motion of an area by this many points, and this share of them.
 
 
 class TrackReason(NamedTuple):

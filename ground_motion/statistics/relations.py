@@ -11,10 +11,10 @@ from ground_motion.statistics.robust import MAD_TO_SIGMA
 BINS = 60
 BANDS = 10  # Each band of x has the median of y.
 MAX_SINGLE = 1500  # points that are plotted one by one
-PAIRS = 20_000  # Slopes of so many pairs of points are used.
+PAIRS = 20_000  # Slopes of this many pairs of points are used.
 TAIL = 1.0  # % at each end that lies beyond the axes and is counted in the outermost cells
-SIDES = 3  # parts of the ground along each side
-ROOM_DEGREES = 1e-4  # The outermost points get so much room.
+SIDES = 3  # The ground has this many parts along each side.
+ROOM_DEGREES = 1e-4  # The outermost points get this much room.
 
 
 class Density(NamedTuple):
@@ -119,7 +119,7 @@ def ranks(values: Float64) -> Float64:
 
 def robust_line(x: Float64, y: Float64, seed: int = 0) -> tuple[float, float]:
     """Return slope and intercept by Theil and Sen (1968, doi 10.1080/01621459.1968.10480934); NaN if x is constant."""
-    # The median slope of pairs, at most so many drawn at random. Up to 29 % of outliers do not move it. NaN where x
+    # The median slope of pairs, at most this many drawn at random. Up to 29 % of outliers do not move it. NaN where x
     # does not vary.
     if x.size * (x.size - 1) // 2 <= PAIRS:
         first, second = np.triu_indices(x.size, 1)

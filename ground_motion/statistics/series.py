@@ -52,8 +52,7 @@ def fit_rates(dates: Sequence[date], displacement_mm: NDArray[np.floating]) -> N
 def fit_curves(dates: Sequence[date], displacement_mm: NDArray[np.floating]) -> NDArray[np.float64]:
     """Fit the curve of `fit_series` to many series, (n, terms), mm and mm/yr; NaN with too few values.
 
-    displacement_mm: (n, dates), mm, NaN where missing. If dates are missing, each series has its own normal equations;
-    all are solved at once.
+    displacement_mm: (n, dates), mm, NaN where missing. Series with missing dates have normal equations of their own.
     """
     design, known = _design(dates), np.isfinite(displacement_mm)
     found = np.full((len(displacement_mm), design.shape[1]), np.nan)

@@ -119,10 +119,7 @@ def series_rate(dates: Sequence[date], values_mm: Values, sigma_mm: Values | Non
 
 
 def _campaigns(years: Float64, values: Float64, sigma: Float64) -> Rate | None:
-    """Fit a line to a few independent values with stated sigma, mm; None for unknown sigmas or a single date.
-
-    The uncertainty grows where the values scatter more than their sigma explains.
-    """
+    """Fit a line to a few values with stated sigma, mm; wider if they scatter more. None if unknown or of one date."""
     if not np.isfinite(sigma).all() or np.ptp(years) == 0:
         return None
     weight = sigma**-2
@@ -203,9 +200,8 @@ def points_rate(
     """Return the rate of points around a station: of their mean series (n, dates), else the mean of velocities (n,).
 
     The variance is that of the trend in the mean series plus the variance of the points' rates divided by their number;
-    the part of the latter that noise of single points explains is subtracted. Without series, the noise in
-    time is taken to be common to the points, and as large as their stated standard deviations or, if unknown (NaN), as
-    their scatter.
+    the part of the latter that noise of single points explains is subtracted. Without series, the noise in time is
+    taken to be common to the points, as large as stated or, if unknown (NaN), as their scatter.
     """
     if not series_mm.shape[1]:
         spread = float(np.std(velocity_mm_yr, ddof=1))
@@ -244,8 +240,7 @@ def reference_plane(
 ) -> Plane | None:
     """Fit the plane, mm/yr, by which a product exceeds the stations at x_m, y_m, (n,), metres.
 
-    None if the sigma of the plane exceeds MAX_PLANE_SIGMA_MM_YR at a corner of the product. Scatter beyond the
-    stated sigmas increases the sigma of the plane.
+    None if the plane's sigma, which grows with scatter, exceeds MAX_PLANE_SIGMA_MM_YR at a corner.
     """
     if len(differences) < MIN_STATIONS:
         return None

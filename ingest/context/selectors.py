@@ -346,7 +346,7 @@ def _regions(
         ORDER BY target.i, region.level DESC, region.id"""
     rows = rows_of(query, [language_code(), *_parameters(points), layers])
     found: dict[int, tuple[str, str, Contact | None]] = {}
-    for index, region, country, level, name, phone, page in rows:  # the smallest first
+    for index, region, country, level, name, phone, page in rows:  # Rows are sorted by size, the smallest first.
         smallest, of_country, contact = found.get(index, (region, country, None))
         of_country = country_title(of_country) if level else region
         found[index] = (smallest, of_country, contact or (Contact(name, phone, page, region) if name else None))

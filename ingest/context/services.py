@@ -44,7 +44,7 @@ from ingest.models import (
 )
 from ingest.models.context import NAMES_JOINED
 
-# kind of context: its table, and the columns that `_values` fills
+# Table of each kind of context, and the columns that `_values` fills.
 TABLES: dict[records.ContextKind, tuple[type[Model], tuple[str, ...]]] = {
     records.ContextKind.REGIONS: (
         AdministrativeRegion,
@@ -119,7 +119,7 @@ _OWN_STAND = {
           AND own.layer_id = theirs.id AND NOT theirs.shipped AND NOT theirs.simulated
           AND own.level = given.level AND ST_Intersects(own.outline, ST_PointOnSurface(given.outline))""",
 }
-# The file of a country does not describe its neighbour, so that a layer counts as complete only within this many
+# A country's file does not describe its neighbour, so that a layer counts as complete only within this many
 # degrees of its features. The distance is larger for railways, because these are sparse.
 COVERING = {records.ContextKind.BUILDINGS: 0.1, records.ContextKind.ROADS: 0.1, records.ContextKind.RAILWAYS: 0.5}
 

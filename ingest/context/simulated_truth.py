@@ -1,4 +1,4 @@
-"""Simulated truth, loaded with the demo and shown beside the detections. No detector reads it."""
+"""Simulated truth, loaded with the demo and shown next to the detections. No detector reads it."""
 
 import json
 from pathlib import Path

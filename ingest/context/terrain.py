@@ -118,7 +118,7 @@ def _stretch_and_turn(transform: Affine, crs: CRS, shape: tuple[int, int], row: 
 def elevation_over(*, area: GEOSGeometry, epsg: int, posting_m: float, path: Path) -> bool:
     """Write the loaded elevation of an area (EPSG:4326), finest on top, as GeoTIFF, m, NaN unknown; False if none."""
     loaded = ElevationTile.objects.filter(footprint__intersects=area, layer__simulated=False)
-    tiles = list(loaded.order_by("-posting_m", "-pk"))  # The finest is written last.
+    tiles = list(loaded.order_by("-posting_m", "-pk"))  # Write the finest tile last, over the others.
     if not tiles:
         return False
     west, south, east, north = area.transform(epsg, clone=True).extent

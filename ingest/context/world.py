@@ -50,10 +50,7 @@ class City(TypedDict):
 
 
 def world_load(*, progress: Progress = lambda rows: None) -> list[ContextLayer]:
-    """Load the layers that come with the software, as far as this edition of them is not loaded; return the new ones.
-
-    Rows for which an operator has loaded rows are left out (`layer_load`).
-    """
+    """Load the layers that come with the software and have no edition or operator's rows; return the new ones."""
     new = []
     for file in _files():
         try:
@@ -146,7 +143,7 @@ def _shares(outline: BaseGeometry, towns: dict[tuple[float, float], str]) -> Ite
     border = shapely.make_valid(shapely.simplify(outline, FINEST_DEGREES))
     at: NDArray[np.float64] = np.array(list(towns))
     codes = np.array(list(towns.values()))
-    narrowing = np.array([np.cos(np.radians(at[:, 1].mean())), 1.0])  # so that east and north count alike
+    narrowing = np.array([np.cos(np.radians(at[:, 1].mean())), 1.0])  # Scale east to count like north.
     frame = shapely.transform(shapely.box(*border.bounds), lambda xy: xy * narrowing)
     cells = shapely.voronoi_polygons(shapely.multipoints(at * narrowing), extend_to=frame.buffer(0.1), ordered=True)
     cells = shapely.transform(shapely.get_parts(cells), lambda xy: xy / narrowing)

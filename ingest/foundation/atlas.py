@@ -112,7 +112,7 @@ def atlas_polygons(outline: Outline, arcs: list[Line]) -> list[shapely.Polygon]:
     """Return the polygons of an outline, with continuous longitudes. arcs: as from `read_atlas`."""
     whole = [outline["arcs"]] if outline["type"] == "Polygon" else outline.get("arcs", [])
     polygons = []
-    for rings in whole:  # the outer ring of a polygon first
+    for rings in whole:  # A polygon's outer ring comes first.
         lines = []
         for ring in rings:
             chains = [arcs[i] if i >= 0 else arcs[~i][::-1] for i in ring]

@@ -35,7 +35,7 @@ class DiskPlace(NamedTuple):
 def disk_places() -> list[DiskPlace]:
     """Return the folders that fill up with their present free space; folders on other machines are left out."""
     places = {
-        "rasters": (raster_folder() or tempfile.gettempdir(), settings.DISK_SPARE_BYTES),  # made there
+        "rasters": (raster_folder() or tempfile.gettempdir(), settings.DISK_SPARE_BYTES),  # GDAL creates rasters there.
         "runs": (settings.WORK_DIR, settings.DISK_SPARE_BYTES),
         "uploads": (settings.UPLOAD_DIR, settings.UPLOAD_SPARE_BYTES),
         "downloads": (settings.ACQUIRE_FOLDER, settings.ACQUIRE_SPARE_BYTES),

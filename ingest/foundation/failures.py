@@ -20,7 +20,7 @@ FIRST_DELAY, MAX_DELAY = timedelta(minutes=1), timedelta(minutes=30)
 FIRST_DELAY_OF_A_FAULT = timedelta(minutes=5)  # Only a few attempts are made, so they are spread out.
 _DISK_FAILING = frozenset({errno.EIO, errno.EROFS, errno.ESTALE})
 _DISK_FULL_WORDS = ("no space left on device", "disk quota exceeded", "free disk space available")  # GDAL has no errno
-_MEMORY_WORDS = ("can't allocate memory", "cannot allocate memory", "out of memory")  # torch
+_MEMORY_WORDS = ("can't allocate memory", "cannot allocate memory", "out of memory")  # The words of torch
 _SQL_DISK_FULL, _SQL_OUT_OF_MEMORY, _SQL_CANCELLED = "53100", "53200", "57014"
 _SQL_PASSING = ("08", "40", "53", "57", "58")  # connection, conflict, resources, operator, system
 
@@ -32,8 +32,8 @@ class Cause(TextChoices):
     MEMORY = "memory", "memory"
     DATABASE = "database", "the database"
     BROKER = "broker", "the message broker"
-    ARCHIVE = "archive", "the archive"  # An archive of images is away or overloaded.
-    SIGN_IN = "sign-in", "the sign-in at the archive"  # It does not accept our credentials.
+    ARCHIVE = "archive", "the archive"  # An archive of images is unreachable or overloaded.
+    SIGN_IN = "sign-in", "the sign-in at the archive"  # The archive refuses our credentials.
     LOST = "lost", "its worker ended"
     STALLED = "stalled", "no progress"
     INPUT = "input", "the data"

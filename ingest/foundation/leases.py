@@ -3,8 +3,7 @@
 The table has the columns `state`, `attempts`, `next_try_at`, `lease_until` and `error`, and for `give_back` and
 `return_expired` also `faults`, `cause` and `finished_at`. The row holds the state of the work; the broker's message
 only wakes a worker. A claim updates a row only while it waits, and later updates apply only while the attempt owns the
-row. `attempts` only grows, so that a late worker notices that it has lost the row. Leases use the database's clock,
-which all workers share.
+row. `attempts` only grows, so that a late worker notices that it has lost the row. Leases use the database's clock.
 """
 
 import logging
@@ -128,8 +127,7 @@ class Lease(Generic[Row]):
     def keep(self, done: QuerySet[Row], state: str, **values: Any) -> bool:
         """Settle a due row that somebody put back by hand although its result exists; return whether there was one.
 
-        The result is kept, not made again: other rows refer to it by its hash, and the work would give the same result.
-        done: rows whose result exists.
+        The result is kept, because other rows refer to it by its hash. done: rows whose result exists.
         """
         kept = {"finished_at": Coalesce("finished_at", Now()), "lease_until": None, "error": "", **NO_FAULT, **values}
         return done.filter(self.due()).update(state=state, **kept) > 0

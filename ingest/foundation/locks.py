@@ -83,7 +83,7 @@ class Held:
                 self._own.set_autocommit(False)
                 wanted = f"SELECT pg_try_advisory_xact_lock({', '.join(['%s'] * len(self._keys))})"
             else:
-                wanted = "SELECT true"  # detects a lost connection
+                wanted = "SELECT true"  # This detects a lost connection.
             with self._own.cursor() as cursor:
                 cursor.execute(wanted, self._keys if "%s" in wanted else None)
                 (held,) = cursor.fetchone()

@@ -73,7 +73,7 @@ class Places:
         with self._changed:
             waiting = [other for other in self.in_hand if not (other.limit.threads or other.has_place)]
             if seconds and not (mine.limit.threads or mine.is_known) and len(waiting) >= MAX_WAITING:
-                raise Busy  # These wait on the threads of pages, and strings that share a lock are easy to find.
+                raise Busy  # Waiting would block a page's thread, and colliding senders are easy to make.
             self._join(mine)
             ends = time.monotonic() + seconds
             try:

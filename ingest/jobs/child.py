@@ -117,7 +117,7 @@ def job_carry_out(*, job_id: int, attempt: int, folder: Path | None = None) -> N
     except InputError as fault:
         sentence = refusal(job, fault)
         if fault.missing and job.source == IngestJob.Source.UPLOAD:
-            LEASE.prolong(job, error=sentence, inspection={"missing": fault.missing})  # The worker asks its sender.
+            LEASE.prolong(job, error=sentence, inspection={"missing": fault.missing})  # The worker asks the uploader.
             return
         job_reject(job, sentence)
         scene_refuse(path=Path(job.stored_path), fault=fault, submission=_submission(job), reason=sentence)

@@ -1,7 +1,4 @@
-"""Execution of a command in its own process, with limits, so that a harmful file can harm only this process.
-
-A fork server (`ingest.jobs.fork_server`) has imported the program already and starts the process. Linux only.
-"""
+"""Execution of a command in a limited process, so that a harmful file can harm only this. Linux only."""
 
 import atexit
 import contextlib
@@ -20,12 +17,12 @@ from pathlib import Path
 from typing import NamedTuple
 from weakref import WeakSet
 
-PR_SET_DUMPABLE = 4  # linux/prctl.h
+PR_SET_DUMPABLE = 4  # The number is from linux/prctl.h.
 STANDARD_ERROR = 2
 MAX_START_SECONDS = 60.0  # An import takes seconds on a machine that is busy.
 MAX_STARTS = 3  # A server may be killed, or retired by another thread, just before it is asked.
 CPUCLOCK_SCHED = 2  # This clock shows what a process has computed (linux/posix-timers.h).
-# What Python needs to start, and whatever else is harmless for a program to know.
+# Python needs some of these to start; the others are harmless for a program to know.
 PLAIN_VARIABLES = ("LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TZ")
 
 
@@ -79,8 +76,7 @@ atexit.register(_close_sockets)
 class ForkServer:
     """A process that has imported a program and starts confined processes of it; it ends with this process.
 
-    module: its `main` is called with the command; without it, a process becomes the command. environment: returns the
-    variables with which the program is imported, none of them a secret.
+    module: its `main` gets the command; else the process becomes it. environment: returns variables without secrets.
     """
 
     def __init__(self, module: str, environment: Callable[[], Mapping[str, str]]) -> None:
@@ -106,7 +102,7 @@ class ForkServer:
                 if pid := ours.recv(32):
                     return Child(int(pid), ours)
             ours.close()
-            self.retire(control)  # It was killed meanwhile.
+            self.retire(control)  # The server was killed meanwhile.
         raise ChildProcessError(f"The fork server of {self.module or 'commands'} does not start.")
 
     def retire(self, control: socket.socket | None = None) -> None:
@@ -220,7 +216,7 @@ def hide_process() -> None:
 
 def _computed_seconds(pid: int) -> float:
     """Return the processor time of a process, s; 0 if it has ended."""
-    # Not from /proc: under ProtectProc=invisible nobody finds a process there that hides itself (`hide_process`).
+    # Do not read /proc: ProtectProc=invisible hides processes that hide themselves (`hide_process`) there.
     try:
         return time.clock_gettime((~pid << 3) | CPUCLOCK_SCHED)
     except OSError:

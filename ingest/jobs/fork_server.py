@@ -31,7 +31,7 @@ from typing import Any
 from ingest.jobs import landlock
 from ingest.jobs.confine import hide_process
 
-PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38  # linux/prctl.h
+PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38  # The numbers are from linux/prctl.h.
 MAX_OPEN_FILES = 256
 MAX_DESCRIPTORS = 16  # One order has at most this number.
 Main = Callable[[Sequence[str]], object]
@@ -69,7 +69,7 @@ def serve(control: socket.socket, main: Main | None) -> None:
                 children[pid] = status
                 poll.register(status, select.POLLIN)
                 _send(status, pid)
-            else:  # Whoever waited for a child has ended, or waits no longer.
+            else:  # The process that waited for a child has ended or given up.
                 with contextlib.suppress(KeyError):  # The child may have been reaped in this very round.
                     poll.unregister(descriptor)
                 for pid in [pid for pid, status in children.items() if status.fileno() == descriptor]:
@@ -159,7 +159,7 @@ def _confine(server: int, limits: dict[str, int], allowed: dict[str, Any]) -> No
 
 def start(descriptor: str, module: str = "") -> None:
     """Import a program, then serve."""
-    hide_process()  # Children are hidden from each other, too: it passes to them.
+    hide_process()  # Children inherit this and are hidden from each other, too.
     main = import_module(module).main if module else None
     # A thread does not exist in a forked child, but the locks that it holds do.
     if (threads := len(os.listdir("/proc/self/task"))) > 1:

@@ -18,7 +18,7 @@ from ingest.foundation.storage import raster_folder
 from ingest.jobs.confine import ForkServer, Limits, run_confined
 
 HARDENED = {
-    # drivers in rasterio's build that read other files or hosts named in a file
+    # These drivers of rasterio's build read other files or hosts that a file names.
     "GDAL_SKIP": "VRT,GTI,DERIVED,WMS,WMTS,WCS,HTTP,STACIT,STACTA,PLMOSAIC,DAAS,EEDA,EEDAI,Zarr,MBTiles,MRF",
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no .ovr, .aux.xml or .tfw beside the file is read
     "GDAL_PAM_ENABLED": "NO",
@@ -41,7 +41,7 @@ ONE_THREAD = {
     "OPENBLAS_NUM_THREADS": "1",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
 }
-KNOWN = (  # all that a process may know of this one's environment; every other name may hold a secret
+KNOWN = (  # Every other name of this process's environment may hold a secret.
     *("LANG", "LC_ALL", "LC_CTYPE", "TZ"),
     *("LD_LIBRARY_PATH", "OPENBLAS_CORETYPE", "PATH", "PYTHONPATH"),
     *("PGHOST", "PGPORT", "PGSSLMODE", "PGSSLROOTCERT"),
@@ -50,9 +50,9 @@ KNOWN = (  # all that a process may know of this one's environment; every other 
 
 LIMITS = Limits(
     memory_bytes=512 * 2**20,
-    cpu_seconds=4,  # an answer takes at most five seconds, start included, if a core is free
+    cpu_seconds=4,  # An answer takes at most five seconds with the start, if a core is free.
     file_bytes=64 * 2**20,
-    wall_seconds=15.0,  # if all cores are busy
+    wall_seconds=15.0,  # All cores may be busy.
     niceness=0,
 )
 
@@ -111,8 +111,7 @@ class NotRead(Exception):
 def read_given(reader: str, content: bytes, **options: float) -> bytes:
     """Run a reader of ingest.given on a file's content and return its answer.
 
-    reader: "boundary", "line", "picture" or "sites"; options: arguments of the reader. Raises the reader's InputError,
-    NotRead, and DiskFull if the temporary folder has no room.
+    reader: "boundary", "line", "picture" or "sites". Raises its InputError, NotRead, and DiskFull.
     """
     with TemporaryDirectory(prefix="given-") as folder, open(os.memfd_create("answer"), "rb") as answer:
         given = Path(folder) / "given"

@@ -19,7 +19,7 @@ WRITE_FILE, READ_FILE = 1 << 1, 1 << 2
 WRITING = WRITE_FILE | sum(1 << bit for bit in range(4, 13))
 LATER = {2: 1 << 13, 3: 1 << 14}
 BIND_TCP, CONNECT_TCP = 1 << 0, 1 << 1
-ABSTRACT_SOCKETS, SIGNALS = 1 << 0, 1 << 1  # Both are of processes outside the confined one.
+ABSTRACT_SOCKETS, SIGNALS = 1 << 0, 1 << 1  # Both concern processes outside the confined one.
 NET_VERSION, SCOPE_VERSION = 4, 6
 SYSTEM = (
     *("/usr", "/lib", "/lib64", "/proc", "/sys", "/dev/urandom", "/dev/random", "/dev/zero"),
@@ -64,9 +64,8 @@ def restrict(*, readable: Iterable[Path | str], writable: Iterable[Path | str], 
 def _program() -> list[Path]:
     """Return the files and folders from which Python, its libraries and this program are read.
 
-    The working folder may hold secrets, such as the .env of a checkout, so only its packages are included, and the
-    two pyproject.toml that name its readers. The folders of /etc may hold the service's secrets, so only files of /etc
-    that everybody may read are included.
+    The working folder may hold secrets, such as the .env of a checkout, so only its packages are included, and the two
+    pyproject.toml that name its readers. Of /etc, only files that everybody may read are included.
     """
     here = Path.cwd()
     packages = [path.parent for path in here.glob("*/__init__.py")]

@@ -21,7 +21,7 @@ def main(arguments: Sequence[str]) -> None:
     # The server knew none of this process's own variables, so the settings are read anew.
     importlib.reload(sys.modules[settings.SETTINGS_MODULE])
     settings._wrapped = Settings(settings.SETTINGS_MODULE)
-    for handler in (connections, storages):  # They keep what they have read.
+    for handler in (connections, storages):  # Drop connections and storages made with the old settings.
         vars(handler).clear()
         handler.__init__()  # type: ignore[misc]
     job_carry_out(job_id=int(job), attempt=int(attempt), folder=Path(folder))

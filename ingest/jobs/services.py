@@ -109,8 +109,7 @@ def job_claim(*, job_id: int) -> IngestJob | None:
 def job_execute(*, job_id: int, limits: Limits = LIMITS, every_seconds: float = BEAT_SECONDS) -> IngestJob | None:
     """Claim a job and have its file read by a confined process, which writes the outcome into the row.
 
-    Return None if there was nothing to do, or if the job was deleted while its file was read. If the process ends
-    without an outcome, this function rejects or requeues the job.
+    Return None without work, or for a job deleted meanwhile. Without an outcome the job is rejected or requeued.
     """
     job = job_claim(job_id=job_id)
     if job is None:
@@ -159,7 +158,7 @@ def job_execute(*, job_id: int, limits: Limits = LIMITS, every_seconds: float = 
 
 
 def _ask(job: IngestJob, folder: Path, limits: Limits, go_on: Callable[[float], bool], every_seconds: float) -> None:
-    """Refuse a file whose sender must declare something, with what an inspection in a confined process tells of it."""
+    """Refuse a file whose sender must declare something, with the findings of an inspection in a confined process."""
     out, path = folder / "inspection.json", input_path(job.stored_path, folder)
     period = f"{job.first_day}/{job.last_day}" if job.first_day else ""
     mapping = str(input_path(job.mapping_path, folder)) if job.mapping_path else ""
@@ -202,7 +201,7 @@ def _given_files(job: IngestJob) -> list[Path]:
 
 
 def columns_put(*, job: IngestJob, text: str) -> Path:
-    """Keep a list of columns (TOML) beside a job's file; return where. Raises OSError (DiskFull, StorageFailed)."""
+    """Keep a list of columns (TOML) with a job's file; return its path. Raises OSError (DiskFull, StorageFailed)."""
     place = Path(job.stored_path).parent / f"columns-{hashlib.sha256(text.encode()).hexdigest()[:12]}.toml"
     if is_path(job.stored_path):
         place.write_text(text, encoding="utf-8")

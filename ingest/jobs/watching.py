@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 WORKING, DONE, REJECTED, SEEN = ".working", "done", "rejected", ".seen.json"
 MAX_IN_A_PRODUCT = 100_000
 MAX_NAME_BYTES = 180  # The limit leaves room for a number and a suffix.
-AT_FDCWD, RENAME_NOREPLACE = -100, 1  # linux/fcntl.h, linux/fs.h
+AT_FDCWD, RENAME_NOREPLACE = -100, 1  # The numbers are from linux/fcntl.h and linux/fs.h.
 
 
 class FileState(NamedTuple):
@@ -108,7 +108,7 @@ def _take_up(folder: Path) -> int:
 def _scan(folder: Path) -> int:
     """Queue entries unchanged for WATCH_STABLE_SECONDS, refuse unusable ones; return the number of new jobs."""
     now, seen, new = clock(), {}, 0
-    try:  # name -> (state in the previous round, time since when it is unchanged)
+    try:  # Name -> (state in the previous round, time since when it is unchanged).
         kept = json.loads((folder / SEEN).read_text(encoding="utf-8"))
         before = {str(name): (list(state), float(since)) for name, (state, since) in kept.items()}
     except (OSError, ValueError, TypeError, AttributeError):
@@ -180,7 +180,7 @@ def _claim(folder: Path, path: Path, state: FileState) -> int:
     own.mkdir(mode=0o700)
     try:
         path.rename(own / path.name)
-    except FileNotFoundError:  # The owner has moved or deleted the file.
+    except FileNotFoundError:  # Its owner moved or deleted the file.
         own.rmdir()
         return 0
     try:

@@ -7,7 +7,7 @@ from ingest.models.jobs import CAUSES, SceneDownload
 
 
 class StandingOrder(models.Model):
-    """Area whose new passes are processed: by a processor, for credits, or freely by whoever publishes the products."""
+    """Area whose new passes are processed: by a processor, for credits, or free by the products' publisher."""
 
     class Processor(models.TextChoices):
         BURST = "INSAR_ISCE_BURST", "HyP3, one burst"

@@ -67,10 +67,7 @@ class Comparison(NamedTuple):
 
 
 class Curves(NamedTuple):
-    """Displacements of a station and mean displacements of the points around it, in a product's direction, mm.
-
-    Each curve has a mean of zero over the common period.
-    """
+    """Displacements of a station and mean ones around it, in a product's direction, mm; each has a mean of 0."""
 
     station_dates: Sequence[date]
     station_mm: Float64
@@ -137,8 +134,7 @@ def _curves(dates: Sequence[date], values: Float64, days: Sequence[date], series
 def fixed_differences(*, product: Product) -> list[tuple[tuple[float, ...], Difference]]:
     """Return the places (degrees) of GNSS stations on a product's ground, and by how much its points exceed each.
 
-    Stations in a global or unknown frame are left out, because still ground drifts with its continent there;
-    benchmarks, because heights have a zero of their own.
+    Left out: stations in a global or unknown frame, where continents drift; benchmarks, of a zero of their own.
     """
     return [
         (comparison.station.position.coords, comparison.difference)
@@ -172,7 +168,7 @@ def _station_series(product: Product, station: Station, around: PointsAround) ->
     """Return dates of a station within a product's period, and displacements with sigmas in its direction, mm."""
     series, (east, north, up) = station.series, around.direction
     if station.technique == StationTechnique.LEVELLING:
-        east = north = 0.0  # The ground is taken to move straight up or down.
+        east = north = 0.0  # Assume that the ground moves straight up or down.
     inside = [product.dates[0] <= day <= product.dates[-1] for day in series.dates]
     columns = series.columns_mm[:, inside].astype(np.float64)
     values = project_on_view((east, north, up), *columns[:3])

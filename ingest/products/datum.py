@@ -26,7 +26,7 @@ MAX_POINTS = 50_000  # More points do not improve the medians of cells of a kilo
 MAX_BESIDE = 8
 LOADING = timedelta(minutes=1)  # Stations that were loaded at the same time may not have been seen.
 COLUMNS = tuple(f"datum_{name}" for name in ("mm_yr", "sigma_mm_yr", "source", "n", "share", "at", "moved_at"))
-COMPARABLE = {Component.LOS.value, Component.UP.value}  # Their rates are much alike on ground that hardly moves.
+COMPARABLE = {Component.LOS.value, Component.UP.value}  # These components agree on ground that hardly moves.
 UP_SHARE = 0.75  # The line of sight has about this part of vertical motion.
 
 
@@ -36,7 +36,7 @@ def datum_sigma_of(product: Product) -> float:
 
 
 def datums_due() -> QuerySet[Product]:
-    """Return products whose datum was not solved since stations, a field beside or a parent came, moved or went."""
+    """Return products whose datum is older than the last change of stations, overlapping fields or a parent."""
     solved = ExpressionWrapper(OuterRef("datum_at") - LOADING, output_field=DateTimeField())
     newer = Station.objects.filter(position__intersects=OuterRef("footprint"), file__loaded_at__gt=solved)
     parents = Product.objects.filter(derived=OuterRef("pk"), datum_at__gt=OuterRef("datum_at"))

@@ -134,7 +134,7 @@ def _payload(column: NDArray[np.generic]) -> NDArray[np.generic] | None:
     if column.dtype.kind == "S":
         longest = int(np.char.str_len(column[:1].astype(np.bytes_))[0]) if column.size else 1
         return column.astype(f"S{longest}").view(f"V{longest}")
-    if column.ndim == 2:  # Each row has a packed array.
+    if column.ndim == 2:  # One packed array per row.
         flat = np.ascontiguousarray(column)
         return flat.view(f"V{flat.dtype.itemsize * flat.shape[1]}").ravel()
     if column.dtype.names is not None:

@@ -27,12 +27,12 @@ from ingest.products.footprints import Footprint
 POINT_BYTES, POINT_INDEX_BYTES = 145, 110  # The bytes of the index include the pyramid.
 SERIES_BYTES, SERIES_INDEX_BYTES, DATE_BYTES = 50, 42, 2.2
 MAX_POINTS_A_BYTE = 10  # Real measurements need at least a byte each when compressed; constants need almost none.
-FEW_POINTS = 100_000  # So few points do no harm, however small the file is.
+FEW_POINTS = 100_000  # Fewer points do no harm, however small the file is.
 CHECK_SECONDS = 0.5
 MAX_REFUSED_LISTED = 1000
 MESSAGE_BYTES = 2**17
 BYTES_A_COPY = 8 * 2**20
-AHEAD = 2  # So many batches are packed before the database asks for them.
+AHEAD = 2  # This many batches are packed before the database asks for them.
 
 
 def fields_check(*, path: Path, fields: Sequence[VelocityField]) -> None:
@@ -287,7 +287,7 @@ def ahead(items: Generator[Item, None, None], depth: int) -> Generator[Item, Non
                 return
             if fault is not None:
                 raise fault
-            assert item is not None  # noqa: S101 (only an end or a fault comes without one)
+            assert item is not None  # noqa: S101 (an item is None only at the end or with a fault)
             yield item
             del item  # The item must not stay in memory while the next one is awaited.
     finally:

@@ -1,7 +1,6 @@
 """Merging of neighbouring parts (partitions of points and series), so that their number stays bounded.
 
-A row is copied only into a part at least twice as large as its present one, and so at most log2(number of points) times
-(docs/decisions/0010).
+A row is only copied into a part at least twice as large, so at most log2(points) times (docs/decisions/0010).
 """
 
 import logging
@@ -121,10 +120,7 @@ def parts() -> list[Part]:
 
 
 def parts_merge() -> Merged | None:
-    """Merge one group of small neighbouring parts; return None if there is no group or it cannot be merged now.
-
-    Readers see the same rows throughout. Leftovers of a process that died while merging are dropped first.
-    """
+    """Merge one group of small neighbouring parts without effect on readers; drop leftovers. None without a group."""
     lock = Held(Lock.PARTS)
     try:
         if not lock.take():

@@ -9,7 +9,7 @@ from ingest.products.partitions import POINTS
 TABLE = "ingest_pyramidcell"
 CELLS = 128  # A cell along a tile of 512 screen pixels has 4.
 FINEST_ZOOM = 9  # Tiles of finer levels hold the points themselves.
-HALF_WORLD_M = 20037508.342789244  # Web Mercator (EPSG:3857) reaches so far from its origin.
+HALF_WORLD_M = 20037508.342789244  # Web Mercator (EPSG:3857) reaches this far from its origin.
 
 _COLUMNS = "product_id, z, tile_x, tile_y, cell, n, velocity_mm_yr"
 _CELL = f"""gx / {CELLS}, gy / {CELLS}, (gy % {CELLS}) * {CELLS} + gx % {CELLS}"""

@@ -41,7 +41,7 @@ def storing_order(pid: NDArray[np.bytes_], x: Float64, y: Float64) -> NDArray[np
     level = sum((hashes & np.uint32(share - 1) != 0).astype(np.uint64) for share in SHARES)
     across, down = (
         np.clip((place / HALF_WORLD_M + 1) * 2**21, 0, 2**22 - 1).astype(np.uint64) for place in (x, y)
-    )  # cells of 10 m
+    )  # The cells have sides of 10 m.
     return np.argsort(level << np.uint64(44) | _spread(across) << np.uint64(1) | _spread(down))
 
 
@@ -61,8 +61,7 @@ def _spread(value: NDArray[np.uint64]) -> NDArray[np.uint64]:
 def _hashtext(texts: NDArray[np.bytes_]) -> NDArray[np.uint32]:
     """Return PostgreSQL's hashtext of UTF-8 texts, (n,), not empty, as unsigned integers.
 
-    Source: Bob Jenkins's lookup3 as in PostgreSQL's src/common/hashfn.c. If this hash differed from the server's, only
-    the stored order would be worse.
+    Source: Bob Jenkins's lookup3 as in PostgreSQL's src/common/hashfn.c. A different hash would only worsen the order.
     """
     lengths = np.char.str_len(texts)
     hashes = np.empty(texts.size, np.uint32)

@@ -210,8 +210,7 @@ def points_behind(
 ) -> list[dict[str, Any]]:
     """Return a product's next `most` points in order of id, after `pid`, within `boxes` (EPSG:4326) if given.
 
-    Each has the columns of MeasurementPoint, longitude and latitude. condition: on columns of MeasurementPoint.
-    An index is used: no row up to `pid` is visited.
+    Each has MeasurementPoint's columns, longitude, latitude. condition: on these. The index skips rows up to `pid`.
     """
     inside = reduce(or_, (Q(tile_point__bboverlaps=box) for box in boxes), Q())
     points = MeasurementPoint.objects.filter(inside, condition, product_id=product_id, pid__gt=pid)

@@ -30,7 +30,7 @@ WAYS = {Component.UP: "vertical", Component.EAST: "east-west", Component.NORTH: 
 PLACED = ("track", "burst", "polarisation", "tile", "posting_m", "grid_epsg")
 STATED = (*PLACED, "source_format", "level", "release", "has_series", "simulated")
 NAMED = ("component", "technique", "direction", "reference")
-DECLARED = ("source_format", "track", "direction", "has_series")  # File names may state the rest.
+DECLARED = ("source_format", "track", "direction", "has_series")  # File names may state the others.
 # Columns of points that declarations change, compared with those of a file that is given again.
 COMPARED = ("velocity_mm_yr", "velocity_std_mm_yr", "height_m", "los_east", "los_north", "los_up")
 MAX_COMPARED = 1000
@@ -117,7 +117,7 @@ def _holds(product: Product, field: VelocityField, still: str) -> bool:
     if tuple(product.dates) != field.header.dates:
         return False
     if product.points_deleted_at:
-        return True  # No points are left that could differ.
+        return True  # Deleted points cannot differ.
     batch = next(batch for batch in field.batches() if batch.pid.size)
     chosen = np.argsort(batch.pid)[:MAX_COMPARED]
     given = np.column_stack([getattr(batch, name)[chosen] for name in (*COMPARED, "longitude", "latitude")])
@@ -148,7 +148,7 @@ def product_delete(*, product: Product, by: str = "", why: str = "") -> None:
     changes = ReleaseChange.every.filter(Q(older=product) | Q(newer=product))
     with transaction.atomic():
         if not Product.every.filter(pk=product.pk).exists():
-            return  # It went with its release, or another process was faster.
+            return  # The product is gone: with its release, or by another process.
         product.refresh_from_db(fields=["tile"])
         for rest in Product.every.rests().filter(derived_from=product):
             product_delete(product=rest)

@@ -9,11 +9,11 @@ from ingest.products.partitions import POINT_COLUMNS, POINTS, SERIES
 VERSIONS = ("source_format", "component", "simulated")
 VERSIONS_BY_POINTS = (*VERSIONS, "technique", "direction", "burst", "polarisation")
 SAME = "same/"  # A tile key that begins with this was made of points, because the files state no tile.
-SAMPLED = 500  # Of a product, this many points are compared with another's.
+SAMPLED = 500  # Number of a product's points that are compared with another product.
 MIN_SAME_SHARE = 0.9
 SAME_WITHIN = 0.1  # Two points are the same place within this share of the usual spacing, or within a metre.
 SAME_LOS_WITHIN = 0.02  # Unit vectors of one track are as near, also where its direction is not stated; about 1 degree.
-MIN_REST_SHARE, MIN_REST_POINTS = 0.01, 50  # A rest below both is not made: a few points at edges always differ.
+MIN_REST_SHARE, MIN_REST_POINTS = 0.01, 50  # A smaller rest is not stored, because a few points at edges always differ.
 # Body of the function that returns whether most points of a sample of one product are points of the other. Deleted
 # points cannot be compared: such a product stays with its versions.
 IS_SAME = f"""

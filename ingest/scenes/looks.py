@@ -16,7 +16,7 @@ PAST = (LOOKED_BACK + 1) * CYCLE  # Older passes say nothing of the next one.
 MAX_PASSES = 5000  # Images of one minute count once; a large country has 1,000 such minutes in PAST.
 MAX_FIELDS = 50
 NISAR = "NISAR"  # NISAR numbers its tracks independently of Sentinel-1.
-NOON = time(12, tzinfo=UTC)  # This stands for an unknown time of day.
+NOON = time(12, tzinfo=UTC)  # Time used if the time of day is unknown.
 Pass = tuple[datetime, int, str, str]  # time, track, direction, platform
 
 

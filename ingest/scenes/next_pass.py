@@ -13,9 +13,9 @@ from typing import NamedTuple
 CYCLE = timedelta(days=12)  # Repeat cycle of Sentinel-1 and NISAR.
 SAME_PASS = timedelta(hours=1)  # Passes whose place in the cycle differs by less are the same orbit.
 PUBLISHED_WITHIN = timedelta(days=2)  # A pass without an image counts as unused only after this.
-LOOKED_BACK = 6  # last cycles that show whether an orbit is used
+LOOKED_BACK = 6  # An orbit is in use if one of this many last cycles shows it.
 LIKELY = 0.5
-MAX_CYCLES = 30  # ahead in which a pass is looked for
+MAX_CYCLES = 30  # Search for a pass at most this many cycles ahead.
 
 
 class Expected(NamedTuple):

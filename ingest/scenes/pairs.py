@@ -60,8 +60,7 @@ class Alone(NamedTuple):
 def pairs_make(*, baselines_days: Sequence[int], new_only: bool = False) -> int:
     """Pair scenes that share ground and are one of `baselines_days` apart; return the number of new pairs.
 
-    new_only: search partners only for scenes not searched before, and update reasons only on their tracks.
-    The reason why a scene is in no pair is stored in its row.
+    new_only: only for scenes not searched before. A scene's row says why it is in no pair.
     """
     unpaired = dict(Scene.objects.ready().filter(paired_at=None).values_list("pk", "track"))
     if new_only and not unpaired:

@@ -24,7 +24,7 @@ from ingest.models import Interferogram, Scene
 logger = logging.getLogger(__name__)
 
 ELEVATION_POSTING_M = 30.0
-ALIKE = 0.5  # share of an image's ground that another image must show to pass on its heights
+ALIKE = 0.5  # An image passes on its heights to another one that shows this share of its ground.
 # Columns with the name and value of a field of the header.
 NAMED = ("source_format", "backscatter", "platform", "look_direction", "mode", "burst", "polarisation")
 SAME = (*NAMED, "track", "absolute_orbit", "acquired_at", "epsg", "posting_m", "rows", "cols", "simulated", "looks")

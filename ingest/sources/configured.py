@@ -25,7 +25,7 @@ IF_DENIED = {
     asf.SOURCE: "Set EARTHDATA_TOKEN to a token or to name:password, and accept the data's terms with that account.",
     stac.SOURCE: "Set STAC_TOKEN to name:password (Copernicus) or a token, and name other hosts in STAC_TOKEN_HOSTS.",
 }
-COPERNICUS_CATALOGUE = "stac.dataspace.copernicus.eu"  # open to everybody; its files need a token
+COPERNICUS_CATALOGUE = "stac.dataspace.copernicus.eu"  # The catalogue is open to everybody; its files need a token.
 COPERNICUS_HOSTS = [f"{name}.dataspace.copernicus.eu" for name in ("download", "catalogue", "zipper")]
 
 

@@ -18,7 +18,7 @@ LEASE = Lease(
     model=SceneDownload,
     queued=State.WANTED,
     running=State.FETCHING,
-    duration=timedelta(minutes=5),  # longer than any wait between two bytes or two attempts
+    duration=timedelta(minutes=5),  # The lease is longer than any wait between two bytes or two attempts.
 )
 PUT_OFF_BY_ARCHIVE = Q(state=State.WANTED, cause__in=[Cause.ARCHIVE, Cause.SIGN_IN])
 

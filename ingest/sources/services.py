@@ -32,7 +32,7 @@ from ingest.sources.queue import LEASE, PUT_OFF_BY_ARCHIVE, downloads_due, folde
 logger = logging.getLogger(__name__)
 
 State = SceneDownload.State
-SAME = ("url", "file_name", "size_bytes", "platform", "track", "acquired_at")  # columns as a catalogue states them
+SAME = ("url", "file_name", "size_bytes", "platform", "track", "acquired_at")  # Columns with a catalogue's values
 PROLONG_SECONDS = 5.0
 MAX_FOUND = 200  # One search returns at most this number of images per area and product.
 CONNECT_SECONDS = 15.0
@@ -206,7 +206,7 @@ def _transfer_callbacks(
         if resumable and until():
             return False
         progress.report(done // STALLED_BYTES)
-        if fault := progress.fault():  # The archive is at fault, so the number of tries has no limit.
+        if fault := progress.fault():  # The archive fails, not the file: retry without limit.
             raise Later(f"Fetching it was ended. {fault}")
         if prolonged_at and time.monotonic() - prolonged_at < PROLONG_SECONDS:
             return True

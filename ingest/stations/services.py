@@ -19,7 +19,7 @@ _REPLACED = """
     WHERE new.id > old.id AND new.code = old.code AND new.{kind} = old.{kind}
     AND ST_DWithin(new.position, old.position, %s)
     AND new.dates[1] <= old.dates[1]
-    AND new.dates[cardinality(new.dates)] >= old.dates[cardinality(old.dates)]"""  # else the older dates would be lost
+    AND new.dates[cardinality(new.dates)] >= old.dates[cardinality(old.dates)]"""  # Else the older dates would be lost.
 _TABLES = ({"table": "ingest_station", "kind": "technique"}, {"table": "ingest_gauge", "kind": "kind"})
 
 

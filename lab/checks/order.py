@@ -1,4 +1,4 @@
-"""Check that the queue and the lists of the demo stand in the order of what matters: `detection.rules.importance`."""
+"""Check that the queue and the lists of the demo are sorted by importance: `detection.rules.importance`."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from detection.selectors import PUBLIC_STATES, steepest_tilts
 from ground_motion.methods.deformation.motion.series import Trend
 from lab.checks.site import Site
 
-FIRST = 3  # places among which the accelerating mine under buildings must be
+FIRST = 3  # The accelerating mine under buildings must be among this many first places.
 
 
 def check(site: Site) -> str:
@@ -48,7 +48,7 @@ def check(site: Site) -> str:
 
 
 def _is_still(alert: Alert) -> bool:
-    """Return whether pages show an alert as at rest, or the figure that stands for it is no motion."""
+    """Return whether pages show an alert as at rest, or its headline figure is no motion."""
     shown = stated(alert) if family(alert.kind) is Family.VELOCITY else None
     at_rest = shown is not None and (shown.at_rest or not shown.headline.is_motion)
     return alert.state == State.FINISHED or at_rest

@@ -24,7 +24,7 @@ import polib
 from lab.checks.weights import FILE, ROOT, read, sources
 from lab.sources import tree
 
-N_TEXTS = 20  # of each kind
+N_TEXTS = 20  # This many texts of each kind are drawn.
 BOX = re.compile(r"^\[([ x])\] (\w+)", re.M)
 MIN_WORDS = 3  # Shorter ones are names, directives of tools and labels.
 

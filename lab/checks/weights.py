@@ -35,8 +35,8 @@ MIN_SECONDS_MORE = 5.0  # Other work on the machine adds as much to the seconds 
 HEAD = f"""# What packages, tests and documents weigh: sums may only fall. lab/checks/weights.py says how it is counted.
 # People edit `packages` and the reason of a raise; `{COMMAND}` writes the rest.
 """
-Counts = Mapping[str, int]  # package or part -> count
-Weights = Mapping[str, Counts]  # unit -> counts
+Counts = Mapping[str, int]  # Counts by package or part.
+Weights = Mapping[str, Counts]  # Counts by unit.
 
 
 class Raise(NamedTuple):
@@ -157,7 +157,7 @@ def sources(folder: Path) -> list[Path]:
 
 
 def _by_folder(paths: Iterable[Path], root: Path, beside: str, weigh: Callable[[str], int]) -> Counts:
-    """Sum what texts weigh by the folder of `root` that they are in; `beside` is what those in no folder are called."""
+    """Sum what texts weigh by their folder in `root`; `beside` is the name for those in no folder."""
     sums = Counter[str]()
     for path in sorted(paths):
         inner = path.relative_to(root).parts

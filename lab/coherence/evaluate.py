@@ -29,14 +29,14 @@ from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
 
 HOMOGENEOUS, STRUCTURED, STEP = "coherence-homogeneous", "coherence-structured", "coherence-step"
-HISTORY, EARLIER = "coherence-history", 6  # and its number of earlier images
+HISTORY, EARLIER = "coherence-history", 6  # Name of a benchmark, and its number of earlier images.
 # px; SAMPLE_WINDOW for networks. Even ground rewards mere averaging; 61 was the widest window tried.
 WINDOWS_EVEN = {"guarnieri-prati": 61, "pearson": 61, "posterior-mean": 61}
 WINDOWS = {"guarnieri-prati": 17, "pearson": 5, "posterior-mean": 7}
 EVERY_PX = 4  # pixels closer than a window hardly differ
 EDGE_PX = 8
 MISREGISTRATION_PX = 1.0
-GOLDEN = 0.6180339887498949  # steps that fill 0-1 evenly, however many
+GOLDEN = 0.6180339887498949  # Steps of this size fill 0-1 evenly, whatever their number.
 STEP_FROM, STEP_TO = 0.9, 0.2
 SHIFTED = [partial(structured_pair, misregistration_px=shift) for shift in (0.0, MISREGISTRATION_PX)]
 EVEN = partial(homogeneous, gamma=0.5, misregistration_px=0.0)
@@ -125,7 +125,7 @@ def step_width(cols: int, rows: Float64) -> float:
     line = rows.reshape(-1, cols).mean(axis=0)
     quarter = cols // 4
     left, right = line[EDGE_PX:quarter].mean(), line[-quarter:-EDGE_PX].mean()
-    line = np.where(np.arange(cols) < EDGE_PX, left, line)  # ignores the image's edge, which may be NaN
+    line = np.where(np.arange(cols) < EDGE_PX, left, line)  # Ignore the image's edge, which may be NaN.
     share = np.maximum.accumulate((left - line) / (left - right)) + 1e-9 * np.arange(cols)
     at = [float(np.interp(level, share[EDGE_PX:-EDGE_PX], np.arange(cols)[EDGE_PX:-EDGE_PX])) for level in (0.1, 0.9)]
     return at[1] - at[0]

@@ -40,15 +40,15 @@ ALARMS = 0.45  # per 1,000 km²; a little under one half, because the count on f
 TABLE = ("pd_4mm_300m", "pd_3mm_800m", "pd_3mm_2000m")
 NAME = "deformation-disturbed"
 DISTURBED = tuple(name for name in GROUPS if name != "regions")  # "regions", cycles over km², look like motion
-FIRST, RELIABILITY_FIRST = 50_000, 20_000  # first tile for the offset, and for `reliability`
+FIRST, RELIABILITY_FIRST = 50_000, 20_000  # Numbers of the first tiles: for the offset, and for `reliability`.
 METHODS = {
     "model": Weights(rarity=0.2, wide=0.2, network=0.8, rate=1.0, patch=-2.0, offset=0.0),
     "network": Weights(rarity=0.0, wide=0.0, network=0.8, rate=0.0, patch=0.0, offset=0.0),
     "without-network": Weights(rarity=0.6, wide=0.2, network=0.0, rate=1.0, patch=-1.0, offset=0.0),
 }
-OFFSETS, STEPS = (-40.0, 8.0), 13  # limits of the offset; steps of the bisection between them
-MATCHING_SHARE = 0.3  # of a piece of moving ground, which areas must cover for it to be found
-WIDENED_CELLS = 2  # by which areas are widened to be joined within 500 m, as in `ground_motion.rasters.areas`
+OFFSETS, STEPS = (-40.0, 8.0), 13  # Limits of the offset, and number of bisection steps between them.
+MATCHING_SHARE = 0.3  # A piece of moving ground is found if areas cover this share of it.
+WIDENED_CELLS = 2  # Areas are widened by this to be joined within 500 m, as in `ground_motion.rasters.areas`.
 IMPOSSIBLE = (*[-1e3] * (len(Weights._fields) - 1), 1.0)  # terms of a cell without evidence
 BoolMap = NDArray[np.bool_]
 
@@ -78,7 +78,7 @@ def disturbed_tile(number: int) -> Tile:
     for track in tile.tracks:
         at_points = more[tile.terrain.cell_of(track.x_m, track.y_m)]
         tracks.append(track._replace(errors=track.errors._replace(rate_mm_yr=track.errors.rate_mm_yr + at_points)))
-        if rng.random() < 0.5:  # else the error is the same in both tracks, as for land cover
+        if rng.random() < 0.5:  # Otherwise the error is the same in both tracks, as for land cover.
             more = draw(rng, height_m).rate_mm_yr
     return replace(tile, tracks=tuple(tracks))
 
@@ -105,7 +105,7 @@ def evidence_of(folder: Path, number: int) -> list[list[Evidence]]:
         heart = heart_in(tile, BOWLS[name].radius_m) if name in TABLE else None
         for count, target in enumerate(seen, start=1):
             tracks = tile.tracks[:count]
-            # With the decision "network" it is asked on all cells, not only near proposed ones.
+            # The decision "network" runs the network on all cells, not only near proposed ones.
             known = look([cloud(track) for track in tracks], network, config=NetworkConfig(decision="network"))
             planes = np.stack([placed(plane, known.transform, tile) for plane in terms(known.evidence)], axis=-1)
             planes[np.isnan(planes).any(axis=-1)] = IMPOSSIBLE

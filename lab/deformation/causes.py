@@ -42,7 +42,7 @@ SET = "deformation-causes"
 VIEWS = ((0,), (1,), (0, 1))
 RIDGE = 1.0
 FOLDS = 8
-MINE_WITHIN_M = 2_500.0  # from the tile's middle
+MINE_WITHIN_M = 2_500.0  # A mine lies within this distance of the tile's middle.
 HILLS_M, WOODED = Range(100.0, 350.0), Range(0.3, 0.7)  # relief and share of forest where slopes are steep
 WIDE_FILL_M = (300.0, 1_500.0)
 BASIN_M, BASIN_MM_YR = (3_000.0, 9_000.0), (20.0, 400.0)  # `draw_groundwater_bowl` ends at 50
@@ -219,7 +219,7 @@ def fit_all(samples: list[Sample], weights_sha256: str, command: str) -> dict[st
 
 
 def main() -> None:
-    """Fit, write beside the weights, print the figures."""
+    """Fit, write the coefficients next to the weights, print the figures."""
     args = options(__doc__, "of the weights; the coefficients are written there", tiles=200, processes=1)
     each = over_seeds(partial(samples_of, args.folder), args.tiles, processes=args.processes)
     weights = DeformationNetwork.load("deformation", args.folder).card.weights_sha256

@@ -1,7 +1,6 @@
 """Every figure of a detector on `deformation-national`, with its 95 % interval from a bootstrap over tiles.
 
-Names that begin with `both_` are for the two tracks together (each cell gets the higher probability), all others for
-the ascending track alone. The figures are explained in docs/benchmarks.md.
+`both_`: the higher probability of two tracks; all others: the ascending track alone. See docs/benchmarks.md.
 """
 
 import hashlib
@@ -26,9 +25,9 @@ from lab.simulation.tiles import Tile, TileTrack
 
 VERSION = "1"
 SIZE = 1_000
-TILES_PER_BOWL_TILE = 5  # one additional tile for the table's bowls per this number of tiles
+TILES_PER_BOWL_TILE = 5  # The table gets one more tile with bowls per this number of tiles.
 ROUNDS = 1_000
-FROZEN_SHA256 = {  # size -> hash of its truth
+FROZEN_SHA256 = {  # The hash of the truth by size.
     8: "6da91f6716b983f8b9f07f50ad09daa1a3aff4de7c3386c5d1a97cf210700752",
     1000: "652e13450e8ff3d9630d04d213e1163c024395852465b0b259d5466d2b0ec9e1",
 }

@@ -3,8 +3,7 @@
 Validation tiles are used, which no benchmark has. Each number of gains gets the lowest threshold with at most ALARMS
 false alarms per 1,000 km², on tiles with motion and on still tiles with errors of training, so that bowls are compared
 at equal false alarms. Then single windows, with and without a bowl in their middle, show at which gain a bowl can be
-told from errors, and how that depends on the strength of the errors and on the cells that are known. All is written to
-the card.
+told from errors, and how that depends on the strength of the errors and on the cells that are known. The card gets all.
 """
 
 from __future__ import annotations
@@ -47,11 +46,11 @@ from lab.simulation.seeds import Purpose, generator
 from lab.simulation.tiles import CELL_M, CELLS, SIDE_M, Tile
 
 BoolMap = NDArray[np.bool_]
-KINDS = ("field", "disturbed")  # of tiles on which false alarms are counted
+KINDS = ("field", "disturbed")  # False alarms are counted on tiles of these kinds.
 THRESHOLDS = np.append(np.arange(-1.0, 4.0, 0.1), 50.0)  # log-odds; the last lets nothing through
-ROUNDS = 1000  # of the bootstrap
-ERRORS = (0.1, 0.3, 1.0)  # strengths of a window's errors, as a share of a validation tile's
-SPARSE = 0.5  # share of the known cells that a sparse window keeps
+ROUNDS = 1000  # Number of bootstrap samples.
+ERRORS = (0.1, 0.3, 1.0)  # Strengths of a window's errors, as shares of a validation tile's.
+SPARSE = 0.5  # A sparse window keeps this share of its known cells.
 CPU = torch.device("cpu")
 
 
@@ -106,10 +105,7 @@ def counts(all_seen: Sequence[Seen], kind: str, odds: Sequence[Float32], thresho
 
 
 def by_gains(all_seen: Sequence[Seen]) -> dict[str, Any]:
-    """Return figures for each number of gains, each with the threshold for ALARMS.
-
-    The 95 % intervals resample the numbers of tiles and choose the threshold anew each time.
-    """
+    """Return figures for each number of gains at the threshold for ALARMS; intervals resample tiles and threshold."""
     tables = []
     for n in range(1, len(GAINS) + 1):
         odds = [logit(expit(seen.odds[:n].astype(np.float64)).mean(axis=0)).astype(np.float32) for seen in all_seen]
@@ -142,8 +138,7 @@ def _at_alarms(table: Float64) -> Float64:
 def windows(network: ResNet18, number: int) -> tuple[Float64, Float64]:
     """Judge the middle of a still tile with each bowl and without, under weaker errors and with fewer known cells.
 
-    Returns the log-odds, (conditions, 1 + bowls, gains), the first without a bowl, and the share of neighbouring cells
-    whose phases differ by more than half a cycle, (gains,).
+    Returns log-odds, (conditions, 1 + bowls, gains), and the share of neighbours over half a cycle apart, (gains,).
     """
     tile, rng = still_tile(NATIONAL, number, Purpose.VALIDATION), generator(Purpose.VALIDATION, NAME, number)
     grid = grid_robust(cloud(tile.tracks[0]), workers=1)
@@ -163,7 +158,7 @@ def windows(network: ResNet18, number: int) -> tuple[Float64, Float64]:
 
 def told_apart(seen: Sequence[tuple[Float64, Float64]]) -> dict[str, Any]:
     """Return the area under the ROC curve of bowls for each gain and for their mean, by condition."""
-    odds, folded = (np.stack(part) for part in zip(*seen, strict=True))  # each with the tiles first
+    odds, folded = (np.stack(part) for part in zip(*seen, strict=True))  # Tiles are on the first axis of each.
     by_gain = [odds[..., i] for i in range(len(GAINS))] + [expit(odds).mean(axis=-1)]
     moves = np.broadcast_to(np.arange(odds.shape[2]) > 0, (len(odds), odds.shape[2])).ravel()
     names = (*(f"errors × {strength:g}" for strength in ERRORS), f"{SPARSE:g} of the cells")

@@ -36,11 +36,11 @@ from lab.results import exact
 
 NAME, VERSION = "deformation-places", "1"
 TABLE = Path(__file__).with_suffix(".toml")
-AROUND_M = 12_000.0  # width of the ground against which an area is measured in another frame
-CONFIRMING = 0.4  # share of an area's rate by which another frame confirms or contradicts it
-MIN_SHARED = 0.4  # points of another frame per point of an area's own, for the frame to cover it
+AROUND_M = 12_000.0  # An area is measured in another frame against ground of this width.
+CONFIRMING = 0.4  # A rate that differs by less than this share confirms; an opposite one that large contradicts.
+MIN_SHARED = 0.4  # Another frame covers an area if it has this share of the area's points.
 MIN_POINTS = 5
-PEAK_WITHIN = 0.25  # share of a peak by which it may be wrong
+PEAK_WITHIN = 0.25  # A peak may be wrong by this share of itself.
 NOT_SURE = "not_sure"
 
 

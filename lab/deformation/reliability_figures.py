@@ -10,7 +10,7 @@ from ground_motion.methods.deformation.reliability import BASE_RATE, Reliability
 from ground_motion.statistics.intervals import Interval
 from lab.deformation.measures.scoring import TileScore
 
-EDGES = np.array([0.001, 0.003, 0.01, 0.03, *np.arange(1, 10) / 10])  # of bins: most places are still
+EDGES = np.array([0.001, 0.003, 0.01, 0.03, *np.arange(1, 10) / 10])  # Limits of the bins; most places are stable.
 ROUNDS = 500
 BASE_RATES = {"balanced": 0.5, "natural": BASE_RATE}
 
@@ -18,8 +18,7 @@ BASE_RATES = {"balanced": 0.5, "natural": BASE_RATE}
 def reliability_figures(scores: Sequence[TileScore]) -> dict[str, Interval]:
     """Return calibration error and Brier skill over a constant base rate, for both samples; 95 % over tiles.
 
-    Places of the tiles are weighted so that a share of BASE_RATES moves. A constant has a skill of at most 0. For a
-    detector without probabilities, the score is used as its probability.
+    Places of the tiles are weighted so that a share of BASE_RATES moves. Without probabilities, the score is used.
     """
     figures = {}
     for name, base_rate in BASE_RATES.items():
@@ -30,10 +29,7 @@ def reliability_figures(scores: Sequence[TileScore]) -> dict[str, Interval]:
 
 
 def resampled(counts: Float64, statistic: Callable[[Float64], Float64], rounds: int) -> Interval:
-    """Return a statistic of counts summed over tiles, with its 95 % interval.
-
-    counts: (tiles, ...); statistic: from sums (rounds, ...) to (rounds,).
-    """
+    """Return a statistic of counts (tiles, ...) with its 95 % interval. statistic: sums (rounds, ...) -> (rounds,)."""
     draws = np.random.default_rng(1).integers(0, len(counts), (rounds, len(counts)))
     times = np.stack([np.bincount(draw, minlength=len(counts)) for draw in draws])  # (rounds, tiles)
     low, high = np.nanpercentile(statistic(np.tensordot(times, counts, 1)), [2.5, 97.5])

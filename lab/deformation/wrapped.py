@@ -34,10 +34,10 @@ from lab.training import Batch, TrainingRecipe, TrainingTask
 
 MOVES_MM_YR = 2.0
 NEAR, FAR = 0.5, 0.1  # merge weight of the moving cell that makes a window positive, and most weight in a negative one
-WINDOWS = 4  # of one sample
+WINDOWS = 4  # Number of windows in one sample.
 LOS_MM = 20.0, 300.0  # peak displacement in a simulated interferogram
 TURBULENCE_MM, NOISE_RAD = (2.0, 25.0), (0.1, 0.8)  # standard deviations
-RANK = 64  # of the last stage as it is stored: the logits change by less than a hundredth
+RANK = 64  # Rank of the stored last stage; logits change by less than a hundredth.
 
 
 @dataclass(frozen=True)

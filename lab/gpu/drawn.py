@@ -1,7 +1,6 @@
 """Training pairs drawn in torch on the device itself, each only once: ground, speckle and both truths.
 
-Simpler than `lab.simulation.sar`: no layover, no streets, no resampling to a map, no earlier images. It serves networks
-that see far more samples than a CPU can simulate.
+Simpler than `lab.simulation.sar` (no layover, streets, maps, earlier images), for more samples than a CPU makes.
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ from ground_motion.methods.coherence.features import Facts
 from ground_motion.methods.coherence.network import register
 from ground_motion.methods.coherence.registration import facts_of
 
-SCALES_PX = (4, 8, 16, 48)  # of textures and parcels
+SCALES_PX = (4, 8, 16, 48)  # Sizes of textures and parcels.
 MAX_LOOKS = 6
-POINT_SHARE, POINT_GAMMA = 0.01, 0.97  # scatterers per pixel at most, and their coherence
-STATED_SHARE = 0.6  # of the pairs whose looks are stated
+POINT_SHARE, POINT_GAMMA = 0.01, 0.97  # Most scatterers per pixel, and their coherence.
+STATED_SHARE = 0.6  # Share of the pairs whose looks are stated.
 
 
 class Drawn(NamedTuple):

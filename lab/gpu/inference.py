@@ -1,7 +1,6 @@
 """Inference of the three networks on a device, against the CPU: throughput, the host's share, and differences.
 
-Only the networks' own parts run here: reading files, gridding of points and writing results need packages that a
-machine lent for its card lacks.
+Only the networks run here: reading, gridding and writing need packages that a machine lent for its card lacks.
 """
 
 from __future__ import annotations
@@ -97,7 +96,7 @@ def measure(job: Job, device: torch.device, size: int, compared: int, rounds: in
         _, used = compute_or_fall_back(lambda on: job.infer(on, given), device)
         seconds.append(time.perf_counter() - started)
         host.append((time.thread_time() - worked) / seconds[-1])
-    at = min(range(1, rounds + 1), key=seconds.__getitem__)  # without the first, which warms up
+    at = min(range(1, rounds + 1), key=seconds.__getitem__)  # Leave out the first round, which warms up.
     return {
         "name": job.name,
         "device": str(used),

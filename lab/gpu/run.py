@@ -24,7 +24,7 @@ from lab.gpu.student import STUDENT_WIDTHS, TEACHER_WIDTHS, Pair, SideBySide
 from lab.training import Schedule, train
 
 VERSION = "trial"
-LITTLE_MEMORY = 0.01  # share of the card that the trial of its memory may use
+LITTLE_MEMORY = 0.01  # The memory trial may use this share of the card.
 SMALL = {"size": 64, "compared": 64, "batch": 2, "crop": 32}
 SMALL_WIDTHS, WIDTHS = (8, 8, 8), {"teacher": TEACHER_WIDTHS, "student": STUDENT_WIDTHS}
 WHOLE = {"size": 4096, "compared": 512, "batch": 32, "crop": 96}

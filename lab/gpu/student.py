@@ -21,7 +21,7 @@ from lab.gpu.drawn import batch_of, draw
 from lab.simulation.seeds import Purpose, generator
 
 TEACHER_WIDTHS, STUDENT_WIDTHS = (32, 64, 128, 256), (32, 48, 64)
-TAUGHT_WEIGHT = 10.0  # of the squared difference between student and teacher
+TAUGHT_WEIGHT = 10.0  # Weight of the squared difference between student and teacher.
 VALIDATION_BATCHES = 4
 WIDE_WINDOW = (9, 9)
 

@@ -35,10 +35,10 @@ from lab.results import code_of, recording, write
 from lab.simulation.seeds import Purpose, generator
 
 ONSET_MM_YR, ACCELERATION_MM_YR2 = 20.0, 20.0
-ONSET_YEARS = (0.1, 0.5)  # of the hidden year: when an onset begins; an acceleration begins with the year
-RADIUS_M = 400.0  # of a bowl whose motion falls to 1/e there
-MIN_POINTS = 20  # of a place
-SOON = 2  # passes
+ONSET_YEARS = (0.1, 0.5)  # Onsets begin at these shares of the hidden year; an acceleration begins with it.
+RADIUS_M = 400.0  # A bowl's motion falls to 1/e at this radius.
+MIN_POINTS = 20  # Least number of points of a place.
+SOON = 2  # A detection within this many passes is soon.
 KINDS = ("onset", "acceleration")
 
 

@@ -34,11 +34,11 @@ from lab.results import code_of, recording, write
 from lab.simulation.seeds import Purpose, generator
 
 YEAR = timedelta(days=365)
-LAST = timedelta(days=60)  # before the end of the year: its dates count as "after twelve months"
-DRAWS = 10  # of the atmosphere and of all other errors
-USUAL_COHERENCE, COHERENCES = 0.7, (0.3, 0.95)  # where the file states none; what others are clipped to
+LAST = timedelta(days=60)  # Dates this near to the end of the year count as "after twelve months".
+DRAWS = 10  # Number of simulations of the atmosphere and all other errors.
+USUAL_COHERENCE, COHERENCES = 0.7, (0.3, 0.95)  # The coherence where a file states none; limits for those stated.
 SIMULATED_SEED = 63
-PLACES = {  # of at least four years
+PLACES = {  # These places have at least four years of data.
     "ustica_ascending": ("egms_ustica/EGMS_L2b_117_0227_IW2_VV_2020_2024_1.zip", None),
     "ustica_descending": ("egms_ustica/EGMS_L2b_022_0845_IW2_VV_2020_2024_1.zip", None),
     "donana_ascending": ("velocity_real/donana_psbas/Sentinel_Asc.shp", None),

@@ -1,7 +1,6 @@
 """Simulated interferograms of a real series: what new passes would have measured of ground whose motion is known.
 
-To the motion between two dates are added: the delay of either date (turbulence, relief, a plane), the noise of
-decorrelation by coherence, unwrapping errors in blocks of buildings, and gaps.
+Added to the motion: delay of either date, noise by coherence, unwrapping errors of blocks, and gaps.
 """
 
 from collections.abc import Sequence
@@ -22,12 +21,12 @@ FIELD_CELLS = 512  # side of a field of turbulence, of which a quarter or less i
 MIN_SIDE_M = 2_000.0
 TURBULENCE_MM2 = Range(1.0, 6.0)  # semivariance of a date's delay at 1.25 km: 1–2.5 mm (Hanssen 2001, chapter 4)
 RELIEF_MM_KM = 10.0  # standard deviation of a date's slope with height
-PLANE_MM_10KM = 5.0  # of a date's slope, east and north, over 10 km
-LOOKS = 20  # of a usual 80 m product, independent ones
+PLANE_MM_10KM = 5.0  # Standard deviation of a date's slope over 10 km, to the east and to the north.
+LOOKS = 20  # Number of independent looks in a usual 80 m product.
 BLOCKS_PER_100_KM2 = 0.3  # unwrapping errors of an interferogram; the simulator's releases have 0.03
 BLOCK_M = Range(150.0, 800.0)
-GAP_SHARE = 0.03  # of the points of an interferogram are not measured
-REACH = 3  # dates to which a new date is paired
+GAP_SHARE = 0.03  # Share of an interferogram's points without a value.
+REACH = 3  # A new date forms pairs with this many earlier dates.
 
 
 class Series(NamedTuple):

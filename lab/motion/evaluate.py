@@ -25,7 +25,7 @@ INTERVALS_DAYS = (6, 12)
 CHANGING_NOISES = ("white", "coloured")
 CHANGES_MM_YR = (2.0, 4.0, 8.0, 16.0)
 EXPECTED = {"begins": Trend.BEGAN, "rests": Trend.AT_REST, "faster": Trend.FASTER, "slower": Trend.SLOWER}
-SOON = 2  # acquisitions
+SOON = 2  # A detection within this many acquisitions is soon.
 Metrics = dict[str, dict[str, Interval]]
 
 

@@ -24,11 +24,11 @@ OFFSETS, SIGMAS = ("dx_px", "dy_px"), ("sigma_dx_px", "sigma_dy_px")
 AREAS_PX = (32, 64, 110, 172)
 BASES_PX = {"ncc": 32.0, "multi-kernel": 24.0, "whitened": 32.0}  # side of the window of a single answer
 SIGMA_FILTER = "whitened-sigma"
-SIGMA_FILTER_PX, WITHIN = 96.0, 3.0  # chosen on validation pairs
+SIGMA_FILTER_PX, WITHIN = 96.0, 3.0  # Both values were chosen on validation pairs.
 
 
 class Equal(NamedTuple):
-    """A method at equal area: by the law, or by averaging a base method's answers. size_px: side of the area or box."""
+    """Method at equal area: autocorrelation model, or averages of a base method. size_px: side of the area or box."""
 
     base: str
     size_px: float

@@ -23,7 +23,7 @@ from lab.simulation.sar.system import System
 from lab.simulation.seeds import Purpose, generator
 
 NAME, TEXTURED, VERSION = "offsets-critical", "offsets-textured", "1"
-SIZE, SIZE_PX = 100, 256  # shifts; px squared
+SIZE, SIZE_PX = 100, 256  # Number of shifts, and side of the images.
 KINDS = {
     "critical": System(10.0, (2.0, 2.0), 1, sampled=True),
     "aliased": System(10.0, (1.0, 1.0), 1, sampled=True),

@@ -1,7 +1,6 @@
 """Crops that the offsets network is trained on: parts of scenes whose nodes start where a coarse search leaves them.
 
-They are drawn once, with what inference computes before the network, and kept on disk: drawing a crop takes longer than
-learning from it.
+They are drawn once and kept on disk with what inference computes first: drawing takes longer than learning.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ MAX_START_PX = 40  # largest offset from which a crop starts
 OFF_BY = (0.35, 0.55, 0.1)  # shares of starts with errors of up to 0, 1, 2 whole pixels
 LAWS_KEPT = 20_000
 SEED = 420
-OF_LEARNING = ("batch", "begin", "learning_rate")  # settings that do not change crops
+OF_LEARNING = ("batch", "begin", "learning_rate")  # These settings do not change crops.
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ class Crop(NamedTuple):
 
     @property
     def autocorrelation(self) -> Autocorrelation:
-        """Return the law, which takes longer than all else of a crop; the published form does without it."""
+        """Return the autocorrelation model, the slowest part of a crop; the published form does without it."""
         return _autocorrelation(self.bands.tobytes())
 
 
@@ -83,7 +82,7 @@ def likely_start(rng: np.random.Generator, truth: Tensor) -> Tensor:
     smooth = box_mean(truth, int(rng.choice([3, 5])))
     noise = box_mean(torch.from_numpy(rng.standard_normal(truth.shape).astype(np.float32)), 3) * 3
     result = smooth + float(np.exp(rng.uniform(np.log(0.02), np.log(0.35)))) * noise
-    if rng.random() < 0.15:  # an area where another peak was higher
+    if rng.random() < 0.15:  # In some areas another peak was higher.
         row, col = (int(rng.integers(0, n)) for n in truth.shape[1:])
         height, width = (int(rng.integers(1, 6)) for _ in "yx")
         off = torch.from_numpy(rng.uniform(-4, 4, (2, 1, 1)).astype(np.float32))
@@ -169,10 +168,7 @@ def draw(rng: np.random.Generator, settings: Settings, held: Sources) -> Crop:
 
 
 class Crops:
-    """Crops on disk, in half precision; those that are missing are drawn first.
-
-    ValueError if the folder has crops of other settings.
-    """
+    """Crops on disk in half precision, drawn if missing. ValueError if the folder has crops of other settings."""
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         sources(settings, folder)

@@ -38,11 +38,11 @@ from lab.simulation.seeds import Purpose, generator
 
 SIZE_PX, MIN_POWER = 160, 1e-6
 BAND = 4 + len(SCALES_PX)  # numbers that describe a band
-LEARNING_WINDOW_PX = 40.0  # windows that they are learned from
+LEARNING_WINDOW_PX = 40.0  # Bands are learned from windows of this side.
 NAME = "offsets-training"
 PLANES = ("texture, reference", "texture, secondary", "dx_px", "dy_px", "gamma")
 KINDS_OF_SCENE = ("even", "varied", "moving", "country", "anything")
-SHARES = (0.40, 0.12, 0.36, 0.04, 0.08)  # expensive kinds are rare
+SHARES = (0.40, 0.12, 0.36, 0.04, 0.08)  # Expensive kinds are rare.
 UNLIKE = ("fractional", "glacier", "landslide", "fault", "bowl")  # kinds of motion that vary in space
 
 
@@ -51,14 +51,14 @@ def make_scene(scene: int, purpose: Purpose = Purpose.TRAINING, size: int = SIZE
     if purpose is Purpose.BENCHMARK:
         raise ValueError("training and choosing never see what a benchmark draws")
     rng = generator(purpose, NAME, scene)
-    at = (scene * 0.618034) % 1.0  # spread evenly, whatever the number of scenes
+    at = (scene * 0.618034) % 1.0  # Spread evenly, whatever the number of scenes.
     kind = KINDS_OF_SCENE[int(np.searchsorted(np.cumsum(SHARES)[:-1], at, side="right"))]
     if kind == "anything":
         return training_pair(rng, size, sample=False)
     if kind == "moving":
         wide = Likely(gamma=(0.3, 0.98) if rng.random() < 0.7 else (0.02, 0.98))
         return moving(rng, KINDS[int(rng.integers(len(KINDS)))], size, wide)
-    if kind == "even":  # any coherence under one shift, mostly of GRDH: only speckle shows the shift
+    if kind == "even":  # One shift with any coherence, mostly of GRDH: only speckle shows it.
         gamma = float(rng.uniform(0.0, 0.98) if rng.random() < 0.2 else rng.uniform(0.35, 0.97))
         system = GRDH if rng.random() < 0.6 else any_system(rng)
         return one_shift(rng, system, even_ground(system, size, gamma))
@@ -87,10 +87,7 @@ class Scenes(NamedTuple):
 
 
 def prepared(folder: Path, scenes: int, size: int = SIZE_PX, make: Callable[..., SarPair] = make_scene) -> Scenes:
-    """Return prepared scenes, memory-mapped; scenes that are missing are made first.
-
-    ValueError if the folder has scenes of another size or another number of scenes.
-    """
+    """Return prepared scenes, memory-mapped, made if missing. ValueError if the folder has others of size or number."""
     return Scenes(**kept(folder, scenes, partial(_prepared, make, size), f"scenes of {size} px"))
 
 

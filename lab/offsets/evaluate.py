@@ -30,7 +30,7 @@ SEARCH_CONSTANT_PX, SEARCH_FIELDS_PX = 6, 24
 POSTING_PX = 8
 EDGE_NODES = 4  # 32 px: half of the widest window
 OUTLIER_PX = 1.0
-STEP_SHARE, STEP_POSTING_PX, STEP_SIZE_PX = 5, 4, 160  # pairs per step pair, at least four step pairs
+STEP_SHARE, STEP_POSTING_PX, STEP_SIZE_PX = 5, 4, 160  # One step pair per five pairs, at least four.
 SLOW_PX = 0.3  # "small motion"
 OF_CONSTANT = ("bias_max", "epe", "rmse", "outlier_share", "within_68", "within_95", "known_share", "rmse_common")
 OF_GAMMA, OF_KNOWN_GAMMA = ("sigma", "rmse_common", "known_share"), ("bias_max", "within_68", "within_95")
@@ -228,7 +228,7 @@ def compare_constant(methods: Sequence[str], pairs: int) -> Compared:
         for method, rows in by_method(of_pair, methods, pairs).items():
             everything[method] += rows
             metrics[method] |= intervals(rows, OF_GAMMA, label)
-            if all((row[:, AT.known] == 1).any() for row in rows):  # the bootstrap needs known nodes in each
+            if all((row[:, AT.known] == 1).any() for row in rows):  # The bootstrap needs known nodes in each row.
                 metrics[method] |= intervals(rows, OF_KNOWN_GAMMA, label)
                 metrics[method][label.format("resolution_px")] = widths[method]
     return {  # The width is that at the last coherence, the highest.

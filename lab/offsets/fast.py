@@ -22,8 +22,8 @@ from lab.simulation.sar.system import GRDH
 from lab.simulation.seeds import Purpose, generator
 
 NAME, VERSION = "offsets-fast", "1"
-SIZE, SIZE_PX, SEARCH_PX = 10, 384, 48  # pairs of each case; px squared; 30 m a day are 36 px
-CASES = tuple(product(("glacier", "landslide"), (3, 10, 30)))  # kind of motion; m a day
+SIZE, SIZE_PX, SEARCH_PX = 10, 384, 48  # Pairs of each case, their side, and the search range; 30 m a day are 36 px.
+CASES = tuple(product(("glacier", "landslide"), (3, 10, 30)))  # Kinds of motion, and speeds in m/day.
 PX_PER_M_DAY = 12 / 10
 METRICS = ("known_share", "rmse", "outlier_share", "within_68")
 

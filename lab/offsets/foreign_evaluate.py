@@ -1,7 +1,6 @@
 """`offsets-foreign`: offset trackers on hard scenes absent from training; figures over all families and for each.
 
-A metric whose name begins with a family is measured on that family's pairs only. Nodes without coherence cannot be
-measured; they count only in `noise_known_share`.
+A metric with a family's name is of that family. Nodes without coherence count only in `noise_known_share`.
 """
 
 import hashlib
@@ -21,7 +20,7 @@ from lab.simulation.sar.pairs import SarPair
 from lab.simulation.seeds import Purpose, generator
 
 NAME, VERSION = "offsets-foreign", "1"
-SIZE, SIZE_PX = 6, 192  # pairs of each family, and their pixels squared
+SIZE, SIZE_PX = 6, 192  # Pairs of each family, and their side in px.
 NAMES = tuple(FAMILIES)
 MIN_COHERENCE = 0.1
 METRICS = ("epe", "rmse", "outlier_share", "within_68", "within_95", "known_share")

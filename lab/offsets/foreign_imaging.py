@@ -17,7 +17,7 @@ from lab.simulation.sar.pairs import SarPair
 Field = Callable[[Float64, Float64], Float64]  # rows and columns, px, to values of the same shape, or of (2, shape)
 FINE = 4  # cells a pixel
 MARGIN_PX = 16
-BETA = 2.5  # of the Kaiser window, over the band
+BETA = 2.5  # Parameter of the Kaiser window over the band.
 TURNS = 12  # iterations of the search for the position shown in the reference
 
 

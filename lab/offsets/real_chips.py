@@ -32,7 +32,7 @@ TRAIN_BEFORE = date(2023, 6, 1)
 MAX_DAYS = 12
 MIRROR_PX = 16
 MAX_TRAINED_PX = 2.0
-OWN_SEARCH_PX, MIN_NODES = 3, 30  # for measuring the chips' own shift
+OWN_SEARCH_PX, MIN_NODES = 3, 30  # These measure the chips' own shift.
 
 
 class ChipPair(NamedTuple):

@@ -35,14 +35,14 @@ from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
 
 NAME, POLARISATIONS, CLOSURE, VERSION = "offsets-real", "offsets-polarisations", "offsets-closure", "1"
-SIZES = {NAME: 60, POLARISATIONS: 54, CLOSURE: 84}  # of the latter two, all that there are
+SIZES = {NAME: 60, POLARISATIONS: 54, CLOSURE: 84}  # All pairs that exist, for the latter two.
 SEA_SHARE = 4  # land pairs per sea pair
 MAX_SHIFT_PX = 2.0
 SEARCH_PX, POSTING_PX = 6, 8
 EDGE_NODES = 2  # 16 px: half of the smallest window
 UNKNOWN_SIGMA_PX = 0.5
-MIN_KNOWN = 0.98  # of a chip's pixels
-Sum = list[tuple[float, ChipPair]]  # pairs whose offsets add up to 0, with their signs
+MIN_KNOWN = 0.98  # Least known share of a chip's pixels.
+Sum = list[tuple[float, ChipPair]]  # Pairs with their signs, whose offsets add up to 0.
 Shift = tuple[float, float]  # dx, dy, px
 
 

@@ -21,7 +21,7 @@ from lab.simulation.seeds import Purpose
 from lab.training import TrainingRecipe, TrainingTask, begin_from
 
 VERSION = "15"
-CALIBRATED = 21  # pairs of varying motion, and as many of even ground
+CALIBRATED = 21  # Number of pairs with varying motion, and of pairs of even ground.
 
 
 def prepare(settings: Settings, cache: Path, seed: int) -> tuple[nn.Module, TrainingTask, Card]:

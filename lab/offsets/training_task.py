@@ -1,7 +1,6 @@
 """Training of both forms of the offsets network on the crops of lab.offsets.crops.
 
-The form `weights` learns how evidence is added: its loss is the likelihood of what the law then gives. The published
-form learns the offsets themselves, for every pixel, from the same crops.
+The form `weights` learns how evidence is added, by the model's likelihood; the published form learns offsets.
 """
 
 from __future__ import annotations
@@ -27,13 +26,13 @@ from lab.simulation.sar.recipes import constant_shift, moving
 from lab.simulation.seeds import Purpose, generator
 from lab.training import Batch
 
-HUBER_SHARE = 0.08  # share of the training after which only the likelihood counts
+HUBER_SHARE = 0.08  # Only the likelihood counts after this share of the training.
 HUBER_PX = 0.1
 MAX_RESIDUAL_PX = 3.0  # larger residuals are clipped to this
-TEMPER = 0.5  # of the likelihood at the start (Seitzer et al. 2022, arXiv:2203.09168): hard nodes are learnt, too
+TEMPER = 0.5  # Exponent of the likelihood at the start (Seitzer et al. 2022, arXiv:2203.09168); it learns hard nodes.
 SPREADS = 3.0  # sigmas beyond which errors have less weight
 VALIDATION_PAIRS, VALIDATION_PX = 8, 192
-COMPARED_PX = 64.0  # window of the law with which validation compares the network
+COMPARED_PX = 64.0  # Validation compares the network with an autocorrelation model of this window.
 
 
 def loss_of(found: Answer, crop: Crop, progress: float) -> Tensor:
@@ -62,12 +61,12 @@ class OffsetTrainingTask:
     def __init__(self, settings: Settings, cache: Path) -> None:
         self.settings = settings
         self.crops = Crops(settings, cache)
-        self._drawn: dict[int, list[Crop]] = {}  # crops of a batch until its loss: laws cannot be stacked
+        self._drawn: dict[int, list[Crop]] = {}  # Crops of a batch until its loss, because they cannot be stacked.
         self._numbers = count()
         self._validation: dict[str, list[Crop]] | None = None
 
     def batch(self, rng: np.random.Generator) -> Batch:
-        """Draw a batch of crops; keep their laws and evidence here, under the batch's number, until its loss."""
+        """Draw a batch of crops; keep their models and evidence under the batch's number until its loss."""
         crops = [self.crops.at(int(at)) for at in rng.integers(self.settings.crops, size=self.settings.batch)]
         number = next(self._numbers)
         self._drawn[number] = crops
@@ -91,7 +90,7 @@ class OffsetTrainingTask:
 
     @torch.no_grad()
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """Return errors, px, and coverage by sigma on even ground and under varying motion, beside the law alone."""
+        """Return errors, px, and coverage by sigma on even ground and under varying motion, also of the model alone."""
         self._validation = self._validation or _validation(self.settings.form)
         device, inner, figures = next(network.parameters()).device, slice(4, -4), {}
         for name, crops in self._validation.items():

@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 HALF_KM = 4.0
 POINTS_PER_KM2 = 200.0
 REPEAT_DAYS = 36
-NOISE_MM, DELAY_MM = 3.0, 2.0  # of a date: of each point, and common to DELAY_KM
+NOISE_MM, DELAY_MM = 3.0, 2.0  # Standard deviations of each point on a date, and of the delay shared over DELAY_KM.
 DELAY_KM, CELL_KM = 1.5, 0.25
 DEVIATIONS_ACROSS = 2.355  # standard deviations of a Gaussian across its half height
 

@@ -11,7 +11,7 @@ from ground_motion.methods.deformation.motion.series import WITHIN_90
 from ingest.models import Product
 from lab.replay.scenario import Event, Found, Measure, square
 
-PEAK = 1.2  # times the median
+PEAK = 1.2  # A peak is this number of medians high.
 COHERENCE_BEFORE, COHERENCE_PER_SIGMA = 0.8, 0.1
 
 

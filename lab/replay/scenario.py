@@ -14,28 +14,28 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-MIDDLE = 12.0, 47.0  # longitude and latitude of the point from which places are counted, degrees
+MIDDLE = 12.0, 47.0  # Longitude and latitude of the origin of all places, degrees.
 KM_NORTH = 1 / 111.2
-KM_EAST = KM_NORTH / 0.682  # at 47 degrees north
+KM_EAST = KM_NORTH / 0.682  # The factor is for a latitude of 47 degrees.
 FOLDER = Path(__file__).parent / "scenarios"
-WINDOW = timedelta(days=5 * 365)  # of a product's data
-DELAY = timedelta(days=10)  # from the last image to the product
-RELEASE_DAYS, REPEAT_DAYS = 180, 12  # from one product, one image, to the next
+WINDOW = timedelta(days=5 * 365)  # A product's data span this time.
+DELAY = timedelta(days=10)  # A product appears this long after its last image.
+RELEASE_DAYS, REPEAT_DAYS = 180, 12  # Days between two products, and between two images.
 
 
 class Measure(StrEnum):
     """Kind of incoming data; each value is the key under which an event's entry states its figures."""
 
-    VELOCITY = "rates"  # mm/yr
-    CHANGE = "changes"  # by how many standard deviations a pair's coherence changed, negative: lost
-    OFFSETS = "speeds"  # m/day, outside glaciers
-    GLACIER = "ice"  # m/day, of the glacier; of several bands, from the upper one
-    FIELD = "fields"  # a velocity field as a file, `lab.replay.fields`
-    IMAGES = "images"  # an image as a file, `lab.replay.images`
+    VELOCITY = "rates"  # The values are mm/yr.
+    CHANGE = "changes"  # Change of a pair's coherence in standard deviations; negative where it was lost.
+    OFFSETS = "speeds"  # The values are m/day, outside glaciers.
+    GLACIER = "ice"  # The values are m/day on the glacier; several bands begin with the upper one.
+    FIELD = "fields"  # A velocity field is a file of `lab.replay.fields`.
+    IMAGES = "images"  # An image is a file of `lab.replay.images`.
 
 
 PRODUCTS = frozenset({Measure.VELOCITY, Measure.FIELD})
-SIGMAS = {Measure.OFFSETS: 0.05, Measure.GLACIER: 0.05}  # m/day, where a place states none
+SIGMAS = {Measure.OFFSETS: 0.05, Measure.GLACIER: 0.05}  # Values in m/day for places that state none.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,7 +176,7 @@ def _shown(measure: Measure, places: list[dict[str, Any]], value: Any) -> dict[s
         return {"made": value}
     listed = value if isinstance(value, list) else [value]
     places = [{"sigma": SIGMAS.get(measure, Found.sigma)} | place for place in places]
-    if measure is Measure.GLACIER:  # bands of one glacier
+    if measure is Measure.GLACIER:  # All bands are of one glacier.
         return {"areas": tuple(Found(value=one, **places[0]) for one in listed)}
     areas = tuple(Found(value=one, **place) for one, place in zip(listed, places, strict=True) if one)
     if any(math.isnan(area.value) for area in areas):

@@ -24,8 +24,7 @@ from ground_motion.simulation.velocity.region import Region
 def write_region(region: Region, folder: Path) -> tuple[Path, ...]:
     """Write points.csv, one EGMS zip per track, dem.tif and truth.geojson; return their paths.
 
-    All files are written to a hidden folder inside `folder` and renamed at the end; files of the same name are
-    replaced. Raises ValueError if the folder cannot be created or written to.
+    Files are renamed at the end and replace those there. ValueError if the folder cannot be made or written to.
     """
     staging = _make_staging(folder)
     try:
@@ -90,7 +89,7 @@ def truth_geojson(region: Region) -> str:
 def _feature(area: TruthArea, terrain: Terrain) -> dict[str, Any]:
     """Return an area as a GeoJSON feature. rate_mm_yr: + up, or speed down the slope (a landslide); see rate_along."""
     easting_m, northing_m = terrain.frame.to_grid(np.array(area.centre.east_m), np.array(area.centre.north_m))
-    ring = np.round(orient(area.polygon).exterior.coords, 7).tolist()  # counter-clockwise, 1 cm
+    ring = np.round(orient(area.polygon).exterior.coords, 7).tolist()  # Counter-clockwise, rounded to about 1 cm.
     return {
         "type": "Feature",
         "properties": {

@@ -14,7 +14,7 @@ class Purpose(IntEnum):
     """The first number of a seed."""
 
     TRAINING = 1
-    VALIDATION = 2  # of training: stopping, choosing; never published
+    VALIDATION = 2  # Seed for stopping and choosing in training; its results are never published.
     BENCHMARK = 3
     DEMO = 4
     TEST = 5

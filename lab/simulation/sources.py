@@ -35,8 +35,8 @@ from ground_motion.simulation.ground.sources import (
 from ground_motion.simulation.ground.terrain import Terrain
 from lab.simulation.seeds import log_uniform
 
-STEEP_ENOUGH = 0.09  # rise per metre, 5°: a landslide needs a slope
-MAX_UPLIFT_MM_YR = 29.0  # of a mine where the water rises
+STEEP_ENOUGH = 0.09  # A landslide needs this rise per metre, 5°.
+MAX_UPLIFT_MM_YR = 29.0  # Largest rate of a mine where the water rises.
 UPLIFT_OUTLIERS = 0.05
 
 

@@ -1,7 +1,6 @@
 """Simulated tiles of 100 km² for training and the frozen benchmarks of velocity fields.
 
-Each tile has one ground truth observed by two tracks with separate points and errors. A tile takes a few tenths of a
-second and holds rates only.
+Each tile has one ground truth, observed by two tracks with separate points and errors. It holds rates only.
 """
 
 from __future__ import annotations
@@ -49,10 +48,10 @@ class TileConfig(NamedTuple):
     second_share: float = 0.25
     most_sources: int = 2
     kinds: tuple[str, ...] = tuple(DRAWS)
-    widest_m: float = 7_000.0  # what is wider than the tile is its background
+    widest_m: float = 7_000.0  # Motion wider than the tile belongs to its background.
     rate_factor: float = 1.0
     density: Density = Density()
-    town_share: Range = Range(-0.01, 0.03)  # below 0: no town
+    town_share: Range = Range(-0.01, 0.03)  # A share below 0 means that there is no town.
     suburb_share: Range = Range(0.02, 0.12)
     forest_share: Range = Range(0.10, 0.50)
     relief_m: Range = Range(10.0, 250.0)
@@ -161,7 +160,7 @@ def _seen_moving(track: TileTrack, sources: tuple[Source, ...], tile: Tile) -> T
     for source in sources:
         if source.kind == QuarrySettlement.kind:
             up = source.motion_at(east_m, north_m, tile.terrain).up_mm_yr
-            keep &= np.abs(up) < 0.9 * abs(source.peak_mm_yr)  # machines work there: nothing reflects steadily
+            keep &= np.abs(up) < 0.9 * abs(source.peak_mm_yr)  # Machines work there, so that nothing reflects steadily.
     return TileTrack(
         track.geometry,
         track.x_m[keep],

@@ -47,7 +47,7 @@ def figures(content: Mapping[str, Any]) -> dict[str, Figure]:
 
 
 def _parts(content: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], str]]:
-    """Yield the name, the value with its interval, and a text whose words tell which direction is better."""
+    """Yield the name, the value with its interval, and a text that says which direction is better."""
     if "results" not in content:
         for result in results_of(content):
             for name, part in result.metrics.items():

@@ -23,13 +23,13 @@ from lab.speed.measure import figure, pairs, report, result, seconds
 from lab.speed.simulated import DATES, made_batch, numbered, write_egms_csv
 
 SIZES = (10**4, 10**5, 10**6)
-LARGEST = 10**7  # with four dates: the rows of 300 would fill a small disk twice
+LARGEST = 10**7  # The rows have four dates, because those of 300 would fill a small disk twice.
 MAX_DATES = 4
-CHUNK = 4_000  # about what 4 MB of an EGMS table hold
+CHUNK = 4_000  # Rows in about 4 MB of an EGMS table.
 CSV_POINTS = 10**5
 SCRATCH_ID = 2_000_000_000
 TABLES = (partitions.POINTS, partitions.SERIES)
-# ru_maxrss would not do: a child inherits the peak of the process that it was forked from
+# ru_maxrss would be wrong: a child inherits the peak of the process that forked it.
 _LOAD_AND_PRINT_PEAK = """
 import re, sys
 from django.core.management import execute_from_command_line
@@ -56,7 +56,7 @@ def _rolled_back(work: Callable[[Any], object]) -> None:
 def run() -> dict[str, Any]:
     """Measure the copying of points in all sizes, disk space, a whole file, and memory."""
     copies = [_copy(points, len(DATES)) for points in SIZES] + [_copy(LARGEST, MAX_DATES)]
-    small, large = copies[0], copies[len(SIZES) - 1]  # both of 300 dates
+    small, large = copies[0], copies[len(SIZES) - 1]  # Both have 300 dates.
     exponent = 1 + math.log(small["value"] / large["value"]) / math.log(large["points"] / small["points"])
     growth = figure(f"growth of time from {small['points']:,} to {large['points']:,} points", "exponent", exponent)
     return report("ingest", [*copies, growth, *_bytes_a_point(), _whole_file(), _memory()])

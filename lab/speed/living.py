@@ -1,4 +1,4 @@
-"""Speed and memory of prolonging a release of a million points by one pass, against reading and writing its series."""
+"""Speed and memory of adding one pass to a release of a million points, against reading and writing its series."""
 
 import subprocess
 import sys

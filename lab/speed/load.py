@@ -28,10 +28,10 @@ from lab.speed.measure import figure, report
 from lab.speed.servers import gunicorn, proxy
 from lab.speed.simulated import load_towns
 
-POINTS, DATES = 10**7, 4  # with 300 dates the series alone would fill 10 GB
+POINTS, DATES = 10**7, 4  # Few dates, because the series of 300 would fill 10 GB.
 SECONDS = 75
 ALERTS = 300
-VISITORS, CONNECTIONS = 60, 6  # as in visitors.py, which locust alone imports
+VISITORS, CONNECTIONS = 60, 6  # The same as in visitors.py, which only locust imports.
 SAMPLE = 5000
 MEMORY_EVERY_SECONDS = 1.0
 NOTE = f"visitors, proxy, two web processes and database on the same two cores; {SECONDS} s"
@@ -68,7 +68,7 @@ def points_sampled(product: Product) -> list[tuple[str, float, float]]:
         SELECT pid, ST_X(position), ST_Y(position) FROM {POINT_TABLE}
         WHERE product_id = {product.pk:d} AND {sampling.condition(share)} ORDER BY {sampling.ORDER} LIMIT %s"""  # noqa: S608
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL random_page_cost = 1.1")  # rows of a sample are scattered, but mostly in memory
+        cursor.execute("SET LOCAL random_page_cost = 1.1")  # Rows of a sample are scattered, but mostly in memory.
         cursor.execute(sql, [SAMPLE])
         return [*cursor.fetchall()]
 

@@ -52,7 +52,7 @@ def whole_pixels(power: Any, search: int, threads: int) -> Any:
     """
     import cv2
 
-    cv2.setNumThreads(1)  # a window is too small to be shared
+    cv2.setNumThreads(1)  # A window is too small for several threads.
     before, wide = CONTROL_PX // 2 - POSTING_PX // 2, CONTROL_PX // 2 + search
     reference, secondary = (np.pad(np.sqrt(image), wide, mode="reflect") for image in power)
     rows, cols = (n // POSTING_PX for n in power.shape[1:])
@@ -108,7 +108,7 @@ def main() -> None:
         print(json.dumps({"mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
         return
     for method in METHODS:
-        track(method, 2 * PIECE_PX)  # warms up
+        track(method, 2 * PIECE_PX)  # This call warms up.
     times: dict[str, list[float]] = {method: [] for method in METHODS}
     for turn in range(args.rounds):
         for method in METHODS if turn % 2 == 0 else METHODS[::-1]:

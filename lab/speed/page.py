@@ -1,7 +1,6 @@
 """First visits in headless Chromium: what is sent, when it can be read, and how long the page does not respond.
 
-A small simulated nation is searched by methods that need no network, and shown through proxy and gunicorn. Chromium's
-processor is slowed down to a quarter, its network is not, and nothing is cached.
+A small simulated nation is shown through proxy and gunicorn, to a quarter of Chromium's speed, without cache.
 
 Blocking time is measured twice: by the clock, which includes drawing, slow without a graphics card; and by the
 processor time of each task in a visit at full speed, times four, which hardly depends on other load of the machine.

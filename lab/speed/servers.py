@@ -38,7 +38,7 @@ def gunicorn(environment: Mapping[str, str]) -> Iterator[int]:
     changed = {"PORT": str(port), "PROXIES": "1", "DJANGO_SETTINGS_MODULE": "monitor.settings"}
     with running(command, {**environment, **changed}, port):
         for _ in range(2):
-            get(port, "/", START_SECONDS)  # excludes the delays of first requests
+            get(port, "/", START_SECONDS)  # Exclude the delays of first requests.
         yield port
 
 
@@ -47,7 +47,7 @@ def proxy(web: str, **values: str) -> Iterator[int]:
     """Run nginx, as in production, in front of `web` (host:port); yield its port. values: for docker/nginx/start."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)  # because nginx drops root's rights
+        Path(folder).chmod(0o755)  # nginx drops root's rights before it reads the folder.
         log = Path(folder, "access.log")
         given = {"WEB": web, "HTTP_LISTEN": f"127.0.0.1:{port}", "PROXY_STATE": folder, "ACCESS_LOG": str(log)}
         with running([str(settings.BASE_DIR / "docker" / "nginx" / "start")], {**os.environ, **given, **values}, port):

@@ -20,7 +20,7 @@ DATES = tuple(date(2019, 1, 3) + timedelta(days=6 * n) for n in range(300))
 TOWNS = 40
 TOWNS_AT = (7.0, 51.5)
 CHUNK = 50_000
-KINDS_OF_BATCHES = 4  # made once and used again, so that loading is what takes time
+KINDS_OF_BATCHES = 4  # Batches are made once and used again, so that only loading takes time.
 
 
 @lru_cache(KINDS_OF_BATCHES)

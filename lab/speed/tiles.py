@@ -20,9 +20,9 @@ from lab.speed.simulated import load_towns, made_batch
 from monitor.maps.map import selectors
 from monitor.maps.map.layers import BY_NAME
 
-PRODUCTS, TOGETHER, POINTS = 200, 10, 50_000  # points of each
-ACROSS, STEP_DEGREES = 5, (3.0, 2.0)  # groups side by side
-TRACK_DEGREES = 0.0002  # between products of a group: points of two tracks do not lie on each other
+PRODUCTS, TOGETHER, POINTS = 200, 10, 50_000  # Numbers: products, those in a group, points of each.
+ACROSS, STEP_DEGREES = 5, (3.0, 2.0)  # Number of groups side by side, and their distance.
+TRACK_DEGREES = 0.0002  # Distance between products of a group, so that points of two tracks do not coincide.
 ZOOMS, TILES = (14, 12, 10, 9, 8, 5), 100
 LAYER = "los"
 
@@ -59,7 +59,7 @@ def _loaded(numbers: range) -> Iterator[Product]:
         shift = (across * STEP_DEGREES[0] + track * TRACK_DEGREES, down * STEP_DEGREES[1] + track * TRACK_DEGREES)
         yield load_towns(points=POINTS, track=number + 1, shift=shift)
     with connection.cursor() as cursor:
-        cursor.execute(f"VACUUM (ANALYZE) {pyramid.TABLE}")  # as the server does by itself, later
+        cursor.execute(f"VACUUM (ANALYZE) {pyramid.TABLE}")  # A server does this by itself later.
 
 
 def _at_zoom(zoom: int) -> Times:
@@ -70,7 +70,7 @@ def _at_zoom(zoom: int) -> Times:
         x = int((batch.longitude[index] + 180) / 360 * 2**zoom)
         y = int((1 - math.asinh(math.tan(math.radians(batch.latitude[index]))) / math.pi) / 2 * 2**zoom)
         products, n_points = selectors.layer_products(layer=BY_NAME[LAYER], tile=(zoom, x, y)), 0
-        if zoom >= selectors.ZOOM_OF_SINGLE_POINTS:  # only the products that have points in the tile
+        if zoom >= selectors.ZOOM_OF_SINGLE_POINTS:  # Keep only the products that have points in the tile.
             counts = selectors.points_in_tile(products=products, z=zoom, x=x, y=y)
             products, n_points = list(counts), sum(counts.values())
         query = selectors.tile_query(products=products, z=zoom, x=x, y=y, n_points=n_points)
@@ -78,7 +78,7 @@ def _at_zoom(zoom: int) -> Times:
             (times.ours, partial(_fetch, client, f"/tiles/points/{LAYER}/{zoom}/{x}/{y}.mvt")),
             (times.control, partial(_raw, *query)),
         ]
-        for _, work in both:  # warm the cache of the server for both
+        for _, work in both:  # Warm the server's cache for both.
             work()
         for spent, work in both if turn % 2 else reversed(both):
             spent.append(1000 * seconds(work))

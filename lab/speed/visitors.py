@@ -17,7 +17,7 @@ from locust import FastHttpUser, between, events, task
 RANDOM = random.SystemRandom()
 TOWN = json.loads(Path(os.environ["BENCH_LOAD_TOWN"]).read_text())
 WINDOW_TILES = (1440 / 512, 900 / 512)
-CONNECTIONS = 6  # of a browser to one host
+CONNECTIONS = 6  # A browser opens this many connections to one host.
 FRESH_SECONDS = 60.0
 ZOOMS = range(6, 17)
 THEME = {"id": "theme", "property": "data", "value": "light"}

@@ -1,7 +1,6 @@
 """`python -m lab.structures.buildings`: accuracy of the ledger of buildings on simulated towns not used for tuning.
 
-Beside it stands what is usual: every point belongs to the nearest footprint, if that is within 10 m. A building's rate
-is the mean of its points, with the standard error that their stated sigmas give.
+The usual way for comparison: points belong to the nearest footprint within 10 m; a building has their mean.
 """
 
 import argparse
@@ -21,8 +20,8 @@ from lab.structures.towns import Town, draw_town
 
 BENCHMARK = "buildings"
 SIZE_M, YEARS = 1000.0, 5.0
-MOVING_MM_YR, RESTING_MM_YR = 5.0, 0.5  # against the ground around
-FALSE = {"1_in_1000": 0.001, "1_in_100": 0.01, "5_in_100": 0.05}  # of resting buildings
+MOVING_MM_YR, RESTING_MM_YR = 5.0, 0.5  # Rates against the ground around.
+FALSE = {"1_in_1000": 0.001, "1_in_100": 0.01, "5_in_100": 0.05}  # Shares of stable buildings that may be false alarms.
 # Columns of a method's rows, one row for each building.
 KNOWN, HELD, ERROR, HALF, ALONG_HELD, ACROSS_HELD, SCORE, DEVIATION = range(8)
 

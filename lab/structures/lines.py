@@ -13,8 +13,8 @@ from lab.structures.routes import SETTLED_M, draw_route
 
 BENCHMARK = "lines"
 LENGTH_M, HALF_WIDTH_M = 25_000.0, 3.0
-NEAR_M = 50.0  # within which a step is placed
-SAME_M = 150.0  # A break so near a step, or where the ground behind it recovers, is no false one.
+NEAR_M = 50.0  # A step counts as found within this distance.
+SAME_M = 150.0  # A break this near a step, or where the ground behind it recovers, is no false one.
 
 
 def measure(number: int, purpose: Purpose) -> tuple[Float64, Float64]:

@@ -1,4 +1,4 @@
-"""Simulated lines: rail, dike or pipe with points on and beside it, and steps at known stations."""
+"""Simulated lines: rail, dike or pipe with points on and near it, and steps at known stations."""
 
 from typing import NamedTuple
 
@@ -10,16 +10,16 @@ from scipy.ndimage import gaussian_filter1d
 Float64 = NDArray[np.float64]
 
 KNOT_M = 10.0
-SPACING_M = (10.0, 25.0)  # distance of neighbouring points on the line
-BESIDE_M = (15.0, 60.0)  # between points beside it, within BESIDE_WITHIN_M
+SPACING_M = (10.0, 25.0)  # Distance of neighbouring points on the line
+BESIDE_M = (15.0, 60.0)  # Distance between points beside the line, within BESIDE_WITHIN_M.
 BESIDE_WITHIN_M = 45.0
-NOISE_MM = (1.5, 3.0)  # of the motion of a year, of one point
+NOISE_MM = (1.5, 3.0)  # Noise of one point in a year's motion.
 SHARED_MM, SHARED_M = (0.5, 1.5), (80.0, 600.0)
 GEOLOCATION_M = (8.0, 12.0)
 STRAYS = 0.02
 STEP_MM_M, STEP_WIDTH_M = 2.0, (8.0, 25.0)
-STEP_APART_M, SETTLED_M = 2500.0, (150.0, 500.0)  # A step has faded out so far behind it.
-GAPS_PER_KM, GAP_M = 0.15, (60.0, 400.0)  # forest and cuttings, without any point
+STEP_APART_M, SETTLED_M = 2500.0, (150.0, 500.0)  # A step has faded out this far behind it.
+GAPS_PER_KM, GAP_M = 0.15, (60.0, 400.0)  # Gaps by forest and cuttings, in which there is no point.
 
 
 class Route(NamedTuple):
@@ -74,7 +74,7 @@ def draw_route(rng: np.random.Generator, length_m: float, steps: bool) -> Route:
     after = on[:, np.newaxis] - steps_m
     ramps = np.clip(after / step_widths + 0.5, 0, 1) * _recovered(after, rng.uniform(*SETTLED_M, steps_m.size))
     motion[: on.size] += ramps @ heights
-    motion[on.size :] += rng.normal(0, 1.0, beside.size)  # houses and fields settle by themselves
+    motion[on.size :] += rng.normal(0, 1.0, beside.size)  # Houses and fields settle by themselves.
     noise = rng.uniform(*NOISE_MM)
     value = motion + noise * rng.standard_t(6, every.size) / np.sqrt(1.5)
     strays = rng.random(every.size) < STRAYS

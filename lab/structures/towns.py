@@ -13,15 +13,15 @@ from scipy.spatial import KDTree
 
 Float64 = NDArray[np.float64]
 
-NOISE_MM_YR = (0.5, 1.2)  # standard deviation of a point's rate that no other shares, by town (Ustica, Cyprus: 0.5-0.7)
-SHARED_MM_YR, SHARED_M = 0.45, 100.0  # noise that near points share
-MISSTATED = 1.3  # factor by which the stated sigma may be wrong, either way
+NOISE_MM_YR = (0.5, 1.2)  # Standard deviation of a point's own rate error, by town (Ustica, Cyprus: 0.5-0.7).
+SHARED_MM_YR, SHARED_M = 0.45, 100.0  # Noise that near points share
+MISSTATED = 1.3  # The stated sigma may be wrong by this factor either way.
 STRAYS = (0.0, 0.03)
 GEOLOCATION_M = (8.0, 12.0)
-OFFSET_M = 3.0  # of all points of the product together
-ROOF_M2, GROUND_M2, WALL_M = (60.0, 250.0), (400.0, 2000.0), (4.0, 12.0)  # for one point
-OWN_SHARE, OWN_MM_YR = (0.05, 0.25), (1.0, 5.0)  # buildings that move by themselves, and by how much in the mean
-FOLLOWING_MM_YR = 0.3  # usual deviation of the others, with the same spread of tilt
+OFFSET_M = 3.0  # Offset of all points of the product together.
+ROOF_M2, GROUND_M2, WALL_M = (60.0, 250.0), (400.0, 2000.0), (4.0, 12.0)  # Area or length for one point.
+OWN_SHARE, OWN_MM_YR = (0.05, 0.25), (1.0, 5.0)  # Share of buildings that move by themselves, and their mean rates.
+FOLLOWING_MM_YR = 0.3  # Usual deviation of all other buildings, with the same spread of tilt.
 
 
 class Town(NamedTuple):
@@ -125,7 +125,7 @@ def _reflectors(
     """Return what reflects: places (points, 2), heights above the ground, and the building or -1."""
     places, heights, on = [], [], []
     roof_m2, ground_m2, wall_m = (np.exp(rng.uniform(*np.log(part))) for part in (ROOF_M2, GROUND_M2, WALL_M))
-    look = rng.choice([-1, 1])  # the radar looks from the east or from the west
+    look = rng.choice([-1, 1])  # The radar looks from the east or from the west.
     for number, polygon in enumerate(polygons):
         height = rng.uniform(5, 20)
         x0, y0, x1, y1 = polygon.bounds
@@ -133,7 +133,7 @@ def _reflectors(
         roof = tries[shapely.contains_xy(polygon, *tries.T)]
         ring = shapely.get_coordinates(polygon.exterior)
         step = np.diff(ring, axis=0)
-        outward = np.sign(shapely.area(polygon)) * step[:, 1]  # rings run clockwise or not; the sign is tried by `look`
+        outward = np.sign(shapely.area(polygon)) * step[:, 1]  # Rings run either way; `look` tries both signs.
         facing = np.maximum(look * outward, 0)
         walls = [
             ring[side] + rng.random((rng.poisson(facing[side] / wall_m), 1)) * step[side] for side in range(len(step))

@@ -17,7 +17,7 @@ from ml.models import MAX_WAIT, GroundEvent
 from ml.runs.events import event_pairs_find, events_followed, images_around
 
 if TYPE_CHECKING:
-    from ingest.sources.client.quakes import CatalogueEvent, Reports  # an HTTP client
+    from ingest.sources.client.quakes import CatalogueEvent, Reports  # This import brings an HTTP client.
 
 Watched = Callable[[MultiPolygon], bool]
 # Two reports of the same earthquake differ by no more.

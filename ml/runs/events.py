@@ -46,7 +46,7 @@ def event_pairs_find(*, event: GroundEvent) -> list[ScenePair]:
     ).distinct(*(f"reference__{name}" for name in _PIECE))
     chosen, known = set(best.values_list("pk", flat=True)), set(event.pairs.values_list("pk", flat=True))
     if chosen != known:
-        event.pairs.set(chosen)  # an image that arrives late may be closer in time
+        event.pairs.set(chosen)  # An image that arrives late may be closer in time.
     return list(ScenePair.objects.filter(pk__in=chosen - known).select_related("reference", "secondary"))
 
 

@@ -42,8 +42,8 @@ from ml.runs.stored import RasterWindows, opened_prediction
 Task = ModelVersion.Task
 BESIDE_M = 3_000.0  # Another track's points are read this far beyond a product's: the network's range.
 WITH_PAIR = ("model_version", "pair__reference", "pair__secondary")
-COMPARED = ("coherence", "predecessors", "changes_beside")  # predictions on which a change of coherence is based
-WINDOW = "window"  # rows x columns, px
+COMPARED = ("coherence", "predecessors", "changes_beside")  # A change of coherence is based on these predictions.
+WINDOW = "window"  # The value is rows x columns, px.
 STATIONS = "stations"  # planes by which products exceed the stations on their ground
 MAX_POINTS_WITH_SERIES = 3_000_000  # A million points of 300 dates take about 20 s.
 
@@ -146,7 +146,7 @@ def _cloud(
 def coherence(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
     """Estimate a pair's coherence; networks that take a window get COHERENCE_WINDOW, a repeated run its former one."""
     row, pair = CoherenceMethod.find(run.model_version.method), run.its_pair
-    looks = pair.reference.looks if pair.reference.looks == pair.secondary.looks else None  # None: it is estimated.
+    looks = pair.reference.looks if pair.reference.looks == pair.secondary.looks else None  # None: estimate them.
     first = {WINDOW: settings.COHERENCE_WINDOW} if row.window_is_input else {}
     kept = pieces.once(WINDOW, lambda: first | run.parameters)
     window = window_of(kept[WINDOW]) if row.window_is_input else None
@@ -168,7 +168,7 @@ def offsets(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
 
 def coherence_change(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
     """Compare a pair's coherence with that of its predecessors; changes of other pairs confirm it."""
-    ids = pieces.once("compared", lambda: run.parameters or _due(run))  # Repeated or resumed, a run compares the same.
+    ids = pieces.once("compared", lambda: run.parameters or _due(run))  # A resumed run must compare the same ones.
     own, predecessors, beside = _load_compared(ids)
     share = np.float32(CoherenceMethod.find(own.run.model_version.method).area_share)
     with ExitStack() as stack:

@@ -10,7 +10,7 @@ from django.db.models import Count, QuerySet
 from ingest.foundation.locks import rows_of
 from ml.models import BuildingLedger, BuildingMotion
 
-AT_M = 15.0  # A place given to ten metres is at the building that is this near.
+AT_M = 15.0  # Match a place to the nearest building within this distance; places are rounded to 10 m.
 # Nearest footprint of each place: candidates by the index on positions, then the distance on the ellipsoid to outlines.
 _AT = """
     SELECT place.number, near.id
@@ -35,7 +35,7 @@ class Town(NamedTuple):
 
     @property
     def n_known(self) -> int:
-        """Return the number of buildings of which points can tell the motion."""
+        """Return the number of buildings whose motion is measured."""
         return self.of_class.total()
 
 

@@ -44,15 +44,15 @@ from ingest.scenes.interferograms import REACH_DATES, releases_to_continue, same
 from ml.models import LivingChunk, LivingDate, LivingSeries, LivingValues
 from ml.runs.provisional import provisional_values
 
-CHUNK = 1024  # points
+CHUNK = 1024  # Number of points processed at once.
 COMPLETE = 3  # A pass with interferograms from this many earlier dates awaits no more.
 AWAITED = timedelta(hours=6)  # An incomplete pass is taken this long after its newest interferogram.
 RESOLUTION_CELL_M2 = 5.0 * 20.0  # ground range by azimuth of Sentinel-1 IW (ESA)
-MIN_COHERENCE, USUAL_COHERENCE = 0.05, 0.5  # The latter is assumed where a file states none.
+MIN_COHERENCE, USUAL_COHERENCE = 0.05, 0.5  # Least coherence used; coherence assumed if a file states none.
 STRIP_ROWS = 1024
 MAX_COMPARED = 20_000  # points
 NEAR_M = 25.0  # A point of the next release within this distance is the same one.
-COMMON_DATES = 10  # last dates of a release on which the next one is compared with it
+COMMON_DATES = 10  # The next release is compared on this many last dates.
 SIMPLIFIED_DEGREES = 1e-5
 
 
@@ -135,7 +135,7 @@ def _next_pass(product: Product, active: Sequence[date]) -> list[Interferogram]:
 
 
 def _begin(product: Product) -> tuple[Kept, LivingSeries]:
-    """Begin living series at a release, perhaps anew. Raises UnusableData if its points and series do not match."""
+    """Begin a release's living series, for new passes. Raises UnusableData if points and series do not match."""
     points = product_points(product=product)
     x, y = transformer(4326, product.metric_epsg).transform(points.longitude, points.latitude)
     ground = Ground(np.asarray(x), np.asarray(y), points.height_m)
@@ -211,7 +211,7 @@ def _take(
         undone=new.undone,
         places=[_place(place, epsg) for place in found],
     )
-    known = kept.order if row.n_known else kept.order[:0]  # A pass that misses all points stores no values.
+    known = kept.order if row.n_known else kept.order[:0]  # Store no values for a pass that misses all points.
     stored, sigma = new.displacement_mm[known], new.sigma_mm[known]
     LivingValues.objects.bulk_create(
         (

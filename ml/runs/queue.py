@@ -21,10 +21,7 @@ LEASE = Lease(
 
 
 def run_claim(*, run_id: int) -> Run | None:
-    """Claim a waiting run for this worker.
-
-    Return None if the run has a result already or is not due, another worker has it, or a disk is full.
-    """
+    """Claim a waiting run. Return None if it has a result, is not due, another worker has it, or a disk is full."""
     with_result = Run.objects.filter(pk=run_id, prediction__isnull=False)
     made_at = Subquery(Prediction.objects.filter(run=OuterRef("pk")).values("created_at"))
     ended = {"finished_at": Coalesce("finished_at", made_at), "share_done": 1.0}  # The run keeps its place in the list.

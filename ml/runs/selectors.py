@@ -20,10 +20,10 @@ from ml.models import GroundEvent, ModelVersion, Prediction, Run
 from ml.runs.queue import LEASE
 
 Task = ModelVersion.Task
-MAX_ANNOUNCED = 128  # runs announced at a time: more than workers begin between two checks
+MAX_ANNOUNCED = 128  # More runs than workers begin between two checks are not announced.
 MAX_COMPANIONS = 8  # Each neighbouring file of a track counts as a track, because it has its own zero.
 SAME_GROUND = ("track", "direction", "burst", "polarisation", "source_format", "simulated", "backscatter")
-# A result that was made against another datum, or that a withdrawn track took part in, is made again.
+# Compute results again if they used another datum or a withdrawn track.
 MOVED = Q(started_at__lt=F("product__datum_moved_at")) | Q(started_at__lt=F("companions__datum_moved_at"))
 MOVED &= Q(state=Run.State.SUCCEEDED)
 STALE = MOVED | Q(companions__withdrawn_at__isnull=False)
@@ -43,10 +43,7 @@ def velocity_fields() -> QuerySet[Product]:
 def inputs_due(
     *, task: str, method: str, version: str | None = None, weights_sha256: str = ""
 ) -> QuerySet[Product] | QuerySet[ScenePair]:
-    """Return products or pairs that are ready for a task and have no run of this version (None: of any version) yet.
-
-    A network with other weights is another version.
-    """
+    """Return products or pairs ready for a task without a run of this version (None: any), with the same weights."""
     runs = Run.objects.filter(model_version__task=task, model_version__method=method)
     if version is not None:
         runs = runs.filter(model_version__version=version, model_version__weights_sha256=weights_sha256)
@@ -58,7 +55,7 @@ def inputs_due(
     pairs = pairs_with_history() if task == Task.COHERENCE_CHANGE else ScenePair.objects.all()
     pairs = pairs.filter(reference__state=Scene.State.READY, secondary__state=Scene.State.READY)
     unseen = pairs.exclude(pk__in=runs.filter(product=None).values("pair"))
-    # The order is that of `_earlier`.
+    # Sort as `_earlier` does.
     in_turn = unseen.order_by("secondary__acquired_at", "-reference__acquired_at", "id")
     return in_turn.select_related("reference", "secondary")
 
@@ -213,7 +210,7 @@ def _same_ground(value: Callable[[str], Any]) -> QuerySet[ScenePair]:
     same = {f"reference__{name}": value(f"reference__{name}") for name in SAME_GROUND}
     ground = value("footprint")
     whole = Func(ground, function="ST_Area", output_field=FloatField())
-    enough = GreaterThanOrEqual(_shared_area(ground), whole * MIN_SHARE)  # slow, and true of equal footprints
+    enough = GreaterThanOrEqual(_shared_area(ground), whole * MIN_SHARE)  # Slow, and always true of equal footprints.
     return ScenePair.objects.filter(Q(footprint__equals=ground) | Q(enough), **same)
 
 

@@ -45,8 +45,7 @@ SPARE_IN_USE = 0.5  # A run that has begun may use this share of the disk space 
 def model_version_current(*, method: str, task: str | None = None) -> ModelVersion:
     """Return the row of a method's version in this code, with this machine's weights; create it if necessary.
 
-    ValueError if the method does not exist, or if several tasks have it and no task is given; InputError if its weights
-    are missing.
+    ValueError if no task, or several without a given one, have the method; InputError if its weights are missing.
     """
     task = task_of(method, task)
     row = method_named(task, method)

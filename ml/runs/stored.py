@@ -105,8 +105,7 @@ def clusters_of(
 def background_mm_yr(statistics: Mapping[str, Any], product: Product) -> float:
     """Return the rate of still ground in one of the products that a run saw, mm/yr.
 
-    statistics: of a cluster, or of a prediction, of whose clusters the first one with the product counts. If none has
-    points of it, the rate is that of the first track.
+    statistics: of a cluster, or of a prediction, whose first cluster with the product counts; else its first track.
     """
     if "background_mm_yr" in statistics:  # Predictions of earlier releases state one rate for all products.
         return float(statistics["background_mm_yr"])

@@ -30,7 +30,7 @@ from ingest.models import Product
 from ingest.products.selectors import product_points, product_series, series_within
 from ml.models import TrendSearch
 
-MAX_SERIES = 600  # points inside an area, and as many around it
+MAX_SERIES = 600  # Most points inside an area, and most around it.
 MAX_PLACES = 200  # The surest places of a product are kept.
 DIGITS = 2
 SIMPLIFIED_DEGREES = 1e-5

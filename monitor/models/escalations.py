@@ -63,7 +63,7 @@ class Escalation(models.Model):
 
 
 class EscalationStep(models.Model):
-    """One contact, or at last the operators, asked who takes up an alert. Nobody is asked twice in an escalation."""
+    """Question to a contact, or at last the operators, to take up an alert. Nobody is asked twice in an escalation."""
 
     escalation = models.ForeignKey(Escalation, models.CASCADE, related_name="steps")
     contact = models.ForeignKey(Contact, models.SET_NULL, null=True)

@@ -108,7 +108,7 @@ class Rank(models.IntegerChoices):
 
 
 class OutgoingMessage(models.Model):
-    """Message of the outbox. Its text is composed at delivery; one key stands for one subject and one address."""
+    """Message of the outbox. Its text is composed at delivery; each key belongs to one subject and one address."""
 
     class Kind(models.TextChoices):
         CONFIRM = "confirm", gettext_lazy("Link to confirm a subscription")
@@ -170,7 +170,7 @@ class OutgoingMessage(models.Model):
     sent_at = models.DateTimeField(null=True)
     error = models.CharField(max_length=300, blank=True)
 
-    news: list["Notification"]  # what it reports, as monitor.notifications.outbox reads it
+    news: list["Notification"]  # Notifications that the message reports, as monitor.notifications.outbox reads them.
     labels: list[str] | None = None  # monitor.subscribers.subscriptions.endpoints reads those of its subscriptions
 
     class Meta:
@@ -224,7 +224,7 @@ class Notification(models.Model):
     withdrawn_at = models.DateTimeField(null=True, help_text="it was overtaken before it was sent")
     created_at = models.DateTimeField(auto_now_add=True)
 
-    sites: dict[int, str] | None = None  # those concerned, as monitor.subscribers.subscriptions.assets reads them
+    sites: dict[int, str] | None = None  # Sites concerned, which monitor.subscribers.subscriptions.assets reads.
 
     class Meta:
         ordering = ["id"]

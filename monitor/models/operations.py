@@ -1,7 +1,6 @@
 """Tables of the running service, and of what visitors ask of it and report: extracts of areas, residents' reports.
 
-The other tables count requests, and keep signs of life and alarms. The mail address of a resident's report is kept
-only until it is confirmed.
+Other tables count requests, and keep signs of life and alarms. A report's mail address is deleted once confirmed.
 """
 
 from django.conf import settings
@@ -15,7 +14,7 @@ from monitor.models.subscriptions import Holding, language_of_request
 
 
 class RequestCount(models.Model):
-    """Number of mails requested in a day. `who`: keyed hash that stands for an address, a connection or all."""
+    """Number of mails requested in a day. `who`: keyed hash of an address, of a connection or of all."""
 
     who = models.CharField(max_length=64)
     day = models.DateField()

@@ -1,4 +1,4 @@
-"""Tables of subscriptions and organisations. A seat is a member's subscription that follows an organisation's."""
+"""Tables of subscriptions and organisations. A "seat" is a member's copy of an organisation's subscription."""
 
 from django.conf import settings
 from django.contrib.gis.db import models

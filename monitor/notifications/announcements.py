@@ -61,7 +61,7 @@ def transition_announce(*, transition_id: int) -> Announcement | None:
             return None
         news = AlertTransition.objects.select_related("alert").get(pk=transition_id)
         taken_back, merged = news.to_state in TAKEN_BACK, news.to_state == State.MERGED
-        readers = [] if merged else _readers(news)  # a merged place is reported under its other code
+        readers = [] if merged else _readers(news)  # A merged place is reported under its other code.
         if news.changes_state:
             _withdraw_older(news, None if taken_back or merged else [reader.pk for reader in readers])
         _queue(news, OutgoingMessage.Kind.CORRECTION if taken_back else OutgoingMessage.Kind.ALERT, readers)
@@ -79,9 +79,9 @@ def _readers(news: AlertTransition) -> list[Any]:
         audience = notified
     elif news.from_state == State.WITHDRAWN:
         audience = audience | notified
-    if news.from_state == State.MERGED:  # it was no duplicate, and nobody had a mail saying that it was
+    if news.from_state == State.MERGED:  # The alert was no duplicate, and nobody had a mail that said so.
         audience = audience.exclude(pk__in=notified.values("pk"))
-    if not news.changes_state:  # a mail that waits will state the newest figures: nothing changed for its reader
+    if not news.changes_state:  # A mail that waits will state the newest figures: nothing changed for its reader.
         audience = audience.exclude(pk__in=_unsent(news).values("subscription"))
     return list(audience.values_list("pk", "email", "channel", "frequency", named=True))
 

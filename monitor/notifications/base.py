@@ -25,7 +25,7 @@ from monitor.web import outward
 from monitor.wording.cards.cards import KeptCards, alert_title, what_happened
 from monitor.wording.cards.lines import notice_sentence
 
-MAX_TITLE_LENGTH, MAX_SENTENCE_LENGTH = 160, 400  # letters
+MAX_TITLE_LENGTH, MAX_SENTENCE_LENGTH = 160, 400  # The most letters of a title and of a sentence.
 
 
 @dataclass(frozen=True)
@@ -103,8 +103,8 @@ class EndpointChannel(Channel):
     """
 
     one_server = False
-    removed: ClassVar[str] = "The endpoint was deleted."  # why a message to an endpoint that is gone is given up
-    gone_by: ClassVar[tuple[int, ...]] = (410,)  # statuses of an address that no longer exists
+    removed: ClassVar[str] = "The endpoint was deleted."  # The reason why a message to a deleted endpoint is given up.
+    gone_by: ClassVar[tuple[int, ...]] = (410,)  # HTTP statuses of an address that no longer exists.
     section: ClassVar[str]
     script: ClassVar[str] = ""
     for_organisations: ClassVar[bool] = False
@@ -126,7 +126,7 @@ class EndpointChannel(Channel):
 
     @classmethod
     def shown(cls) -> dict[str, Any] | None:
-        """Return what the section shows beside the endpoints; None if this site has not set up the channel."""
+        """Return what the section shows in addition to the endpoints; None if this site has not set up the channel."""
         return {}
 
     @classmethod

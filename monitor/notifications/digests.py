@@ -25,7 +25,7 @@ from monitor.notifications.outbox import message_about, message_key, notificatio
 from monitor.subscribers.subscriptions.selectors import awake, signs_due, subscriptions_active, subscriptions_resume_due
 
 MANY_PLACES = 10  # A message about more places is a summary.
-HOLD = timedelta(days=1)  # after a summary, of what no person has reviewed
+HOLD = timedelta(days=1)  # Alerts that no person has reviewed wait this long after a summary.
 AUTOMATIC = "automatic"
 BATCH = 2000
 State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
@@ -133,7 +133,7 @@ def _message(channel: str, items: list[Any]) -> OutgoingMessage:
 
 def last_moment(*, frequency: str, now: datetime, zone: str = "UTC") -> datetime:
     """Return when digests of this frequency were last due, for a reader in this time zone."""
-    # Each day, each Monday, or each first of a month, at six by the reader's clock; at once: this very hour.
+    # Digests are due at six by the reader's clock: daily, on Mondays, or on the first of a month; others at once.
     if frequency == Subscription.Frequency.AT_ONCE:
         return now.replace(minute=0, second=0, microsecond=0)
     local = now.astimezone(ZoneInfo(zone))
@@ -164,7 +164,7 @@ def digests_queue(*, now: datetime | None = None) -> int:
 def _digests_of(frequency: str, zone: str, now: datetime) -> int:
     queued, moment = 0, last_moment(frequency=frequency, now=now, zone=zone)
     due = awake(subscriptions=subscriptions_active().filter(frequency=frequency, time_zone=zone), now=now)
-    if frequency == Subscription.Frequency.AT_ONCE:  # waits only after a change from daily or weekly
+    if frequency == Subscription.Frequency.AT_ONCE:  # A message waits only after a change from daily or weekly.
         due = due.exclude(channel__in=settings.GATHERING)
     else:
         due = due.alias(since=Coalesce("last_digest_at", "confirmed_at")).filter(since__lt=moment)

@@ -35,9 +35,9 @@ from monitor.subscribers.subscriptions.endpoints import message_to
 from monitor.subscribers.subscriptions.limits import allowed_for_organisation
 from monitor.subscribers.subscriptions.selectors import SEVERITIES, is_held
 
-MAX_ASKED = 50  # alerts that one organisation is asked about in a day, the most important first
-REST = timedelta(hours=1)  # between two mails to operators
-MAX_TRIES = 3  # A message that was refused so often has not reached its contact; the outbox tries on.
+MAX_ASKED = 50  # An organisation is asked about this many alerts a day, the most important first.
+REST = timedelta(hours=1)  # Least time between two mails to operators.
+MAX_TRIES = 3  # After this many refusals the next contact is asked; the outbox keeps trying.
 SYSTEM = "automatic"
 State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
 Row = TypeVar("Row", bound=Model)

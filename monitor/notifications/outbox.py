@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 BACK_OFF = [timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 360, 720, 1440)]
 GIVE_UP_AFTER = timedelta(days=3)
 MAX_BOUNCES = 3
-MAX_RETURNS = 10  # Mails in a row that came back for whatever reason.
+MAX_RETURNS = 10  # An address pauses after this many returned mails in a row, whatever the reason.
 PASSING = "for now: "  # how the error of a mail begins that came back for a reason which may pass
 MAX_ERROR_LENGTH = 300
 State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
@@ -108,7 +108,7 @@ def message_deliver(*, message: OutgoingMessage, channel: Channel, in_trouble: b
     # answers say nothing about an address. The outcome of `InHand` is recorded later (`message_settle`).
     try:
         outcome = channel.deliver(message) if _is_still_needed(message) else None
-    except Exception as fault:  # one bad message does not hold up the others
+    except Exception as fault:  # One bad message does not hold up the others.
         logger.exception("%s could not be made", message)
         message_retry(message=message, error=f"{type(fault).__name__}: {fault}")
         return None

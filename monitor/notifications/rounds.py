@@ -22,10 +22,10 @@ from monitor.subscribers.subscriptions.channels import channel_class
 logger = logging.getLogger(__name__)
 
 PAUSES = [timedelta(minutes=minutes) for minutes in (1, 2, 4, 8, 15)]
-MAX_TROUBLES = 3  # Failures in a row, or refused addresses, that pause a channel.
+MAX_TROUBLES = 3  # A channel pauses after this many failures or refused addresses in a row.
 BATCH = 200
-FRESH_SECONDS = 2.0  # what was read of alerts and subscriptions is read again after this
-NEXT_CHECK_SECONDS = 1.0  # The other channels are looked at again while one is sending.
+FRESH_SECONDS = 2.0  # Alerts and subscriptions are read again after this time.
+NEXT_CHECK_SECONDS = 1.0  # How often other channels are checked while one is sending.
 # A round waits for the server of one endpoint alone, as long as there is time for all that is due: a sender that is
 # killed then repeats one message. Servers that take longer, or failed before, are waited for together.
 ALONE_SECONDS, IN_TURN_SECONDS = 1.0, 15.0
@@ -84,7 +84,7 @@ def _in_thread(name: str, deadline: float | None, of: int) -> int:
     try:
         return _send(name, deadline, 0, of)
     finally:
-        connection.close()  # this thread's own
+        connection.close()  # Close the connection of this thread.
 
 
 def _send(name: str, deadline: float | None, share: int, of: int) -> int:
@@ -114,7 +114,7 @@ class _Round:
         self.has_one_server = _has_one_server(name)
         self.channel: base.Channel | None = None
         self.troubles = 0  # Failures in a row.
-        self.refused: set[str] = set()  # addresses in a row
+        self.refused: set[str] = set()  # Addresses that were refused one after the other.
         next_try_at = ChannelPause.objects.filter(channel=name).values_list("next_try_at", flat=True).first()
         self.paused = next_try_at is not None
         self.left_alone = next_try_at is not None and next_try_at > timezone.now()
@@ -161,14 +161,14 @@ class _Round:
             concerned_read(news=[item for message in batch for item in message.news])
             endpoints.news_read(messages=[message for message in batch if message.server])
         except LookupError:
-            return  # each of them is put off
+            return  # Each of the messages is put off.
         except Exception:
             logger.exception("messages of the channel %s are read one by one", self.name)
 
     def _walk(self, batch: list[OutgoingMessage], deadline: float | None) -> None:
         fresh_until = time.monotonic() + FRESH_SECONDS
         for message in batch:
-            busy = {other.endpoint_id for other in self.in_hand.values()} - {None}  # An endpoint gets one at a time.
+            busy = {other.endpoint_id for other in self.in_hand.values()} - {None}  # Each gets one message at a time.
             if message.endpoint_id not in busy and message_claim(message=message):
                 self._deliver(message)
             if self.left_alone or _is_over(deadline) or time.monotonic() > fresh_until:

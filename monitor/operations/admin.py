@@ -60,7 +60,7 @@ class PeriodicTaskAdmin(beat.PeriodicTaskAdmin):
         return {name: action for name, action in super().get_actions(request).items() if name in ACTIONS}
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """Return the fields that cannot be changed: of a stage of the plan also its name, by which it is known."""
+        """Return the fields that cannot be changed, among them the name of a scheduled stage."""
         fields = tuple(super().get_readonly_fields(request, obj))
         return (*fields, "name") if obj and obj.name in BEAT_SCHEDULE else fields
 

@@ -211,7 +211,7 @@ def organisation_alerts(request: HttpRequest, token: str, organisation: int) -> 
 
 
 @costly(posted=ACTS)
-@csrf_exempt  # the button of a push message posts without our cookie; the signed link is what allows it
+@csrf_exempt  # A push message's button posts without our cookie; the signed link authorises it.
 @private_page
 def take(request: HttpRequest, token: str) -> HttpResponse:
     """Take up the alert that a contact was asked about, or give it back. Mail scanners open links: a GET only shows."""

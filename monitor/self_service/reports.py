@@ -29,7 +29,7 @@ from monitor.web.secret_links import Expired
 from monitor.wording.cards.filters import alert_or_404
 from monitor.wording.refusals import Refusal
 
-FIRST_ZONE = timezone.get_fixed_timezone(14 * 60)  # where each day begins first
+FIRST_ZONE = timezone.get_fixed_timezone(14 * 60)  # Each day begins first in this time zone.
 
 
 class ReportForm(EmailForm, PlaceForm):
@@ -62,7 +62,7 @@ class ReportForm(EmailForm, PlaceForm):
         return cleaned
 
     def read_photo(self) -> bool:
-        """Encode the photo anew, without its metadata; return False, with the field's error, if it cannot be read."""
+        """Re-encode the photo without its metadata; return False, with the field's error, if it cannot be read."""
         file = self.cleaned_data["photo"]
         try:
             self.cleaned_data["photo"] = photo(content=file.read(), name=file.name) if file else None
@@ -83,7 +83,7 @@ def resident_report(request: HttpRequest) -> HttpResponse:
         return _page(request, form, status=422)
     if not within_limits(request):
         return too_many(request)
-    if not form.read_photo():  # after the limit, because to decode a photo costs much
+    if not form.read_photo():  # Decoding a photo is expensive, so that the limit comes first.
         return _page(request, form, status=422)
     given = {name: form.cleaned_data[name] for name in ("email", "kind", "seen_on", "text", "photo")}
     try:

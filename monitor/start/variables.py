@@ -1,7 +1,6 @@
 """Variables of the environment. Each is read by its row of variables.csv: type, unit, default and reason.
 
-A default in round brackets is described, not stated: whoever reads the variable computes it. `.env.example` is made
-from the same rows by scripts/settings.
+A default in round brackets is computed by whoever reads the variable. scripts/settings makes .env.example.
 """
 
 import csv

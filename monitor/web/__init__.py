@@ -1,3 +1,3 @@
 """Parts that every request passes: guards, roles, languages, limits."""
 
-THREADS = 12  # of a web process: some requests wait for a place, some threads are kept for pages (`request_limits`)
+THREADS = 12  # Threads of a web process; `request_limits` keeps some of them for pages.

@@ -13,7 +13,7 @@ from monitor.web.guards import Permissions, mails_are_shown
 from monitor.wording.figures import whole
 from monitor.wording.states import in_language
 
-MAX_CREDITS = 6  # on paper
+MAX_CREDITS = 6  # The printed report shows this many credits.
 
 
 class FieldRenderer(TemplatesSetting):

@@ -24,7 +24,7 @@ from monitor.web.secret_links import without_secrets
 
 logger = logging.getLogger(__name__)
 
-GRACE_SECONDS = 5.0  # for other requests of the process; the proxy reports an error for those cut off
+GRACE_SECONDS = 5.0  # Other requests of the process get this time; the proxy answers those cut off with an error.
 CLOCK = "ground_motion.clock"  # key in the WSGI environ
 PREFIX = "web process ended: "  # A record is a sign of life, which `doctor` reports for a day.
 MAX_LETTERS = 120  # The column for the name of a sign of life holds this number of letters.
@@ -62,7 +62,7 @@ class Clock:
             getattr(pieces, "close", bool)()
 
 
-_clocks: set[Clock] = set()  # of the requests in progress
+_clocks: set[Clock] = set()  # Clocks of the requests in progress.
 
 
 def with_deadline(application: Wsgi) -> Wsgi:
@@ -80,7 +80,7 @@ def with_deadline(application: Wsgi) -> Wsgi:
             _clocks.discard(clock)
             raise
         is_file = isinstance(answer, environ.get("wsgi.file_wrapper", ()))
-        if is_file:  # The server sends it by itself.
+        if is_file:  # The server sends files without this thread.
             _clocks.discard(clock)
         return answer if is_file else clock.sent(answer)
 

@@ -229,7 +229,7 @@ def mails_are_shown() -> bool:
 def roles_ensure(sender: AppConfig, using: str, **kwargs: object) -> None:
     """Create the groups after migrations, with permissions for the tables that exist."""
     if sender is not [config for config in apps.get_app_configs() if config.models_module][-1]:
-        return  # permissions of later apps do not exist yet
+        return  # Permissions of later apps do not exist yet.
     from django.contrib.auth.models import Group, Permission
 
     read = Q(codename="view_review", content_type__app_label="detection")

@@ -20,9 +20,9 @@ from monitor.web.middleware import PUBLIC_DATA
 BY_ADDRESS = (*PUBLIC_DATA, "/admin/")
 PAGES_AMONG_DATA = ("/api/v1/",)
 WORDED = ("text/html", "text/plain", "application/json")
-FRAMED = "/embed/"  # by pages of others: no cookie comes with such a request
-KEPT = "public, max-age=31536000, immutable"  # another catalogue has another address
-KEPT_OTHER = "public, max-age=60"  # asked for by a page of another version
+FRAMED = "/embed/"  # Pages of other sites frame these, so that no cookie comes with the request.
+KEPT = "public, max-age=31536000, immutable"  # Every catalogue has its own address, so that an answer never changes.
+KEPT_OTHER = "public, max-age=60"  # A page of another version asks for this.
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 

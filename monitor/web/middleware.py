@@ -40,7 +40,7 @@ PUBLIC_DATA = (
     "/tilejson/",
     "/tiles/",
 )
-SEARCHES = ("/stac/search",)  # accept a body
+SEARCHES = ("/stac/search",)  # Addresses whose requests may have a body.
 EXPOSED = "Accept-Ranges, Content-Crs, Content-Length, Content-Range, ETag, Retry-After"
 ANY_ORIGIN = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": EXPOSED}
 PREFLIGHT = {
@@ -49,10 +49,10 @@ PREFLIGHT = {
     "Access-Control-Max-Age": "86400",
 }
 BUSY_SECONDS = 10
-DISK_SECONDS = 300  # somebody has to free space
-UPLOAD_SECONDS = 600.0  # as in docker/nginx: a large file may be stored while its sender waits
-PLACE = "_give_place_back"  # attribute of a request
-KNOWN_BY: list[Callable[[HttpRequest], bool]] = []  # Higher packages add their checks.
+DISK_SECONDS = 300  # Somebody has to free space first, so that a client waits long.
+UPLOAD_SECONDS = 600.0  # docker/nginx waits as long: a large file may be stored while its sender waits.
+PLACE = "_give_place_back"  # Attribute of a request that holds its place.
+KNOWN_BY: list[Callable[[HttpRequest], bool]] = []  # Packages above this one register their checks here.
 
 # What browsers let no page of this site use, and what they let only pages of this very site use. A browser reports
 # names that it does not know in its console, so only names that every browser knows are listed.
@@ -103,7 +103,7 @@ def known_methods(get_response: GetResponse) -> GetResponse:
     def middleware(request: HttpRequest) -> HttpResponseBase:
         is_data = request.path.startswith(PUBLIC_DATA) and request.path not in SEARCHES
         allowed = ["GET", "HEAD"] if is_data else ["GET", "HEAD", "POST"]
-        if request.method in (*allowed, "OPTIONS"):  # views answer OPTIONS themselves
+        if request.method in (*allowed, "OPTIONS"):  # Views answer OPTIONS themselves.
             return get_response(request)
         return HttpResponseNotAllowed(allowed)
 
@@ -189,11 +189,11 @@ class CleanTypedText(MiddlewareMixin):
         if any(isinstance(part, str) and plain_text(part) != part for part in kwargs.values()):
             raise Http404("No address holds such characters.")
         request.GET = cleaned(request.GET, UNKNOWN)
-        if request.method == "POST" and not getattr(view, "csrf_exempt", False):  # those read their bodies themselves
+        if request.method == "POST" and not getattr(view, "csrf_exempt", False):  # Other views read their bodies.
             try:
                 request.POST = cleaned(request.POST)
             except UnreadablePostError:
-                return  # the view handles a body that was cut off
+                return  # The view handles a body that was cut off.
 
 
 def cleaned(given: QueryDict, instead: str = "") -> "_ImmutableQueryDict":
@@ -202,7 +202,7 @@ def cleaned(given: QueryDict, instead: str = "") -> "_ImmutableQueryDict":
     for name, values in given.lists():
         typed = values if "password" in name else [plain_text(value, instead) for value in values]
         fields.setlist(plain_text(name, instead), typed)
-    return cast("_ImmutableQueryDict", fields)  # as Django's stubs call the fields of a request
+    return cast("_ImmutableQueryDict", fields)  # Django's stubs give the fields of a request this type.
 
 
 def answer_fault(request: HttpRequest) -> HttpResponseBase:

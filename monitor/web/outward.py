@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from ground_motion.core.http.allow_list import addresses_of, is_public
 
-LOOKUP_SECONDS = 3.0  # a visitor waits for the page meanwhile
+LOOKUP_SECONDS = 3.0  # A visitor waits for the page meanwhile.
 MAX_HEAD_BYTES = 16 * 1024
 USER_AGENT = "ground-motion-monitor"
 TLS_RECORD_BYTES = 16 * 1024

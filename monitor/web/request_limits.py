@@ -22,19 +22,19 @@ from django.urls import URLPattern, URLResolver
 from ingest.foundation.places import Limit, Places
 from monitor.web import THREADS
 
-WIDE_NETWORK_BITS = 48  # of IPv6: what one customer of a provider is given at most
-FOR_PAGES = 3  # threads of each web process
-FOR_STRANGERS = {"costly": 6, "sign-in": 2}  # threads; what is left is for known people
+WIDE_NETWORK_BITS = 48  # A provider gives one customer at most this many bits of IPv6.
+FOR_PAGES = 3  # These threads of each web process answer pages only.
+FOR_STRANGERS = {"costly": 6, "sign-in": 2}  # Most threads for unknown people; the others are for known ones.
 PLACES = Places(n_threads=THREADS - FOR_PAGES, for_strangers=FOR_STRANGERS)
 ViewFunction = Callable[..., HttpResponseBase]
 Route = URLPattern | URLResolver
 # Few places, because the interpreter runs one thread at a time.
 API, CHARTS, FEEDS = Limit("api", process=1), Limit("charts", process=1), Limit("feeds", process=1)
 PREVIEWS, REPORTS, STAC = Limit("previews", process=1), Limit("reports", process=1), Limit("stac", process=1)
-WORKBENCH = Limit("workbench", process=1)  # Only what is not cached takes a place: `place_held`.
+WORKBENCH = Limit("workbench", process=1)  # Cached answers take no place (`place_held`).
 RASTERS = Limit("rasters", process=2)  # These files are sent, not computed.
 SIGN_IN = Limit("sign-in", process=1, share=2, threads="sign-in")  # Passwords are slow to check.
-OGC, SEARCH = Limit("ogc", machine=1), Limit("search", machine=1)  # A core is left for pages.
+OGC, SEARCH = Limit("ogc", machine=1), Limit("search", machine=1)  # One core stays free for pages.
 GIVEN_FILES = Limit("given files", machine=2)  # Each is read by a process that takes hundreds of megabytes.
 UPLOADS = Limit("uploads", machine=2)  # Strangers take no place: they are refused before anything is read.
 ACTS = Limit("acts", machine=1, share=2, threads="")  # Each link has a place of its own; acts are as cheap as pages.
@@ -88,7 +88,7 @@ def network_of(request: HttpRequest) -> str:
         return visitor
     if not isinstance(address, IPv6Address):
         return visitor
-    if address.ipv4_mapped:  # a server that listens on both hears of IPv4 like this
+    if address.ipv4_mapped:  # A server that listens on both reports IPv4 addresses like this.
         return str(address.ipv4_mapped)
     return str(ip_network(f"{address}/{WIDE_NETWORK_BITS}", strict=False))
 

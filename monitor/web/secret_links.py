@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core import signing
 
-# a signed or random part follows; tests/service/monitor/test_secret_links.py compares this with the addresses there are
+# A signed or random part follows these; test_secret_links.py compares them with the existing addresses.
 SECRET_ADDRESSES = (
     "/subscribe/confirm/",
     "/subscribe/stop/",
@@ -23,12 +23,12 @@ SECRET_ADDRESSES = (
     "/password/new/",
 )
 
-_SLASH = "(?:/|%2F)"  # also within the query of another address
+_SLASH = "(?:/|%2F)"  # A slash may be quoted in the query of another address.
 _SECRET = re.compile(
     f"({'|'.join(address.replace('/', _SLASH) for address in SECRET_ADDRESSES)})" + r"(?!%2F)[^/\s\"'<>?&#%]+",
     flags=re.IGNORECASE,
 )
-_PLACE = re.compile(r"([?&](?:lat|lon|q)=)[^&\s\"']+", flags=re.IGNORECASE)  # of a house or street (/here/)
+_PLACE = re.compile(r"([?&](?:lat|lon|q)=)[^&\s\"']+", flags=re.IGNORECASE)  # The place of a house or street (/here/)
 _FORMATTER = logging.Formatter()
 
 
@@ -48,8 +48,8 @@ class NoSecretLinks(logging.Filter):
         return True
 
 
-Expired = signing.SignatureExpired  # a link was valid once
-Wrong = signing.BadSignature  # a link was not made by this site, or was changed; base class of the other
+Expired = signing.SignatureExpired  # The link was valid once.
+Wrong = signing.BadSignature  # The link was changed, or not made by this site; base class of Expired.
 
 
 def signed_link(salt: str, valid_for: timedelta | None = None) -> tuple[Callable[[Any], str], Callable[[str], Any]]:

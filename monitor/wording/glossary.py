@@ -28,7 +28,7 @@ class Term(NamedTuple):
 GLOSSARY = (
     Term(
         pgettext_lazy("word of the glossary", "Alert"),
-        _("A place that stands out, with a code and an address of its own from the first sight to its end."),
+        _("A place that moves, with a code and an address of its own from its detection to its end."),
     ),
     Term(
         pgettext_lazy("word of the glossary", "Amplitude image"),

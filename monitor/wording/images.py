@@ -41,7 +41,7 @@ DIRECTION_WORDS = {
     "ascending": pgettext_lazy("direction of flight", "ascending"),
     "descending": pgettext_lazy("direction of flight", "descending"),
 }
-# how an image in the satellite's own geometry was resampled onto the map
+# Words for how an image in the satellite's own geometry was resampled onto the map.
 PLACED = {
     "gcp": gettext_lazy(
         "By the product's geolocation grid, without the height of the ground between its points: in mountains hundreds "
@@ -72,7 +72,7 @@ NOT_RUN = {
     ),
     "offsets": gettext_lazy("No model has looked for fast motion between these two images yet."),
 }
-# reasons of ground_motion.methods.offsets, of which statistics hold the shares
+# Words for reasons of ground_motion.methods.offsets, whose shares the statistics hold.
 NO_VALUE = {
     "too_few_pixels": gettext_lazy("It has no value for this pair: the two images show too little ground in common."),
     "no_texture": gettext_lazy("It has no value for this pair: the images show no texture that could be recognised."),

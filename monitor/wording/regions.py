@@ -193,8 +193,8 @@ def moving_sentence(name: str, n_moving: int, n_unreviewed: int, is_measured: bo
         return f"{moves} {checked}"
     if is_measured:
         return _(
-            "No place where the ground moves is known in %(region)s. That does not mean that it is still everywhere: "
-            "slow motion, small places and ground without measurements are not seen."
+            "No place where the ground moves is known in %(region)s. That does not mean that the ground is "
+            "stable everywhere: slow motion, small places and ground without measurements are not seen."
         ) % {"region": name}
     return _("No measurements of %(region)s are loaded here, so nothing is known of how its ground moves.") % {
         "region": name

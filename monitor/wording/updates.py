@@ -78,7 +78,7 @@ def _sentences(kind: str, change: Change, day: str) -> list[str]:
             return [_("A specialist has removed what was written about it.")]
         case Cause.TEXT:
             return [_("A specialist has changed what is written about it.")]
-    return []  # The words of the step suffice where an alert moves again.
+    return []  # If an alert moves again, the step's own words suffice.
 
 
 def _rates(kind: str, change: Change, day: str, words: str) -> list[str]:

@@ -9,10 +9,10 @@ from ground_motion.runtime.methods import Method
 
 NETWORK, SICA, MIX = "residual-unet", "sica-residual-unet", "linear-mix"
 WINDOW_PX = 9  # The classical methods average over this window.
-SAMPLE_WINDOW = (5, 5)  # rows, columns, px: default window of networks; the only one of SICA
-SLACK_PX = 8  # grids of one product cut twice differ by a few pixels
+SAMPLE_WINDOW = (5, 5)  # Default window of networks, rows and columns in px; SICA was trained with this one only.
+SLACK_PX = 8  # Two cuts of one product's grid may differ by a few pixels.
 WIDEST_PX = 31  # largest side of a window, px
-AREA_PX = 14  # side of the smallest area in which a change is reported
+AREA_PX = 14  # Side of the smallest area in which a change is reported, px.
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,8 +31,8 @@ LOOKS_WINDOW = 7
 MIN_SIGMA = 0.01
 GRID = np.linspace(0.0, 0.99, 34)  # The posterior is computed at these coherences.
 TABLE_AT = np.linspace(-9.0, 5.0, 561)  # natural logarithm of sqrt(i1 i2)
-MAX_VARIANCES = 10**6  # A quantile is read from at most so many variances.
-# A bright pixel exceeds the median of this window (px) by so many spreads of speckle.
+MAX_VARIANCES = 10**6  # A quantile is read from at most this many variances.
+# A bright pixel exceeds the median of this window (px) by this many spreads of speckle.
 BRIGHT_WINDOW, BRIGHT_SPREADS = 21, 8.0
 
 
@@ -118,8 +118,8 @@ def _speckle(variance: torch.Tensor, shared: float, tails: Callable[[float], flo
     n = LOOKS_WINDOW**2
     speckle = low
     for _ in range(5):  # The scatter depends on the looks, a little.
-        scatter = math.sqrt(tails(1 / speckle) * shared**0.4 / n)  # Variances share less than means do.
-        skew = math.sqrt(math.log(1 + scatter**2))  # Such variances are about log-normal.
+        scatter = math.sqrt(tails(1 / speckle) * shared**0.4 / n)  # Variances of neighbours correlate less than means.
+        skew = math.sqrt(math.log(1 + scatter**2))  # The variances are about log-normal.
         speckle = min(1 / MIN_LOOKS, low / math.exp(-0.84 * skew - skew**2 / 2) / (1 - shared / n))
     return speckle
 

@@ -16,7 +16,7 @@ from ground_motion.statistics.robust import MAD_TO_SIGMA, median_of_known
 Float32 = NDArray[np.float32]
 MIN_PREDECESSORS = 3
 MAX_PREDECESSORS = 12
-SEASON_DAYS = 45  # Predecessors of so many days of the year, on either side of a pair's own, are of its season.
+SEASON_DAYS = 45  # Predecessors of this many days of the year, on either side of a pair's own, are of its season.
 MIN_IN_SEASON = 6  # If fewer predecessors are of the season, those of other seasons are used too.
 # What the median absolute deviation of n values must be multiplied by: Croux and Rousseeuw 1992.
 SMALL_SAMPLES = ((3, 4, 5, 6, 7, 8, 9, 12), (1.495, 1.363, 1.206, 1.200, 1.140, 1.129, 1.107, 1.07))
@@ -54,8 +54,7 @@ def scatterer_bands(names: Collection[str]) -> tuple[str, str]:
 class Stack(NamedTuple):
     """Coherence, 0-1, that is compared; read window by window, NaN unknown.
 
-    past: function to the predecessors' coherence and its sigma, (n, rows, cols) each; now: function to the pair's
-    coherence, (rows, cols).
+    past: returns the predecessors' coherence and sigma, (n, rows, cols); now: the pair's coherence, (rows, cols).
     """
 
     shape: tuple[int, int]
@@ -172,7 +171,7 @@ def _scale(stack: Stack, here: Window, wide: Window, lost: Sequence[float]) -> A
     most = np.arange(len(history) + 1)
     spread = MAD_TO_SIGMA * median_of_known(deviation) * np.interp(most, *SMALL_SAMPLES)[n]
     own = np.maximum(average(spread.astype(np.float32), SPREAD_PX), floor)
-    own = np.maximum(own * np.sqrt(1 + np.pi / 2 / np.maximum(most, 1))[n], 1e-3)  # A median is not exact either.
+    own = np.maximum(own * np.sqrt(1 + np.pi / 2 / np.maximum(most, 1))[n], 1e-3)  # Add the error of the median.
     part = inner(wide, grown(wide, SPREAD_PX // 2, stack.shape))
     return {"before": before[part], "scale": own[part].astype(np.float32), "enough": n[part] >= MIN_PREDECESSORS}
 

@@ -55,10 +55,7 @@ class Compared(NamedTuple):
 
 
 def compare(these: Compared, transform: Affine, epsg: int, device: torch.device, pieces: Pieces) -> RasterResult:
-    """Return the bands of a pair's change: against its past, confirmed by other pairs, and of backscatter.
-
-    ValueError where there are too few predecessors.
-    """
+    """Return the change of a pair: against its past, confirmed, and in backscatter. ValueError for few predecessors."""
     at = cut(these.stack.shape, PIECE_PX)
     whole = PieceBands(pieces, "change", these.stack.shape, list(UNITS), at)
     if not (pieces.complete("statistics") and pieces.complete("change", at)):

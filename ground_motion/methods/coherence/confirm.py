@@ -2,11 +2,10 @@
 
 A pair spans an event if one of its images is older than the event and the other is younger. An event lowers every pair
 that spans it and, if the ground stays incoherent, the pairs that follow; a wet or windy day lowers only the pairs that
-contain its image, and a poor season lowers all. Each explanation predicts a loss in certain pairs, and its score is
-the generalised least squares estimate of that loss in its own standard deviations: the noise of the pairs has one part
-that each has alone, one that all pairs of an image share, and one that is the same in all. A cell is reported if an
-event scores above the high threshold, and above every single image; adjoining cells above the low threshold are
-reported with it.
+contain its image, and a poor season lowers all. Each explanation predicts a loss in certain pairs, and its score is the
+generalised least squares estimate of that loss in its own standard deviations: the noise of the pairs has one part that
+each has alone, one that all pairs of an image share, and one that is the same in all. A cell is reported if an event
+scores above the high threshold and every image; adjoining cells above the low threshold are reported with it.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ from scipy.sparse.csgraph import connected_components
 
 Float32 = NDArray[np.float32]
 Bools = NDArray[np.bool_]
-# Found on validation series, simulated and real, like IMAGE_SIGMA and PLACE_SIGMA (docs/models/coherence.md).
+# Simulated and real validation series gave these values (docs/models/coherence.md).
 HIGH_SIGMA, LOW_SIGMA = 3.0, 2.0
-BEYOND_IMAGE = 1.0  # An event must explain more than any one image, by so many sigma as a difference of squares.
+BEYOND_IMAGE = 1.0  # An event must explain more than any one image, by this many sigma as a difference of squares.
 IMAGE_SIGMA, PLACE_SIGMA = 0.7, 0.5  # All pairs of an image share the first noise, all pairs of a place the second.
-MIN_SPANNING = 2  # So many pairs, of three images or more, must span an event.
-LASTING_IMAGES = 3  # On ground that stays incoherent, pairs that begin within so many images after an event stay low.
+MIN_SPANNING = 2  # This many pairs, of three images or more, must span an event.
+LASTING_IMAGES = 3  # On ground that stays incoherent, pairs that begin within this many images after an event stay low.
 AVERAGED_PX = 9  # window over which z is averaged: less than the network's resolution
 NO_COHERENCE = 0.2  # Estimates from detected images are never lower.
 MIN_ABLE = 0.05  # A pair can lose at least this coherence.
@@ -43,8 +42,7 @@ NONE_JOINED: Ints = np.zeros((0, 2), dtype=np.int64)
 class PairChange(NamedTuple):
     """Change of one pair.
 
-    change_sigma: (rows, cols), negative where coherence was lost, NaN unknown; before: median coherence of the whole
-    scene before the change, 0-1, which limits the loss.
+    change_sigma: (rows, cols), negative: lost, NaN unknown; before: the scene's median coherence before, 0-1.
     """
 
     reference: date

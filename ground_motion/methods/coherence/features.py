@@ -19,15 +19,15 @@ from torch import Tensor
 from ground_motion.networks.coherence_heads import Window
 from ground_motion.runtime.box_mean import box_mean
 
-WIDE_PX = 20  # window of the mean that is taken off, px
+WIDE_PX = 20  # Side of the window whose mean is subtracted, px.
 FACTS = 10
 IMAGES = 2
 INPUTS = IMAGES + 1 + 3 + FACTS  # The images come first.
 PLANES = 8
-WINDOW_FACTS = 7  # So many facts describe the window that is wanted.
+WINDOW_FACTS = 7  # This many facts describe the window that is wanted.
 SCATTERERS = None  # In place of a window, it asks for the coherence of the scatterers themselves.
 MAX_LOG_POWER = 8.0  # natural logarithm of power against the image's median
-BELS = 1 / math.log(10)  # A unit of natural logarithm has so many bels.
+BELS = 1 / math.log(10)  # A unit of natural logarithm has this many bels.
 
 
 class Seen(NamedTuple):
@@ -72,7 +72,7 @@ def features(log_power: Tensor, past: Tensor | None, facts: Tensor) -> Seen:
 
 
 def _write_planes(planes: Sequence[Tensor], facts: Tensor) -> Tensor:
-    """Write planes, zeros in place of a missing history, and facts beside each other for each pixel."""
+    """Write planes (zeros for a missing history) and facts as channels of each pixel."""
     place, (rows, cols) = facts.device.type, planes[0].shape[2:]
     low = torch.get_autocast_dtype(place) if torch.is_autocast_enabled(place) else facts.dtype
     row = functional.pad(facts, (INPUTS - FACTS, 0)).to(low)[:, None, None].repeat(1, 1, cols, 1)

@@ -24,7 +24,7 @@ from ground_motion.runtime.memory import freed_memory_kept
 from ground_motion.statistics.quantiles import MEDIAN, quantile
 
 TILE_PX = 1280  # A network on a CPU reads tiles of this side.
-MAX_WORKERS = 2  # tiles that a CPU computes at a time; each holds its features
+MAX_WORKERS = 2  # The number of tiles that a CPU computes at once; each holds its features in memory.
 WHOLE_PX = 8  # Halos are multiples of it, so that the layers of low resolution lie on the same pixels in every tile.
 MIN_POWER = 1e-9
 

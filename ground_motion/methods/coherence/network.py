@@ -22,8 +22,8 @@ from ground_motion.runtime.checkpoints import load, read_card
 from ground_motion.runtime.device import low_precision, ready
 
 NAME = "coherence"
-STRIP_ROWS = 128  # Head and registration process so many rows at once on a CPU.
-CARD_ROWS = 1024  # The head processes so many rows at once on a GPU, whose memory holds its hidden layers.
+STRIP_ROWS = 128  # Head and registration process this many rows at once on a CPU.
+CARD_ROWS = 1024  # The head processes this many rows at once on a GPU, whose memory holds its hidden layers.
 MAX_SIGMA = 0.5
 
 

@@ -15,7 +15,7 @@ from ground_motion.methods.coherence.features import Facts
 from ground_motion.rasters.imagery import high_pass
 
 MAX_SHIFT_PX = 4
-RESAMPLED_PX = MAX_SHIFT_PX + 3  # a shift of MAX_SHIFT_PX, found a little beyond it, and two taps of the interpolation
+RESAMPLED_PX = MAX_SHIFT_PX + 3  # MAX_SHIFT_PX, one pixel beyond it, and two taps of the interpolation.
 MIN_SHIFT_PX = 0.05
 SPECKLE_PX = 15  # Wider structures are texture.
 STEP_PX = 0.5

@@ -26,15 +26,14 @@ from ground_motion.rasters.areas import DEFAULT_THRESHOLDS, SortedPoints, areas_
 ClassicalConfig = MatchedFilterConfig | ThresholdConfig | AdaConfig | GetisOrdConfig
 
 COMPARED = ("matched-filter", "ada")  # compared with a network, place by place
-TILE_M = 10_000.0  # side of the ground that these methods read: as the tiles on which their thresholds were set
+TILE_M = 10_000.0  # These methods read ground of this side, on which their thresholds were set.
 AROUND_M = 3_000.0  # margin on each side of a place too wide for TILE_M
 
 
 class MethodResult(NamedTuple):
     """Result of one method at a place. score: its highest probability inside, 0-1, comparable within one method only.
 
-    share: of the place covered by areas the method flags, 0-1. peak_rate_mm_yr: of the fastest of these areas, with
-    the product's sign; None without one.
+    share: of the place that the method flags, 0-1. peak_rate_mm_yr: of the fastest area, as signed, or None.
     """
 
     method: str

@@ -2,8 +2,7 @@
 
 The evidence: the best bowl's score under the noise covariance, the network's log-odds, the rate, and whether the place
 has the sharp edges of an unwrapping error (`bowls.edges`). The weights and the offset are chosen on validation tiles
-(`lab.deformation.calibration`) for a fixed number of false alarms. The network's card holds them, for one track and for
-several.
+(`lab.deformation.calibration`) for a fixed number of false alarms. The network's card holds them.
 """
 
 from collections.abc import Mapping
@@ -23,7 +22,7 @@ USUAL_MM_YR, SLOWEST, FASTEST = 2.0, -1.0, 2.0
 # Rates above exceed all errors of delay and land cover, and all cycles over a product's years.
 DELAY_MM_YR, CYCLE_MM_YR = 6.0, 15.0
 CANDIDATE = -4.0  # Edges are examined from these log-odds on; no threshold in use is lower.
-SURE = 20.0  # log-odds where the rate exceeds all errors
+SURE = 20.0  # Log-odds for a rate that exceeds all its errors.
 
 
 class Weights(NamedTuple):
@@ -42,8 +41,7 @@ class EvidenceTerms(NamedTuple):
 
     rarity: score of the best bowl (`deformation.bowls`), decades; radius_m, amplitude_mm_yr: of that bowl; network:
     mean log-odds of its two lowest thresholds; rate_mm_yr: of the cell's neighbourhood. Rates are + toward the
-    satellite, divided by the product's noise scale. patch: nats by which its place fits an unwrapping error better
-    (`bowls.edges`).
+    satellite, divided by the product's noise scale. patch: nats in favour of an unwrapping error (`bowls.edges`).
     """
 
     rarity: Float32
@@ -64,9 +62,8 @@ def log_odds(
 ) -> Float32:
     """Return the log-odds that a cell moves, (rows, cols), NaN where the network has no value.
 
-    The network decides alone where the ground is too small, or has too few points, for the noise covariance.
-    A rate that exceeds all errors decides where the noise covariance does not contradict; the limit is lower if whole
-    cycles were undone in the series.
+    The network decides alone where points are too few for the noise covariance. A rate that exceeds all errors decides
+    where the noise covariance does not contradict; the limit is lower if whole cycles were undone in the series.
     """
     planes = terms(seen)
     together, alone = (

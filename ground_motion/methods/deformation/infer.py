@@ -69,7 +69,7 @@ class DeformationResult(NamedTuple):
         return tuple("mm/yr" if name.endswith("mm_yr") else "1" for name in self.bands())
 
     def statistics(self, tracks: Iterable[str]) -> dict[str, Any]:
-        """Return the summary figures stored beside the raster. tracks: their names, in the order of their points."""
+        """Return the summary figures stored with the raster. tracks: their names, in the order of their points."""
         probability = np.nan_to_num(self.maps.probability)
         smallest = self.smallest_rate_mm_yr
         limit = None if smallest is None else smallest[np.isfinite(smallest)]
@@ -218,7 +218,7 @@ def decide_with_network(
 
 
 class Mosaic(NamedTuple):
-    """Bands (rows, cols) of the clusters of a plane, with what is stored beside them (`ml.runs.stored.clusters_of`)."""
+    """Bands (rows, cols) of the clusters of a plane, and their stored figures (`ml.runs.stored.clusters_of`)."""
 
     bands: Mapping[str, NDArray[np.float32]]
     transform: Affine
@@ -248,10 +248,7 @@ def make_mosaic(clusters: Sequence[DeformationResult], tracks: Sequence[Sequence
 
 
 def flagged_areas(result: DeformationResult, tracks: Sequence[PointCloud]) -> list[tuple[Area, int]]:
-    """Return the areas of a result that hold enough points, each with its number of points, fastest first.
-
-    The extent and rate of each area are measured on the points (`ground_motion.methods.deformation.places`).
-    """
+    """Return the areas of a result with enough points, measured on these, and their numbers, fastest first."""
     areas = areas_in(result.bands(), result.transform)
     held = [sorted_points(track) for track in tracks] if areas else []
     flagged = [area for area in areas if count_within(area.polygon, held) >= DEFAULT_THRESHOLDS.fewest_points]
@@ -266,10 +263,7 @@ def flagged_areas(result: DeformationResult, tracks: Sequence[PointCloud]) -> li
 
 
 def strongest(results: list[DeformationResult]) -> DeformationResult:
-    """Merge the results of several tracks; where they overlap, the higher probability counts.
-
-    All must share one projected system and cell size; transforms differ by whole cells.
-    """
+    """Merge tracks with one system and cell size, transforms whole cells apart; the higher probability counts."""
     if len(results) == 1:
         return results[0]
     transform, shape, windows = _common_grid(results)

@@ -6,7 +6,7 @@ from ground_motion.simulation.ground.sources import Source
 __all__ = ["KINDS", "kind_of"]
 _OF_SOURCE = {
     "mining_subsidence": "mining_subsidence",
-    "tunnel": "mining_subsidence",  # In both, ground is removed from below.
+    "tunnel": "mining_subsidence",  # Both remove ground from below.
     "groundwater_subsidence": "groundwater_subsidence",
     "pressure_source": "groundwater_subsidence",  # sinking: something is pumped from a point at depth
     "quarry": "fill_or_quarry",

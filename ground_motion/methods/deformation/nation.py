@@ -42,7 +42,7 @@ from ground_motion.runtime.feeding import feed_of
 
 JOINT_M = 1_000.0  # A track is used in cells with one of its points within this distance.
 SILENT = -8.0  # Cells for which the network was not asked have these log-odds, so that none is flagged.
-AROUND_CELLS = 8  # The network is also asked so many cells around a proposed one.
+AROUND_CELLS = 8  # The network is also asked this many cells around a proposed one.
 READERS = 2  # threads that describe windows while a CPU runs the network
 
 

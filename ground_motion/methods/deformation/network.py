@@ -30,7 +30,7 @@ from ground_motion.runtime.checkpoints import WEIGHTS, Card, load, read_card
 
 HALO_CELLS = 64  # What lies farther away changes log-odds above -2 by less than 0.2.
 REACH_M = 200.0  # cells farther than this from all points get no value
-OF_MOTION = slice(0, 2)  # the thresholds of 1 and 2 mm/yr, whose logits are averaged
+OF_MOTION = slice(0, 2)  # Logits of the thresholds of 1 and 2 mm/yr, which are averaged.
 
 
 class NetworkMaps(NamedTuple):
@@ -67,8 +67,7 @@ class DeformationNetwork:
 class Lattice(NamedTuple):
     """Tracks of one product on common cells, each against its own still ground. transform: of the lattice.
 
-    grounds: what `surroundings` describes; scale: divisor of the tracks' rates; rates computed from them are divided by
-    it too.
+    grounds: what `surroundings` describes; scale: divisor of the tracks' rates, and of rates computed from them.
     """
 
     tracks: list[TrackCells]
@@ -82,8 +81,7 @@ def make_lattice(grids: Sequence[RobustGrid], spread_mm_yr: float = 0.0) -> Latt
     """Put the grids of a product's tracks on one lattice that begins and ends at multiples of ALIGN_CELLS.
 
     Multiples are counted from the projection's origin, so that a place has the same phase in every product.
-    spread_mm_yr: of cells of 1 km against their background. ValueError if the grids differ in cell size or projected
-    system.
+    spread_mm_yr: of cells of 1 km against their background. ValueError for grids that differ in cell size or system.
     """
     cell, epsg = grids[0].cell_m, grids[0].epsg
     if any(grid.cell_m != cell or grid.epsg != epsg for grid in grids):
@@ -91,7 +89,7 @@ def make_lattice(grids: Sequence[RobustGrid], spread_mm_yr: float = 0.0) -> Latt
     put = common_grid([grid.transform for grid in grids], [grid.velocity_mm_yr.shape for grid in grids])
     whole, (rows, cols), windows = put
     north, west = round(whole.f / cell), round(whole.c / cell)  # North and west are in cells.
-    above, left = -north % ALIGN_CELLS, west % ALIGN_CELLS  # cells that are added
+    above, left = -north % ALIGN_CELLS, west % ALIGN_CELLS  # Number of rows and columns that are added.
     shape = [-(-size // ALIGN_CELLS) * ALIGN_CELLS for size in (rows + above, cols + left)]
     transform = Affine(cell, 0, (west - left) * cell, 0, -cell, (north + above) * cell)
     noises = [grid_noise(grid) for grid in grids]

@@ -34,12 +34,12 @@ from ground_motion.runtime.device import low_precision, ready
 NAME = "overwrapped-cnn"
 GAINS = (1, 2, 4, 8, 16)
 WAVELENGTH_MM, YEARS = 55.5, 5.0  # The wavelength is Sentinel-1's, the years those of a national product's release.
-WINDOW, STEP = 64, 16  # cells of a window; a quarter of it
+WINDOW, STEP = 64, 16  # Side of a window and step between windows, cells.
 SIGMA = WINDOW / 6  # The Gaussian weights have this sigma in cells.
 NEAR_M, MIN_SHARE = 500.0, 0.5  # Cells this near to points are valid; windows with fewer valid cells are not judged.
 RANK, ROUNDS, SHRINK = 8, 15, 3.0  # The matrix completion has this rank, number of rounds and ridge.
 BATCH = 64
-UNSEEN = -30.0  # logit where no window was judged
+UNSEEN = -30.0  # Logit of cells that no window has covered.
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,7 @@ def overwrap(velocity_mm_yr: Tensor, gain: float) -> Tensor:
 def complete(velocity_mm_yr: Tensor) -> Tensor:
     """Fill the unknown cells (NaN) of windows (n, rows, cols): fields of low rank that fit the known cells.
 
-    Alternating ridge regressions of rank RANK from a fixed start. Hastie et al. 2015, JMLR 16 (softImpute-ALS);
-    the modified matrix completion of arXiv 2005.03221 is of this family.
+    Alternating ridge regressions of rank RANK from a fixed start. Hastie et al. 2015, JMLR 16; see arXiv 2005.03221.
     """
     known, field = velocity_mm_yr.isfinite(), velocity_mm_yr.nan_to_num(nan=0.0)
     start = np.random.default_rng(0).standard_normal((velocity_mm_yr.shape[2], RANK), dtype=np.float32)

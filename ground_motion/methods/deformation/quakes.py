@@ -7,16 +7,15 @@ mean slip of the rupture: Wells and Coppersmith 1994, doi:10.1785/BSSA0840040974
 Kanamori 1979, doi:10.1029/JB084iB05p02348. Rigidity: PREM, Dziewonski and Anderson 1981.
 
 Motion is measurable where it exceeds 10 mm and the scatter of the troposphere between places so far apart, 2.5 mm times
-the square root of km (Emardson et al. 2003, doi:10.1029/2002JB001781): a wide, faint bowl above a deep earthquake is no
-different from weather.
+the square root of km (Emardson et al. 2003, doi:10.1029/2002JB001781).
 """
 
 import math
 from typing import NamedTuple
 
-MIN_MOTION_MM = 10.0  # in the line of sight of an interferogram
+MIN_MOTION_MM = 10.0  # Least motion in the line of sight that an interferogram shows.
 MIN_OFFSETS_M = 0.5  # Offsets between two amplitude images show no smaller motion.
-TROPOSPHERE_MM = 2.5  # per square root of km
+TROPOSPHERE_MM = 2.5  # Tropospheric error per square root of the distance in km.
 POINT_SOURCE = 0.24
 LINE_OF_SIGHT = 0.8  # share of vertical motion that a satellite sees at an incidence of 37°
 CRUST_KM = 40.0

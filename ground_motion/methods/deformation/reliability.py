@@ -15,7 +15,7 @@ from ground_motion.methods.deformation.filters.baseline import logistic
 from ground_motion.methods.deformation.gridding.points import Float32, Float64
 
 PLACE_CELLS = 10  # side of the square that is one place: 1 km² of 100 m cells
-BASE_RATE = 0.005  # share of a nation's places with points in which ground moves by 2 mm/yr or more: an assumption
+BASE_RATE = 0.005  # Assumed share of a nation's places with points in which ground moves by 2 mm/yr or more.
 MOVING_MM_YR = 2.0
 NEWTON_ROUNDS = 50
 MAX_LOGIT = 12.0  # Samples of any likely size have no false alarm of a higher score.

@@ -1,7 +1,4 @@
-"""The whitening filter alone as a detector: a threshold on a bowl's significance against atmospheric delay.
-
-Nothing is learnt. The network's version of it and the noise model are in `features.atmosphere`.
-"""
+"""The whitening filter alone as a detector without learning: a bowl's significance against atmospheric delay."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,10 +32,7 @@ class WhiteningConfig(LocalRate):
 
 
 def whitening(points: PointCloud, grid: RobustGrid, config: WhiteningConfig) -> DeformationMaps:
-    """Flag cells where a bowl of any radius exceeds the delay and the ground itself moves, on the cells of grid.
-
-    grid: of the same points.
-    """
+    """Flag cells of `grid`, that of the points, where a bowl of any radius exceeds the delay and the ground moves."""
     background, sigma = background_and_noise(grid.velocity_mm_yr, STILL_WITHIN_MM_YR)
     score = np.zeros(grid.velocity_mm_yr.shape, dtype=np.float32)
     for tested in _scores(points, grid, config):

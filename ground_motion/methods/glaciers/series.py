@@ -3,8 +3,7 @@
 A pair measures the mean velocity between its two dates. For each cell, least squares find the velocities of the steps
 between neighbouring dates whose means fit all pairs best, weighted by inverse variance. Where the pairs leave this open
 (a step covered only by a longer pair), neighbouring steps are assumed alike within CHANGE_M_DAY. A pair that
-contradicts overlapping pairs has less weight, since one wrong match would make a surge of several steps. Pairs that do
-not overlap keep their velocities.
+contradicts overlapping pairs has less weight, since one wrong match would make a surge of several steps.
 """
 
 from typing import NamedTuple
@@ -16,7 +15,7 @@ from scipy.linalg import cho_solve_banded, cholesky_banded
 Floats = NDArray[np.float64]
 
 CHANGE_M_DAY = 2.0  # Speeds change by this standard deviation from one step to the next.
-OUTLIER = 5.0  # A pair that differs from the others by so many standard deviations counts less.
+OUTLIER = 5.0  # A pair that differs from the others by this many standard deviations counts less.
 OF_THE_WAY = 0.03  # Speeds have this relative error in addition to sigma.
 # OUTLIER over the difference has this power in each round: outliers count less and less.
 POWERS = (1, 1, 1, 2, 2, 2, 2)
@@ -87,7 +86,7 @@ def _least_squares(
     """Return the velocities of one cell (steps, 2) and their standard deviation (steps,), m/day."""
     steps = rows.shape[1]
     first, last = (rows > 0).argmax(axis=1), steps - 1 - (rows[:, ::-1] > 0).argmax(axis=1)
-    if (first == last).all():  # no pair spans two steps: each gives one step
+    if (first == last).all():  # No pair spans two steps, so that each pair gives one step.
         diagonal = weight @ rows**2
         return np.asarray((rows.T * weight) @ values / diagonal[:, None]), np.asarray(1 / np.sqrt(diagonal))
     band = max(int((last - first).max()), 1)

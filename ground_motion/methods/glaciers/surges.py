@@ -22,7 +22,7 @@ VERSION = "3"  # Raise it when the numbers change.
 YEAR_DAYS = 365.25
 ROUNDS = 6
 ONSET_SHARE = 0.1  # The onset is at this share of the whole rise.
-PEAK_PAIRS = 3  # The peak is that of medians of so many pairs.
+PEAK_PAIRS = 3  # The peak is that of medians of this many pairs.
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ class SurgeRule:
 
     z: float = 3.0
     pairs: int = 3
-    least_days: float = 20.0  # The first and last pair have middles so far apart, as overlapping pairs share errors.
+    least_days: float = 20.0  # The first and last pair have middles this far apart, as overlapping pairs share errors.
     times_median: float = 2.0
     times_season: float = 1.6  # The speed is so many times that by season and trend.
     least_increase_m_day: float = 0.2
     sigmas: float = 5.0
     least_km2: float = 0.25
-    gap_pairs: int = 3  # So many quieter pairs do not end a surge.
+    gap_pairs: int = 3  # This many quieter pairs do not end a surge.
 
 
 class Moment(NamedTuple):
@@ -73,8 +73,7 @@ def surges(
 ) -> tuple[Surge, ...]:
     """Find the surges of a glacier.
 
-    day: (pairs,), the middle of each pair, ascending; speed, sigma: (pairs, cells), NaN unknown; cell_km2: of one cell.
-    ValueError if a series is not as long as its dates.
+    day: (pairs,), middles, ascending; speed, sigma: (pairs, cells), NaN unknown. ValueError for other lengths.
     """
     rule = rule or SurgeRule()
     if speed_m_day.shape != sigma_m_day.shape or speed_m_day.shape[0] != day.size:
@@ -122,7 +121,7 @@ def _describe(
     body = np.asarray(cells[first : last + 1].any(axis=0))
     known = np.isfinite(speed[:, body]) & np.isfinite(usual[:, body])
     n = known.sum(axis=1)
-    seen = n >= max(1, body.sum() // 4)  # a pair that covers only a corner shows too little of the body
+    seen = n >= max(1, body.sum() // 4)  # A pair that covers only a corner shows too little of the glacier.
 
     def middle(values: Floats) -> Floats:
         return _median(np.where(known, values[:, body], np.nan)[seen].T)
@@ -174,8 +173,7 @@ def season_and_trend(day: Floats, speed: Floats, sigma: Floats) -> tuple[Floats,
     """Fit the speed of each cell without a surge, (pairs, cells), and the robust spread around it, (cells,).
 
     Terms: level, trend and two harmonics of a year (no harmonics below two years of data, no trend below one). Tukey's
-    weights start at the median, so that a surge, which only adds speed, does not affect the fit. NaN for a cell with
-    too few pairs.
+    weights start at the median, so that surges do not affect the fit. NaN for a cell with too few pairs.
     """
     design = _design(day)
     freedom = design.shape[1]

@@ -9,8 +9,7 @@ images speckle decorrelates more than texture: its share is fitted to the correl
 modelled as one part, offsets are drawn to whole pixels.
 
 Generalised least squares then fit A and d to the correlation surface of a window: neighbouring lags share their noise,
-whose covariance follows from the autocorrelation, too. For finely sampled images this is the whitened correlation,
-which reaches the Cramér-Rao bound.
+whose covariance follows from the autocorrelation, too. Finely sampled, it is the whitened correlation.
 """
 
 from __future__ import annotations
@@ -29,17 +28,17 @@ from torch import Tensor
 
 from ground_motion.runtime.device import map_in_threads
 
-LAGS_PX = 3  # largest lag, on both axes, of a surface that offsets are fitted to
+LAGS_PX = 3  # Offsets are fitted to a surface out to this lag on both axes.
 MAX_FROM_START_PX = 2.5  # largest offset from the start that is found
 STEPS = 64  # tabulated shifts in a pixel
 STEP_PX = 1 / STEPS
-COARSE_STEPS = 32  # steps between the shifts that are tried first
+COARSE_STEPS = 32  # The shifts tried first are 1/32 px apart.
 SCORING_STEPS, MAX_STEP_PX = 5, 0.25  # Steps of Fisher's scoring that follow from the best of these shifts.
 MAX_LAST_STEP_PX = 0.05  # Only the last step has a gradient.
 MIN_INFORMATION = 1e-9  # A match with less information says nothing.
-LOOKS_PX = 8  # side of the squares from whose spread the looks are estimated
-LEARNING_LAGS = 8  # largest lag, px, of the autocorrelation that bands are fitted to
-SCALES_PX = (0.6, 1.2, 2.4, 5.0, 12.0)  # standard deviations of the blurs that make texture of speckle's form
+LOOKS_PX = 8  # Looks are estimated from the spread in squares of this side.
+LEARNING_LAGS = 8  # Bands are fitted to the autocorrelation out to this lag, px.
+SCALES_PX = (0.6, 1.2, 2.4, 5.0, 12.0)  # Blurs of these standard deviations make texture that has the form of speckle.
 # These shares are added to the covariance's diagonal, because no autocorrelation model explains an image fully. Models
 # are compared with the larger share, so that their form decides.
 RIDGE, CHOOSING_RIDGE = 0.02, 0.1
@@ -74,8 +73,7 @@ class Band(NamedTuple):
 
     half: half of its width, cycles/px; shoulder: share of it in which it falls to 0, as a raised cosine; looks: of the
     images; shared: the share of speckle's variance, relative to that of texture, that both images have in common;
-    textures: shares of the autocorrelation that are texture of each of SCALES_PX, () for none, in sum the same on both
-    axes.
+    textures: shares of the autocorrelation that are texture of each of SCALES_PX, () for none.
     """
 
     half: float
@@ -133,7 +131,7 @@ def learned_bands(textures: Sequence[Tensor], looks: float, surface: Tensor, pix
         pair = [band._replace(shared=shared) for band in bands]
         found = fit(surface, pixels, autocorrelation_from(pair, surface.device, CHOOSING_RIDGE))
         if weight is None:
-            # All shares have these weights: otherwise one that expects less correlation would seem likelier.
+            # Use the same weights for all shares; otherwise a share with less expected correlation would seem likelier.
             weight = (found.contrast >= MIN_LEARNING_CONTRAST) / (1 - found.correlation.clamp(0, MAX_CORRELATION) ** 2)
         explained = float((weight * found.contrast**2).nan_to_num().sum())
         tried.append((explained, pair))
@@ -176,7 +174,7 @@ def _expect(band: Band, ridge: float) -> tuple[Floats, Floats, float]:
     texture = sum(band.textures)
     shares = np.array([(1 - texture) * band.shared, texture])
     parts = _parts(band, COHERENCE)[:, at]
-    form_px = FORM_PX * (1 - far[len(far) // 2 + 1]) ** 2 if band.textures else 0.0  # Here far is that of lag 1.
+    form_px = FORM_PX * (1 - far[len(far) // 2 + 1]) ** 2 if band.textures else 0.0  # This far is at lag 1.
     return np.sqrt(shares / shares.sum())[:, None, None] * parts, inverse, form_px
 
 
@@ -357,8 +355,7 @@ def take_step(
 def best_tabulated(surface: Tensor, model: Autocorrelation) -> Tensor:
     """Return the shift at which surfaces match the autocorrelation best, (2, n), px.
 
-    It is the best of those that are tabulated COARSE_STEPS apart, moved to the vertices of the parabolas through its
-    neighbours.
+    It is the best of those tabulated COARSE_STEPS apart, moved to the vertices of the parabolas around it.
     """
     (rows, cols), (row, col) = model.filters[..., ::COARSE_STEPS], model.energy[:, 0, :, ::COARSE_STEPS]
     norm = (row.T @ col).clamp_min(MIN_INFORMATION).sqrt()

@@ -11,9 +11,9 @@ from ground_motion.methods.offsets.consensus import NEIGHBOURS, agrees_with_neig
 from ground_motion.methods.offsets.correlate import Peaks, correlate, correlate_grid, fits
 from ground_motion.rasters.imagery import HIGH_PASS_PX, high_pass, pixels_per_cell
 
-MOVED_SEARCH_PX = 24  # search range assumed for agreement with neighbours where nodes have different starts
-CALIBRATION = 1.4  # Simulated pairs scatter so much more than predicted.
-LOCKING_PX = 0.03  # remaining pull to whole pixels, as a standard deviation
+MOVED_SEARCH_PX = 24  # Neighbours with different starts are compared over this search range.
+CALIBRATION = 1.4  # Simulated pairs scatter this much more than predicted.
+LOCKING_PX = 0.03  # Remaining bias toward whole pixels, as a standard deviation.
 
 
 class Offsets(NamedTuple):
@@ -93,8 +93,7 @@ def reach(kernels: tuple[int, ...], search: int, posting: int) -> int:
 def chance_peak(kernel: int, search: int, pixels_per_cell: float, margin: float = CHANCE_MARGIN) -> float:
     """Return the highest correlation expected by chance over all offsets tried, plus a margin in standard deviations.
 
-    N independent cells correlate by chance with a spread of 1 / sqrt(N); the highest of M tries is about sqrt(2 ln M)
-    times that spread (extreme values of a Gaussian).
+    Of N independent cells, the highest of M chance correlations is about sqrt(2 ln M / N) (Gaussian extremes).
     """
     cells = max(4.0, kernel**2 / pixels_per_cell)
     tries = max(2.0, (2 * search + 1) ** 2 / pixels_per_cell)

@@ -22,9 +22,9 @@ from ground_motion.runtime.feeding import feed_of, may_hold, move_to_device, pin
 BLOCK_PX = 1024  # Larger ones take as long on a CPU, and two or three times the memory.
 ALIGN_PX = 64
 SQUARE_PX = 2 * NODE_PX
-TILE_PX = 1024  # side of the parts whose textures are kept
+TILE_PX = 1024  # Textures are kept for parts of this side.
 KEPT_TILES = 40  # 5 MiB each. All of a pair of 6,000 px squared; of larger pairs the last ones.
-LOADED_PX = 2048  # side of the parts in which a pair is loaded onto a GPU
+LOADED_PX = 2048  # A pair is loaded onto a GPU in parts of this side.
 Read = TypeVar("Read")
 
 

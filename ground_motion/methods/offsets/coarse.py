@@ -27,22 +27,22 @@ from ground_motion.rasters.pieces import Pieces
 from ground_motion.rasters.windows import Window, inner, scale_window, slices
 from ground_motion.runtime.box_mean import box_mean
 
-AROUND_PX = 12  # A first answer is refined so far around it.
-SPECKLE_PX = 2.0  # pixels of the halved image that share a cell of speckle, to distinguish a match from chance
-# Above chance, in its standard deviations: at 0 none of 60 pairs of sea or noise had a match, at -0.5 seven had.
+AROUND_PX = 12  # A first answer is refined this far around it.
+SPECKLE_PX = 2.0  # A cell of speckle covers this many halved pixels; it sets what a match by chance reaches.
+# In standard deviations above chance: at 0 none of 60 pairs of sea or noise had a match, at -0.5 seven had.
 MARGIN = 0.0
 STEP = SQUARE_PX // NODE_PX  # nodes of the network for one node here
 
-SPARSE_PX = 64  # Nodes of the far search lie so far apart.
-# Images are reduced by the first factor and matched in windows of the second, px.
+SPARSE_PX = 64  # Nodes of the far search lie this far apart.
+# Factor by which images are reduced; side of the windows in which they are matched, px.
 SPARSE_LOOKS = ((4, 64), (4, 128), (2, 64), (4, 256))
 SPARSE_MARGIN = 1.0
 SPARSE_SHARE = 0.25  # A sparse node is searched if this share of the ground around it has no match yet.
-AREA_BLOCKS = 2  # side, in blocks, of the area that is processed at once at half the size
+AREA_BLOCKS = 2  # Side, in blocks, of the area processed at once at half the size.
 ALIKE_PX, MIN_ALIKE = 8.0, 2  # At least 2 of a sparse node's eight neighbours must move like it within 8 px.
-FOLLOWED = 8  # The search around matched neighbours' offsets is repeated so often.
+FOLLOWED = 8  # The search around matched neighbours' offsets is repeated this often.
 MIN_KNOWN = 0.5  # This share of the pixels around a node must be known.
-MIN_TEXTURE = 0.25  # mean square of texture, which is 1 where the ground has any
+MIN_TEXTURE = 0.25  # Least mean square of a texture; ground with any contrast has 1.
 
 
 class Reason(IntEnum):
@@ -210,7 +210,7 @@ def _moves_alike(found: Tensor) -> Tensor:
     """Return (rows, cols): whether enough of a sparse node's eight neighbours move like it. found: (2, rows, cols)."""
     around = functional.unfold(functional.pad(found.nan_to_num(nan=1e9), (1,) * 4, value=1e9)[None], 3)
     near = (around.reshape(2, 9, *found.shape[1:]) - found[:, None]).abs() <= ALIKE_PX
-    return near.all(dim=0).sum(dim=0) > MIN_ALIKE  # The node itself is among them.
+    return near.all(dim=0).sum(dim=0) > MIN_ALIKE  # The node itself counts too.
 
 
 def _follow(
@@ -245,7 +245,7 @@ def _search_around(textures: Textures, likely: Tensor, wanted: Tensor, block: in
 
 
 def _match_halves(halves: Tensor, search: int) -> Tensor:
-    """Match halved images, a node every SQUARE_PX. That length, the search range and the result are full-size px."""
+    """Match images at half size, with a node every SQUARE_PX. Lengths and the result are in full-size px."""
     row, col, shape = grid_of_nodes(halves.shape[1:], SQUARE_PX // 2, halves.device)
     lags = _lags(search, 2)
     grid = correlate_grid(halves[0], halves[1], [size // 2 for size in SEARCH_KERNELS_PX], lags, SQUARE_PX // 2)

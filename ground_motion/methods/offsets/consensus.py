@@ -9,7 +9,7 @@ import torch.nn.functional as functional
 
 from ground_motion.statistics.robust import MAD_TO_SIGMA
 
-FLOOR_PX = 0.05  # smallest difference that counts as a disagreement of kernels
+FLOOR_PX = 0.05  # Kernels disagree if they differ by at least this.
 NEIGHBOURS, MIN_NEIGHBOURS = 5, 8
 STRIP_ROWS = 128
 NEAR_SHARE = 0.2  # Offsets within this share of the search range are near.
@@ -19,8 +19,7 @@ SPREADS = 4.0
 def consensus(values: torch.Tensor, known: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Choose the smallest kernel that agrees with the rest. values (px, small to large) and known: (kernels, n).
 
-    Returns three arrays (n,): the offset, NaN where fewer than two kernels agree; the spread over kernels as one
-    standard deviation; the share of kernels that agree, 0-1.
+    Returns arrays (n,): offset, NaN if fewer than two agree; standard deviation over kernels; share that agree.
     """
     held = torch.where(known, values, torch.nan)
     centre = held.nanmedian(dim=0).values
@@ -28,7 +27,7 @@ def consensus(values: torch.Tensor, known: torch.Tensor) -> tuple[torch.Tensor, 
     spread = MAD_TO_SIGMA * distance.nanmedian(dim=0).values
     agrees = distance <= (2 * spread).clamp_min(FLOOR_PX)
     share = agrees.to(values.dtype).mean(dim=0)
-    smallest = agrees.to(torch.uint8).argmax(dim=0)  # the first True
+    smallest = agrees.to(torch.uint8).argmax(dim=0)  # argmax returns the first True.
     chosen = values.gather(0, smallest[None])[0]
     return torch.where(agrees.sum(dim=0) >= 2, chosen, torch.nan), spread, share
 
@@ -53,7 +52,7 @@ def agrees_with_neighbours(offset: torch.Tensor, search: int) -> torch.Tensor:
     around = around.reshape(2, NEIGHBOURS**2, rows, cols)
     around = torch.where(around > 1e8, torch.nan, around)
     near = ((around - offset[:, None]).abs() <= NEAR_SHARE * search).all(dim=0)
-    supported = near.sum(dim=0) >= MIN_NEIGHBOURS + 1  # The node itself is among them.
+    supported = near.sum(dim=0) >= MIN_NEIGHBOURS + 1  # The node itself counts too.
     median = around.nanmedian(dim=1).values
     spread = (MAD_TO_SIGMA * (around - median[:, None]).abs().nanmedian(dim=1).values).clamp_min(2 * FLOOR_PX)
     return supported & ((offset - median).abs() <= SPREADS * spread).all(dim=0) & torch.isfinite(offset).all(dim=0)

@@ -123,7 +123,7 @@ def _normalise(product: torch.Tensor, first: torch.Tensor, second: torch.Tensor)
 
 
 def windows(image: torch.Tensor, rows: torch.Tensor, cols: torch.Tensor, size: int) -> torch.Tensor:
-    """Cut (n, size, size) windows whose upper left corners stand at rows, cols of a padded image."""
+    """Cut (n, size, size) windows whose upper left corners are at rows, cols of a padded image."""
     steps = torch.arange(size, device=image.device)
     return image[(rows[:, None] + steps)[:, :, None], (cols[:, None] + steps)[:, None, :]]
 
@@ -158,7 +158,7 @@ def _vertex(three: torch.Tensor) -> torch.Tensor:
 
 
 def fits(kernels: Sequence[int], search: int, posting: int) -> bool:
-    """Return whether all windows around nodes consist of whole cells, and the search is short enough."""
+    """Return whether lag-by-lag matching works: windows consist of whole squares, and the search range is short."""
     return search <= MAX_LAG_BY_LAG_PX and posting % (2 * CELL_PX) == 0 and all(k % (2 * CELL_PX) == 0 for k in kernels)
 
 

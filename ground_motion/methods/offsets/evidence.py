@@ -16,12 +16,12 @@ from ground_motion.methods.offsets.correlate import products
 from ground_motion.networks.cc_res_siamnet import NODE_PX
 from ground_motion.runtime.device import map_in_threads
 
-APART_PX = 1  # starts of ground that is added together differ by at most this number of pixels on each axis
+APART_PX = 1  # Evidence is added only if its starts differ by at most this many pixels on each axis.
 KEPT_LAGS = LAGS_PX + APART_PX
 SIDE = 2 * KEPT_LAGS + 1
-AT_ONCE = 1024  # squares
-PART_NODES = 64  # side of the parts of a field in which evidence is added
-LEVELS, REACH_NODES = 3, 13  # The addition by weights has so many levels and reaches so far.
+AT_ONCE = 1024  # Number of squares processed at a time.
+PART_NODES = 64  # Evidence is added in parts of a field of this side.
+LEVELS, REACH_NODES = 3, 13  # The addition by weights has this many levels and reaches this far.
 PLANES = (2 * LAGS_PX + 1) ** 2 + 4
 
 
@@ -109,10 +109,7 @@ def _cut_with_margin(field: Tensor, row: int, col: int, margin: int) -> Tensor:
 
 
 def _distinct(shift: Tensor) -> list[tuple[int, int]]:
-    """Return the distinct shifts (dx, dy) in a field of whole px (2, rows, cols).
-
-    One number stands for both, which is faster.
-    """
+    """Return the distinct shifts (dx, dy) in a field of whole px (2, rows, cols), coded as one number for speed."""
     side = 4096
     codes = torch.unique((shift[0].long() + side // 2) * side + shift[1].long() + side // 2).tolist()
     return [(code // side - side // 2, code % side - side // 2) for code in codes]
@@ -140,8 +137,7 @@ def _planes(held: LagProducts, apart: Tensor) -> Tensor:
 def _box(planes: Tensor, margin: int, size_px: float) -> Tensor:
     """Add planes (n, rows, cols) over size_px around each square; the window's rim counts in part.
 
-    margin: squares at each side of the planes around which nothing is added. Products with matrices of few diagonals
-    take half the time of sums: the planes are small.
+    margin: squares at each side that are not added around. Matrix products take half the time of sums.
     """
     less = margin - reach_of(size_px)
     inner = planes[:, less : planes.shape[1] - less, less : planes.shape[2] - less]

@@ -40,7 +40,7 @@ from ground_motion.runtime.feeding import feed_of, move_to_device, window_px
 from ground_motion.runtime.memory import freed_memory_kept
 
 UNITS = ("px", "px", "px", "px", "1")
-FEW_SAMPLES = 2  # along each axis: a megapixel of a pair says what its images share
+FEW_SAMPLES = 2  # Samples along each axis; a megapixel of a pair shows what its images share.
 FLAT = 1e-6  # An image whose range is a smaller share of its largest value is flat.
 REASONS = {
     Reason.TOO_FEW_PIXELS: "too few pixels",
@@ -116,10 +116,7 @@ def track_offsets(
 
 
 def on_the_ground(tracked: RasterResult, apart_px: tuple[float, float]) -> RasterResult:
-    """Add to tracked offsets the part of a pixel by which the grids of the two images lie apart.
-
-    Tracking knows rows and columns only. apart_px: how far the secondary's grid lies to the right and below, px.
-    """
+    """Add to tracked offsets the fraction apart_px by which the secondary's grid lies to the right and below, px."""
     if max(map(abs, apart_px)) < ALIGNED_PX:
         return tracked
     parts = dict(zip(("dx_px", "dy_px"), apart_px, strict=True))

@@ -1,8 +1,7 @@
 """Motion on the ground from the offsets of a pair: metres a day to true east and true north, with standard deviations.
 
 Only this module converts pixels to metres a day. A pair is never registered perfectly. Therefore the apparent motion of
-stable ground is subtracted everywhere; its remaining scatter is the error that ITS_LIVE reports (RMSE over stationary
-ground if there is any, else over the slowest quarter).
+stable ground is subtracted everywhere; its remaining scatter is the error that ITS_LIVE reports.
 """
 
 from typing import NamedTuple
@@ -60,10 +59,7 @@ class GroundMotion(NamedTuple):
 
 
 def ground_motion(nodes: Nodes, epsg: int, scale: PixelScale) -> GroundMotion:
-    """Convert pixels right and down on a north-up map to metres a day to true east and true north.
-
-    The map is taken as conformal and true to scale (UTM is within 0.1 %).
-    """
+    """Convert pixels right and down on a north-up conformal map to m/day to true east and north (UTM: within 0.1 %)."""
     longitude, latitude = transformer(epsg, 4326).transform(nodes.x_m, nodes.y_m)
     on_map = (nodes.dx_px - 1j * nodes.dy_px) * (scale.posting_m / scale.days)  # Rows run south.
     turned = on_map * np.conj(north_on_map(epsg, np.asarray(longitude), np.asarray(latitude)))
@@ -88,7 +84,7 @@ def stable_ground(motion: GroundMotion, stationary: Bools) -> StableGround | Non
     for part in (motion.east_m_day[at], motion.north_m_day[at]):
         middle = float(np.median(part))
         spread = max(MAD_TO_SIGMA * float(np.median(np.abs(part - middle))), 1e-6)
-        own = part[np.abs(part - middle) <= 5 * spread]  # A slide on "stationary" ground is not an error of offsets.
+        own = part[np.abs(part - middle) <= 5 * spread]  # Motion on "stationary" ground is no error of offsets.
         shift.append(middle)
         left += float(np.mean((own - middle) ** 2)) / 2
     return StableGround(shift[0], shift[1], float(np.sqrt(left)), where, int(at.sum()))
@@ -106,8 +102,7 @@ def against_stable(motion: GroundMotion, ground: StableGround) -> GroundMotion:
 def into_cells(motion: GroundMotion, cell: NDArray[np.intp], cells: int) -> GroundMotion:
     """Average the nodes in each cell, weighted by inverse variance, to (cells,); NaN for a cell without known nodes.
 
-    cell: (n,), number of each node's cell, negative for none. Windows of neighbouring nodes overlap, so averaging is
-    assumed not to reduce the error.
+    cell: (n,), number of each node's cell, negative for none. Windows overlap, so averaging reduces no error.
     """
     known = (cell >= 0) & np.isfinite(motion.east_m_day) & np.isfinite(motion.north_m_day)
     known &= np.isfinite(motion.sigma_m_day) & (motion.sigma_m_day > 0)

@@ -1,7 +1,6 @@
 """Offsets over whole pairs: a coarse search, then evidence, network and autocorrelation model, block by block.
 
-Blocks are aligned with the image, so that the answer at a place does not depend on how files are cut. What is kept for
-the whole image is on the grid of nodes, which has 64 times fewer values.
+Blocks are aligned with the image, so that the answer at a place does not depend on how files are cut.
 """
 
 from __future__ import annotations
@@ -50,11 +49,11 @@ from ground_motion.runtime.feeding import window_px
 HALO_PX = 256
 UNKNOWN_SIGMA_PX = 0.32  # A larger standard deviation is "unknown".
 MIN_KNOWN = 0.5  # This share of a node's square must be known.
-MAX_SHORTFALL = 4.0  # A node's own ground may match so many deviations less than what was added to it.
-SEARCH_SUPPORT = 7  # One of so many nodes of the coarse search on a side (112 px) must have a match.
+MAX_SHORTFALL = 4.0  # A node's own ground may match this many deviations less than what was added to it.
+SEARCH_SUPPORT = 7  # One of this many nodes of the coarse search on a side (112 px) must have a match.
 # Without a network, offsets are fitted to such windows; a pair's autocorrelation is learned from them.
 WINDOW_PX = 64.0
-LEARNING_SQUARE_PX, LEARNING_SQUARES = 256, 9  # A pair's autocorrelation is learned from so many squares of this side.
+LEARNING_SQUARE_PX, LEARNING_SQUARES = 256, 9  # Squares from which an autocorrelation is learned: side, number.
 MIN_MATCHED = 0.5  # The search must have matched this share of such a square.
 
 

@@ -1,7 +1,6 @@
 """Resampling: a secondary onto its reference, node by node and by whole pixels; results onto another posting.
 
-Whole pixels need no interpolation. The mean over a wide neighbourhood and the deviation from it are rounded separately,
-so that ground that moves by half a pixel is not cut into patches of 0 and 1.
+The local mean and the deviation are rounded separately, so that half a pixel is not cut into patches of 0 and 1.
 """
 
 import torch
@@ -12,11 +11,11 @@ from ground_motion.methods.offsets.baseline import Offsets
 from ground_motion.networks.cc_res_siamnet import NODE_PX
 from ground_motion.runtime.box_mean import box_mean
 
-WIDE_NODES = 31  # surroundings of a node
+WIDE_NODES = 31  # Number of nodes around a node that are averaged.
 
 
 def whole(offset: Tensor, wide: int = WIDE_NODES) -> Tensor:
-    """Round offsets (..., 2, nodes, nodes), px, all known, to whole px (floats); wide: nodes of the mean's window."""
+    """Round offsets (..., 2, nodes, nodes), px, all known, to whole px (floats). wide: averaging window, nodes."""
     slow = box_mean(offset, wide)
     return slow.round() + (offset - slow).round()
 
@@ -50,10 +49,7 @@ def node_means(values: Tensor) -> Tensor:
 
 
 def interpolate_to_posting(offsets: Offsets, shape: tuple[int, int], posting: int) -> Offsets:
-    """Interpolate linearly to a grid with one node per `posting` pixels of an image of shape (rows, cols).
-
-    A new node is unknown if the nearest old node is; all other unknown nodes around it are ignored.
-    """
+    """Interpolate to a grid with a node per `posting` pixels of an image; unknown if the nearest old node is."""
     if posting == NODE_PX:
         return offsets
     places = [_places(size, posting, n) for size, n in zip(shape, offsets.dx_px.shape, strict=True)]

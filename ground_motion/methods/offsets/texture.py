@@ -15,7 +15,7 @@ MARGIN_PX = 3 * (WINDOW_PX // 2)  # Three windows follow one another, so a textu
 MIN_SHARE = 0.5  # This share of a window must be known.
 MAX_BRIGHTNESS = 4.0  # Amplitude is clipped at this multiple of the surroundings' geometric mean.
 MAX_TEXTURE = 5.0
-TRACE = 1e-6  # texture of ground without contrast, because 0 means unknown
+TRACE = 1e-6  # Ground without contrast gets this texture, because 0 means unknown.
 
 
 def texture(log: Tensor) -> Tensor:
@@ -29,7 +29,7 @@ def texture(log: Tensor) -> Tensor:
     amplitude = high_passed.mul_(0.5).clamp_max_(math.log(MAX_BRIGHTNESS)).exp_()
     if known is not None:
         amplitude *= known
-    # About the mean of the whole, so that squares keep their digits.
+    # Subtract the overall mean, so that squares keep their digits.
     centred = amplitude.addcdiv_(box(amplitude, WINDOW_PX), least, value=-1)
     if known is not None:
         centred *= known

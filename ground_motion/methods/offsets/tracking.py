@@ -39,14 +39,14 @@ from ground_motion.networks.cc_res_siamnet import ADDITIONS, NODE_PX, OFFSETS, S
 from ground_motion.runtime.box_mean import box_mean
 from ground_motion.runtime.device import map_in_threads
 
-PRIOR_PX = (24, 56, 104)  # windows whose offsets the network sees
-KERNELS_PX = (16, 24, 32, 48, 64, 96, 128)  # windows whose peaks of correlation the published form sees
-PRIOR = {WEIGHTS: 6 * len(PRIOR_PX) + 3, OFFSETS: 3 * len(KERNELS_PX) + 3}  # channels
-MAX_CORRECTION_PX = 1.0  # largest correction of the first field of motion by the network
-MAX_LOG_FACTOR = 2.5  # largest correction of log sigma
+PRIOR_PX = (24, 56, 104)  # The network gets the offsets of windows of these sides.
+KERNELS_PX = (16, 24, 32, 48, 64, 96, 128)  # The published form gets the correlation peaks of windows of these sides.
+PRIOR = {WEIGHTS: 6 * len(PRIOR_PX) + 3, OFFSETS: 3 * len(KERNELS_PX) + 3}  # Number of input channels of each form.
+MAX_CORRECTION_PX = 1.0  # The network corrects the first field of motion by at most this.
+MAX_LOG_FACTOR = 2.5  # The network corrects log sigma by at most this.
 NEAR_NODES = 5
 MAX_UNLIKE = 50.0
-MIN_CONTRAST = 4.5  # A match counts from here on, in standard deviations of what chance gives.
+MIN_CONTRAST = 4.5  # Least height of a match, in standard deviations of chance matches.
 MIN_KNOWN = 1e-3
 
 
@@ -62,8 +62,7 @@ class Answer(NamedTuple):
 def fit_windows(held: LagProducts, start: Tensor, model: Autocorrelation, size_px: float) -> Answer:
     """Fit offsets to windows of one size around each node.
 
-    Speckle of few looks that coheres well scatters more than the model's Gaussian noise: sigma is 1 + A^2 / looks times
-    as large, a factor found on validation pairs of even ground.
+    Coherent speckle of few looks scatters more than Gaussian noise; validation pairs gave the factor 1 + A^2 / looks.
     """
     (found,) = _fit_sizes(held, start, [size_px], partial(fit, model=model))
     wider = 1 + found.correlation**2 / model.looks
@@ -121,10 +120,7 @@ def correlation_channels(held: LagProducts, start: Tensor) -> Tensor:
 
 
 def _peaks(surface: Tensor, pixels: Tensor) -> Fitted:
-    """Find offsets as offsets.baseline does, by the peak between whole lags; 0 where it is at the edge of the lags.
-
-    Only offset and correlation are found.
-    """
+    """Find offsets and correlation as offsets.baseline does, by the peak between whole lags; 0 at their edge."""
     peaks = peaks_of(surface.permute(2, 0, 1), pixels > 0, LAGS_PX)
     offset = torch.stack([peaks.dx_px, peaks.dy_px]) * peaks.known
     return Fitted(offset, torch.ones_like(offset), peaks.height * peaks.known, peaks.known.to(offset.dtype))
@@ -193,8 +189,7 @@ def sum_neighbours(
 ) -> tuple[Matched, Tensor, Tensor]:
     """Match each square with the autocorrelation at its shift (2, n), px from its start; add these matches by weights.
 
-    Returns the sums, the shifts, and the numbers of pixels (n,), as `take_step` takes them. Squares whose shift is
-    farther than MAX_FROM_START_PX are left out.
+    Returns sums, shifts, numbers of pixels (n,) for `take_step`, without shifts beyond MAX_FROM_START_PX.
     """
     inner = slice(APART_PX, -APART_PX)
     surface = held.products[inner, inner].flatten(2)

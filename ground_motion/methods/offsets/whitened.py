@@ -2,8 +2,7 @@
 
 Speckle is wider than a pixel, so its highest frequencies, which carry most information on a shift, are weak. Whitening
 by the images' own mean spectrum restores them (the generalised correlation of Knapp and Carter 1976). The second stage
-maximises the correlation of the whitened windows by Newton's method; the secondary's window is shifted by the shift
-theorem.
+maximises the correlation of the whitened windows by Newton's method.
 
 Amplitude is whitened, not its logarithm. A logarithm adds harmonics beyond the images' band, which alias, and whitening
 makes them as strong as the rest: offsets were pulled to whole pixels by 0.014 to 0.017 px, and scattered a fifth more.
@@ -25,12 +24,12 @@ from ground_motion.methods.offsets.correlate import correlate, windows
 from ground_motion.rasters.imagery import HIGH_PASS_PX, box_mean, high_pass
 
 MARGIN_PX = 8  # A window that is shifted by a part of a pixel needs this margin.
-SPECTRUM_LAGS = 8  # The spectrum is made from so many lags of the autocorrelation.
-MAX_BRIGHTNESS = 4.0  # Amplitude is clipped at so many local standard deviations.
+SPECTRUM_LAGS = 8  # The spectrum is made from this many lags of the autocorrelation.
+MAX_BRIGHTNESS = 4.0  # Amplitude is clipped at this many local standard deviations.
 MIN_SHARE = 0.06  # Frequencies weaker than this share of the strongest are noise.
 STEPS = 6
-MAX_STEP_PX = 1.5  # The second stage moves so far from the first at most.
-CALIBRATION = 2.3  # Simulated pairs scatter so much more than predicted.
+MAX_STEP_PX = 1.5  # The second stage moves this far from the first at most.
+CALIBRATION = 2.3  # Simulated pairs scatter this much more than predicted.
 FLOOR_PX = 0.01
 BATCH = 1024
 
@@ -44,10 +43,7 @@ class Refined(NamedTuple):
 
 
 def amplitude_texture(power: torch.Tensor) -> torch.Tensor:
-    """Return amplitude minus the mean of its surroundings, in units of its local spread.
-
-    power: (n, rows, cols), linear; NaN stays.
-    """
+    """Return amplitude minus its surroundings' mean in local spreads. power: (n, rows, cols), linear; NaN stays."""
     amplitude = power.clamp_min(0).sqrt()
     mean = box_mean(amplitude, HIGH_PASS_PX)
     spread = (box_mean(amplitude**2, HIGH_PASS_PX) - mean**2).clamp_min(1e-12).sqrt()
@@ -127,10 +123,7 @@ def track(
 
 
 def bound_px(height: torch.Tensor) -> torch.Tensor:
-    """Return the Cramer-Rao bound, px, on the error of a shift from FINE_KERNEL^2 white samples, plus a floor.
-
-    height: correlation of the two windows.
-    """
+    """Return the Cramer-Rao bound of a shift, px, of FINE_KERNEL² white samples, plus a floor. height: correlation."""
     held = height.clamp(0.03, 0.97)
     return (3 * (1 - held**2) / (math.pi**2 * held**2 * FINE_KERNEL**2) + FLOOR_PX**2).sqrt()
 

@@ -20,23 +20,23 @@ Float64 = NDArray[np.float64]
 Index = NDArray[np.intp]
 
 CHAINS = 8  # Which of two neighbours moves is decided while a chain cools: the chains together say how unsure that is.
-WARM_UP, DRAWS = 60, 25  # of each
-HOT_MM_YR, COOLED = 10.0, 40  # Rates count little at first (standard deviation added), fully after so many draws.
-NEIGHBOURS = 48  # points whose plane is the motion of the ground around a place
+WARM_UP, DRAWS = 60, 25  # Number of each: warm-up steps, draws.
+HOT_MM_YR, COOLED = 10.0, 40  # Rates count little at first (standard deviation added), fully after this many draws.
+NEIGHBOURS = 48  # A plane through this many points is the motion of the ground around a place.
 ROUNDS, TUKEY = 3, 4.685  # fits of that plane; limit of Tukey's biweight in standard deviations (efficiency 0.95)
-STRAY_SHARE, STRAY_MM_YR = 0.02, 15.0  # points of several bounces and other errors, and their spread
+STRAY_SHARE, STRAY_MM_YR = 0.02, 15.0  # Share and spread of points with several bounces and other errors.
 CORRELATED_MM_YR = (
-    0.45  # error that near points share (semivariance 0.2 between 30 and 120 m, measured on EGMS, Ustica)
+    0.45  # Near points share this error (semivariance 0.2 between 30 and 120 m, measured on EGMS, Ustica).
 )
-MIN_POINTS = 2.0  # points that a building is expected to have, for its rate
-MIN_TILT_POINTS = 6.0  # and for its tilt
+MIN_POINTS = 2.0  # A building's rate needs this expected number of points.
+MIN_TILT_POINTS = 6.0  # A building's tilt needs this expected number of points.
 WITHIN_90 = (5.0, 50.0, 95.0)  # percentiles
 # Upper ends of the classes of damage 1 (negligible), 2 (slight) and 3 (moderate); above: 4 (high). Rankin 1988, Ground
 # movements resulting from urban tunnelling: greatest slope of the building, and its greatest settlement, which is taken
 # against the ground around, because a building that sinks evenly with its surroundings is not damaged by that.
 RANKIN_MM_M, RANKIN_MM = (2.0, 5.0, 20.0), (10.0, 50.0, 75.0)
-DEVIATION_MM_YR = 0.5  # usual deviation of a building from the ground around, before this town has told its own
-PRIOR_TOWNS = 5.0  # buildings as which that value counts
+DEVIATION_MM_YR = 0.5  # Usual deviation of a building from the ground around, before the town's own is learned.
+PRIOR_TOWNS = 5.0  # That usual value counts as much as this many buildings.
 HEAVY = 2.0  # degrees of freedom of deviations: some buildings move ten times as much as usual (Student's t)
 
 
@@ -83,9 +83,9 @@ class _State:
     def __init__(self, n: int) -> None:
         self.motion = np.zeros((n, 3))
         self.deviation_var = np.full(n, DEVIATION_MM_YR**2)
-        self.usual_var = DEVIATION_MM_YR**2  # of deviations in this town
-        self.tilt_ratio = 0.5  # variance of a tilt by that of the deviation
-        self.scale = 1.0  # variance of points by the stated one
+        self.usual_var = DEVIATION_MM_YR**2  # Variance of the deviations in this town.
+        self.tilt_ratio = 0.5  # Variance of a tilt divided by that of the deviation.
+        self.scale = 1.0  # Variance of points divided by the stated one.
 
 
 def ledger_of(
@@ -98,10 +98,7 @@ def ledger_of(
     years: float,
     rng: np.random.Generator,
 ) -> Ledger:
-    """Return how buildings move, from the rates of points (points,) and their standard deviations.
-
-    years: that the motion lasted, for the class of damage.
-    """
+    """Return how buildings move, from rates of points (points,) and standard deviations, in `years`, for the damage."""
     places = np.column_stack([x_m, y_m])
     middles = np.column_stack([footprints.x_m, footprints.y_m])
     around_points, around_middles = np.split(
@@ -157,8 +154,7 @@ def ledger_of(
 def motion_around(at: Float64, places: Float64, rate_mm_yr: Float64) -> Float64:
     """Return the motion of the ground around places (n, 2) in metres: there, the plane through the nearest points.
 
-    places: (points, 2). Tukey's weights, in each of ROUNDS fits, keep buildings that move by themselves from
-    tilting it.
+    places: (points, 2). Tukey's weights, in each of ROUNDS fits, keep moving buildings from tilting it.
     """
     count = min(NEIGHBOURS, len(places))
     away, rows = KDTree(places).query(at, count)

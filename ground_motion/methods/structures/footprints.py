@@ -19,13 +19,13 @@ Float64 = NDArray[np.float64]
 Index = NDArray[np.intp]
 
 GEOLOCATION_M = 10.0  # standard deviation of a point's position along each axis: 8 to 12 m
-REACH = 3.0  # standard deviations within which a footprint can have reflected a point
-MAX_NODES, NODE_M = 48, 3.0  # nodes of a footprint, and the least distance between them
-HEIGHT_SIGMA_M = 3.0  # of a point's height above the ground
-MAX_HEIGHT_M = 30.0  # up to which a building is as likely to reflect at one height as at another
+REACH = 3.0  # A footprint can have reflected a point within this number of standard deviations.
+MAX_NODES, NODE_M = 48, 3.0  # Number of nodes of a footprint, and their least distance.
+HEIGHT_SIGMA_M = 3.0  # Standard deviation of a point's height above the ground.
+MAX_HEIGHT_M = 30.0  # Up to this height a building reflects equally likely at all heights.
 MAX_CONTRAST = 200.0
-CELL_M = 5.0  # of the grid on which the contrast between buildings and ground is learned
-MIN_COVERED = 0.02  # share of the error ellipse from which on buildings count as near
+CELL_M = 5.0  # The contrast between buildings and ground is learned on cells of this side.
+MIN_COVERED = 0.02  # Buildings count as near if they cover this share of the error ellipse.
 
 
 class Footprints(NamedTuple):

@@ -19,25 +19,25 @@ from ground_motion.methods.structures.footprints import GEOLOCATION_M
 Float64 = NDArray[np.float64]
 Index = NDArray[np.intp]
 
-REACH_M = 30.0  # of the line within which a point may have been reflected by it
-ROUNDS = 12  # of learning which points are on the line
-STATION_M = 10.0  # between two places that are tested
-WINDOW_M = 200.0  # before and after a place
-WIDTHS_M = (5.0, 15.0, 30.0)  # of the ramp
-BLOCK = 1000  # stations that are worked on at once
-BESIDE_SIGMA = 1.5  # mm of a year by which ground beside the line departs from its own level and slope
-STRAY_SHARE, STRAY_SIGMA = 0.02, 20.0  # points of several bounces, and their spread in mm
-PROFILE_M, PROFILE_REACH = 25.0, 3.0  # standard deviation of the weights of a profile, and how many of it they reach
-MAX_HELD = 2.0  # A station is known if the parabola scatters there by less than so many variances of a point.
-RIDGE = 1e-4  # per mm²: what a coefficient without points is held to 0 with
+REACH_M = 30.0  # The line may have reflected points within this distance.
+ROUNDS = 12  # Number of iterations that learn which points are on the line.
+STATION_M = 10.0  # Distance between two places that are tested.
+WINDOW_M = 200.0  # Points within this distance before and after a place are compared.
+WIDTHS_M = (5.0, 15.0, 30.0)  # Widths of the ramp that are tried.
+BLOCK = 1000  # Number of stations processed at once.
+BESIDE_SIGMA = 1.5  # Standard deviation of ground beside the line about its own level and slope, mm in a year.
+STRAY_SHARE, STRAY_SIGMA = 0.02, 20.0  # Share and spread in mm of points with several bounces.
+PROFILE_M, PROFILE_REACH = 25.0, 3.0  # Standard deviation of a profile's weights, and how many of it count.
+MAX_HELD = 2.0  # A station is known if the parabola scatters there by less than this many variances of a point.
+RIDGE = 1e-4  # Ridge per mm², which holds a coefficient without points at 0.
 HALF_NORMAL_MEDIAN = 0.6745
 MIN_QUIET = 20  # Fewer stations away from the highest score do not tell how the line scatters.
-MAX_SIGMAS2 = 1000.0  # Beyond so many squared standard deviations a point is no less likely.
-MIN_WEIGHT = 2.0  # expected points of the line on each side
+MAX_SIGMAS2 = 1000.0  # Beyond this many squared standard deviations a point is no less likely.
+MIN_WEIGHT = 2.0  # Least expected number of the line's points on each side.
 MIN_SCORE = 3.2  # Chosen on validation routes with MIN_HEIGHT_MM: one false break in 100 km a year.
 MIN_HEIGHT_MM = 10.0  # 2 mm/m over the narrowest ramp
-PLACING_M, AROUND_M = 300.0, 160.0  # points that place a break, and the stations they may place it at
-FADES_M = (100.0, 300.0)  # within which the ground has recovered by two thirds
+PLACING_M, AROUND_M = 300.0, 160.0  # Points within PLACING_M place a break, at a station within AROUND_M.
+FADES_M = (100.0, 300.0)  # The ground has recovered by two thirds within these distances.
 SHARPNESS = 0.5  # share of the log-likelihood that counts for the station: near points share errors (validation)
 APART_M = 150.0  # Nearer scores are one break, before it is placed.
 
@@ -129,10 +129,7 @@ def breaks_of(
 
 
 def _placed(points: Along, value: Float64, sigma: Float64, near_m: float, score: float) -> Break:
-    """Return the likeliest break near a station: its mean station, and the ends of its 90 % interval.
-
-    All stations are compared by the same points, and the ground may recover behind the break or before it.
-    """
+    """Return the likeliest break near a station, compared by the same points: mean station and its 90 % interval."""
     window = slice(*np.searchsorted(points.station_m, [near_m - PLACING_M, near_m + PLACING_M]))
     station_m = near_m + np.arange(-AROUND_M, AROUND_M + STATION_M, STATION_M)
     station_m = station_m[(station_m > points.station_m[0]) & (station_m < points.station_m[-1])]
@@ -292,10 +289,7 @@ def _mixture(
 
 
 def _weighted(terms: Float64, weight: Float64, value: Float64) -> tuple[Float64, Float64]:
-    """Return the coefficients (n, terms) of weighted least squares in each window, and its normal matrix.
-
-    A window without points has coefficients of 0.
-    """
+    """Return the weighted least-squares fit of each window, (n, terms), 0 without points, and its normal matrix."""
     weighted = (terms * weight[..., np.newaxis]).transpose(0, 2, 1)
     normal = weighted @ terms + RIDGE * np.eye(terms.shape[-1])
     return np.asarray(np.linalg.solve(normal, weighted @ value[..., np.newaxis])[..., 0]), normal

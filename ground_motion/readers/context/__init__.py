@@ -36,7 +36,7 @@ STREETMAP: dict[ContextKind, tuple[features.Wanted, re.Pattern[str]]] = {  # and
     ContextKind.RIVERS: (features.RIVERS, re.compile(r"gis_osm_waterways_free_\d+")),
     ContextKind.LAKES: (features.LAKES, re.compile(r"gis_osm_water_a_free_\d+")),
 }
-# what recognises a kind by the names of properties or columns
+# Functions that recognise a kind by the names of properties or columns.
 OUTLINED: dict[ContextKind, Callable[[set[str]], bool]] = {
     ContextKind.GLACIERS: glaciers.is_recognised,
     ContextKind.MINES: outlines.MAUS.issubset,

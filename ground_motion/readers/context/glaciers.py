@@ -21,7 +21,7 @@ IDS = ("rgi_id", "rgiid")
 RGI_LICENCE = "CC BY 4.0"
 RGI_ATTRIBUTION = "Glaciers: Randolph Glacier Inventory (RGI Consortium)"
 LIST_ATTRIBUTION = "Surge-type glaciers: Sevestre and Benn 2015"
-MAX_DISTANCE_M = 50_000.0  # A position may be so far from the one that the glacier's GLIMS id spells.
+MAX_DISTANCE_M = 50_000.0  # A position may be this far from the one that the glacier's GLIMS id spells.
 _GLIMS = re.compile(r"G(\d{6})E(\d{5})([NS])")
 
 
@@ -59,7 +59,7 @@ def _outlines(path: Path) -> Iterator[GlacierRecord | Remark]:
         middle = outline.representative_point()
         ids = text_of(own, *IDS)[:40], text_of(own, "glims_id", "glimsid")[:20], text_of(own, "glac_name", "name")[:200]
         surge = surge_of(path, text_of(own, "surging", "surge_type"))
-        stated = text_of(own, "reach_m_day")  # the fastest motion to look for
+        stated = text_of(own, "reach_m_day")  # The fastest motion to look for.
         reach = number_of(stated)
         if stated and not (reach and reach > 0):
             raise InputError(path, f"reach_m_day {stated!r} of an outline is not positive", "Correct or remove it")
@@ -103,7 +103,7 @@ def _surge_list(path: Path) -> Iterator[GlacierRecord | Remark]:
 
 
 def surge_of(path: Path, text: str) -> Surge:
-    """Return the Surge that RGI's number stands for, unknown for an empty text. InputError for any other number."""
+    """Return the Surge for RGI's number, unknown for an empty text. InputError for any other number."""
     if not text.strip():
         return Surge.UNKNOWN
     value = number_of(text)

@@ -121,8 +121,7 @@ def _contact(properties: dict[str, object]) -> tuple[tuple[str, str, str], str]:
 def _naming(path: Path, names: set[str]) -> tuple[Sequence[str], int]:
     """Return the properties that may hold a region's name, empty if there is none, and the level that they stand for.
 
-    Files without a usual one: the deepest level of GADM or OCHA, else the only property that ends with "name", unless
-    many regions share its values.
+    Files without a usual one: the deepest level of GADM or OCHA, else the only property that ends with "name".
     """
     if names & set(NAMES):
         return NAMES, 1

@@ -77,7 +77,7 @@ def _table(path: Path) -> dict[str, object]:
 
 
 def _fields(path: Path, source_format: str, declared: Declaration, missing: list[str]) -> tuple[VelocityField, ...]:
-    """Open velocities with stand-ins for what is not declared, whose names are added to `missing`."""
+    """Open velocities with placeholders for undeclared facts, whose names are added to `missing`."""
     while True:
         stood_in = {name: STAND_INS[name] for name in missing}
         try:

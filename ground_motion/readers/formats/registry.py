@@ -36,8 +36,7 @@ class Reader(Protocol):
     are asked from the lowest to the highest; those from MIN_GENERAL_ORDER on also read files of particular formats.
     SUFFIXES: of its files, in lower case with the dot; empty if a product is always a folder.
 
-    If programs write its files one for each layer, `other_layer` (path -> what it holds instead of velocities, by its
-    name; or empty) tells them apart.
+    `other_layer` (path -> what it holds instead of velocities, or empty) tells apart formats with one file per layer.
     """
 
     NAME: str
@@ -93,7 +92,7 @@ VELOCITY_READERS = {
 FORMATS = tuple(READERS)
 TITLES = {name: reader.TITLE for name, reader in READERS.items()}
 SUFFIXES = archives.SUFFIXES.union(*(reader.SUFFIXES for reader in READERS.values()))
-SUFFIXES_OF_ONE_FILE = SUFFIXES - {layers.SHAPEFILE}  # A shapefile is several files; it is sent as a zip.
+SUFFIXES_OF_ONE_FILE = SUFFIXES - {layers.SHAPEFILE}  # A shapefile has several files, so it is sent as a zip.
 
 
 def recognise(path: Path, declared: Declaration | None = None) -> str:

@@ -19,7 +19,7 @@ from ground_motion.readers.vectors.packages import names_in_zip
 
 UNFINISHED = (".part", ".partial", ".crdownload", ".tmp", ".download", ".filepart", ".aria2")
 WEB_PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
-MAX_NAME = 40  # A command shows so many letters of a name.
+MAX_NAME = 40  # A command shows this many letters of a name.
 HEAD_BYTES = 512
 TEXT_BYTES = 2**13  # The first lines of a text say what it is.
 SHAPE_AS_TEXT = re.compile(
@@ -73,7 +73,7 @@ def unknown(path: Path) -> InputError:
     """Return the refusal of what no reader recognises: what it is nearest to, what is missing, the next step."""
     try:
         problem, remedy = _guess_folder(path) if path.is_dir() else _guess_file(path)
-    except InputError as fault:  # A damaged table or HDF5 file says itself what is wrong.
+    except InputError as fault:  # The error of a damaged table or HDF5 file explains it.
         return fault
     return InputError(path, problem, remedy)
 
@@ -89,7 +89,7 @@ def _guess_file(path: Path) -> tuple[str, str]:
         return _guess_datasets(path)
     described = Path(path.stem).suffix.lower()
     if suffix in {".vrt", ".xml", ".hdr"} and ENDINGS.get(described) == ENDINGS[".unw"]:
-        ending = described  # Beside its images, ISCE writes where they lie.
+        ending = described  # ISCE writes these files of metadata beside its images.
     if ending == ".hdr" or (head.startswith(b"ENVI") and ending not in ENDINGS):
         images = (path.with_suffix(end) for end in ("", ".img", ".dat", ".bin"))
         image = next((short(each.name) for each in images if each.is_file()), None)

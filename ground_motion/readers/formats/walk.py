@@ -14,7 +14,7 @@ MAX_DEPTH = 12  # Folders deeper below the given one are not read.
 MAX_NAMES = 20_000  # No more files and folders are looked at.
 SYSTEM_FOLDERS = frozenset({"__macosx", "@eadir", "$recycle.bin", "system volume information"})
 SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
-# Such files are often about data, not data.
+# Such files often describe data and are none themselves.
 PLAIN_TEXTS = frozenset({".txt", ".dat", ".asc", ".json", ".xml", ".kml", ".xlsx"})
 
 
@@ -50,7 +50,7 @@ def _others(folder: Path) -> list[Path]:
     others = []
     for file in sorted(folder.iterdir()):
         if file.is_file() and file.suffix.lower() in SUFFIXES and not _is_part(file):
-            with suppress(InputError):  # The reader of the product says what is wrong with its parts.
+            with suppress(InputError):  # The reader of the whole product reports faults of its parts.
                 others += [file] if recognise(file) not in own else []
     return others
 
@@ -71,14 +71,14 @@ class _Walker:
         for path in self._inside(folder):
             if not path.is_dir():
                 self._file(path)
-            elif format_of_folder(path) or is_zarr(path):  # Loading a Zarr store says how to convert it.
+            elif format_of_folder(path) or is_zarr(path):  # The error of loading a Zarr store says how to convert it.
                 self.found.arrivals.extend([path, *_others(path)])
             elif depth < MAX_DEPTH:
                 self.enter(path, depth + 1)
             else:
                 self.found.left_alone[path] = f"it lies more than {MAX_DEPTH} folders deep"
         if len(self.found.arrivals) == known and looks_like_product(folder):
-            self.found.arrivals.append(folder)  # Loading it says what is missing.
+            self.found.arrivals.append(folder)  # Loading the folder reports what is missing.
 
     def _inside(self, folder: Path) -> list[Path]:
         try:
@@ -108,7 +108,7 @@ class _Walker:
 
 
 def _is_part(path: Path) -> bool:
-    """Return whether a file belongs to another one beside it: overviews, statistics, world files, shapefile parts."""
+    """Return whether a file accompanies another one: overviews, statistics, world files, shapefile parts."""
     name = path.name.lower()
     ending = ".aux.xml" if name.endswith(".aux.xml") else os.path.splitext(name)[1]
     return ending in PARTS

@@ -69,10 +69,7 @@ def suffix_of(path: Path) -> str:
 
 
 def _union_polygons(layer: Path) -> BaseGeometry:
-    """Return all polygons of a layer as one area in degrees, empty if there are none. Raises InputError.
-
-    Time to repair outlines grows with the square of the number of crossings: outlines with many are not repaired.
-    """
+    """Return a layer's polygons as one area in degrees, repaired if they cross little. Raises InputError."""
     outlines: list[BaseGeometry] = []
     n_corners = 0
     for number, row in enumerate(read_features(layer, POLYGONS), start=1):

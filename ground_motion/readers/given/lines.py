@@ -25,7 +25,7 @@ TABLE = ".csv"
 LINES = ROADS._replace(key="")
 MAX_PIECES, MAX_CORNERS = 2000, 20_000
 MIN_LENGTH_M, MAX_LENGTH_M = 100.0, 500_000.0
-JOIN_M = 5.0  # Pieces whose ends are so near each other are one line.
+JOIN_M = 5.0  # Pieces whose ends are this near each other are one line.
 # Tracks that were joined into one line there and back lie about as near each other as their ends; hairpins lie farther
 # apart. Judged: from a quarter of a line on, its kilometres name no place.
 BESIDE_M, SAMPLES, MAX_DOUBLE = 2 * JOIN_M, 200, 0.25
@@ -137,7 +137,7 @@ def _joined(path: Path, pieces: list[Corners]) -> Corners:
 
 
 def _is_double(corners: Corners) -> bool:
-    """Return whether much of a line, corners in degrees (n, 2), has another part of the line beside it."""
+    """Return whether much of a line, corners in degrees (n, 2), has another part of the line next to it."""
     scale = METRES_PER_DEGREE * np.array([np.cos(np.radians(corners[:, 1].mean())), 1.0])
     course = np.concatenate([corners[:1], corners[1:][(np.diff(corners, axis=0) != 0).any(axis=1)]]) * scale
     at_m = np.concatenate([[0.0], np.hypot(*np.diff(course, axis=0).T).cumsum()])

@@ -8,7 +8,7 @@ from PIL import Image, ImageOps
 
 from ground_motion.core.errors import InputError, gettext_noop
 
-MAX_PIXELS = 25_000_000  # So many can be re-encoded within 512 MB of memory and five seconds.
+MAX_PIXELS = 25_000_000  # Re-encoding this many takes at most 512 MB and five seconds.
 MAX_JPEG_PIXELS = 4 * MAX_PIXELS  # A large JPEG is decoded at half its width and height.
 JPEG_QUALITY = 90
 
@@ -41,7 +41,7 @@ def _drawn_anew(path: Path, image: Image.Image, longest_px: int) -> bytes:
         raise InputError(path, problem, gettext_noop("Make it smaller"), found=n_pixels // 1_000_000, **limits)
     form, out = "JPEG" if longest_px else image.format, io.BytesIO()
     if longest_px:
-        image.draft(None, (longest_px, longest_px))  # the coarsest decoding that is still this large
+        image.draft(None, (longest_px, longest_px))  # Choose the coarsest decoding that is still this large.
     elif n_pixels > MAX_PIXELS:
         image.draft(None, (image.width // 2, image.height // 2))
     ImageOps.exif_transpose(image, in_place=True)

@@ -16,7 +16,7 @@ from ground_motion.core.text import number_of, search_key
 
 MAX_ROWS = 2000
 MAX_NAME_LENGTH = 120
-CORNERS = 24  # The circle around a site is drawn with so many corners.
+CORNERS = 24  # The circle around a site is drawn with this many corners.
 EXPORT = gettext_noop("Export it as CSV")
 HEADERS = {  # Names are as search_key returns them; specific ones come before general ones.
     "latitude": ("latitude", "lat", "breite", "breitengrad", "latitud", "latitudine", "geogr breite"),

@@ -132,7 +132,7 @@ def _granule(path: Path, named: re.Match[str]) -> scenes.Granule | None:
 
 
 def _text(path: Path, name: str) -> str:
-    """Return the content of a text file beside the images; an empty text if there is none."""
+    """Return the content of a text file in the images' folder; an empty text if there is none."""
     file = (path if path.is_dir() else path.parent) / name
     if not file.is_file() or file.is_symlink():
         return ""

@@ -1,8 +1,7 @@
 """Position of an image, its output grid in UTM, and the single resampling of its power onto that grid.
 
 A grid in UTM (WGS 84) is kept exactly. Any other, in degrees or projected, is resampled onto the local UTM zone: the
-pixels get whole metres, as the larger side of the file's own, and edges at whole multiples of them, so that images of
-one area share one lattice.
+pixels get whole metres, as the larger side of the file's own, and edges at whole multiples of them.
 
 The kernel is a triangle (bilinear), on linear power. Its weights are never negative and sum to one: power stays
 positive, and the mean power of speckle is kept. Cubic and sinc kernels ring below zero beside bright targets;
@@ -24,7 +23,7 @@ from ground_motion.core.pixel_grids import PixelGrid
 from ground_motion.core.projections import transformer
 from ground_motion.readers.records import Float32, Float64
 
-NODE_PIXELS = 32  # Places are worked out so far apart and interpolated: within millimetres on the ground.
+NODE_PIXELS = 32  # Places are worked out this far apart and interpolated: within millimetres on the ground.
 MIN_KNOWN = 0.5  # A pixel with less known weight is unknown, so that an image does not grow at its edges.
 
 Places = tuple[Float64, Float64]

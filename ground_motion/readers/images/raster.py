@@ -24,7 +24,7 @@ from ground_motion.readers.images.scenes import SCALES, SceneFile, SceneHeader
 from ground_motion.readers.records import Float32, Float64
 
 MAX_PIXELS = 10**9  # A whole scene at 10 m has about 600 million.
-MAX_TILE_BYTES = 2**28  # is decoded at once
+MAX_TILE_BYTES = 2**28  # A tile is decoded at once, so that its size is limited.
 BLOCK_PIXELS = 4 * 2**20
 PIECE_PIXELS = 512  # A resampled piece has this side.
 SAMPLES, SAMPLE_PIXELS = 5, 64  # There are 5 x 5 samples of 64 x 64 pixels.

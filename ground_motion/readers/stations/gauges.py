@@ -1,7 +1,6 @@
 """Plain tables (CSV): rain or levels of groundwater, one row for each gauge and date.
 
-Columns for rain: gauge, date, longitude, latitude, rain_mm_day. For groundwater: gauge, date, longitude, latitude,
-level_m. A level counts from any fixed zero, positive upwards.
+Columns: gauge, date, longitude, latitude, and rain_mm_day or level_m (from any fixed zero, positive upwards).
 """
 
 from pathlib import Path

@@ -1,7 +1,6 @@
 """Position series in the form 'PBO Station Position Time Series': version 1.1 as text (.pos) and 1.2 as a table (.csv).
 
-GAGE, MIT and EPOS (with the solutions of EUREF's centres) publish the first, EarthScope (once UNAVCO) both. The lines
-above the columns name the station, its place and the frame.
+GAGE, MIT and EPOS (with the solutions of EUREF's centres) publish the first, EarthScope (once UNAVCO) both.
 """
 
 import re

@@ -70,8 +70,7 @@ class GaugeSeries(NamedTuple):
 class Row(NamedTuple):
     """One date of one station or gauge.
 
-    values: of a station east, north, up and their standard deviations, mm, NaN unknown; of a gauge its one value, in
-    the unit of its kind.
+    values: a station's east, north, up and standard deviations, mm, NaN unknown; a gauge's value in its kind's unit.
     """
 
     code: str

@@ -1,8 +1,7 @@
 """Daily series of the Nevada Geodetic Laboratory, tenv3 (geodesy.unr.edu, README_tenv3.txt; Blewitt et al. 2018).
 
 Columns are found by the numbers in that document: integer and fractional metres, which are added (columns 8 to 13),
-standard deviations (15 to 17), latitude and longitude (21, 22). Older editions end after column 20; they state no
-position and are refused.
+standard deviations (15 to 17), latitude and longitude (21, 22). Older editions end after column 20; these are refused.
 """
 
 from datetime import date

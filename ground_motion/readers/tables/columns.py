@@ -25,7 +25,7 @@ from ground_motion.readers.slopes import slope_mm_yr
 from ground_motion.readers.tables import text_table
 
 NUMBER, PLACE, TEXT = pa.float32(), pa.float64(), pa.binary()
-GEOMETRY = (":x:", ":y:")  # what a source calls the two coordinates of its geometries
+GEOMETRY = (":x:", ":y:")  # Names that a source uses for the coordinates of its geometries.
 PLACES = ("longitude", "latitude", "easting", "northing")
 LOS_VECTOR = ("los_east", "los_north", "los_up")
 QUALITY = ("velocity_std", "temporal_coherence", "rmse")
@@ -297,7 +297,7 @@ class _Rows:
         if {"longitude", "latitude"} <= set(plan.columns):
             degrees = self._place(plan.columns["longitude"]), self._place(plan.columns["latitude"])
             beyond = (np.abs(degrees[0]) > 360) | (np.abs(degrees[1]) > 180)
-            if not kinds or not beyond.any():  # beside a geometry, columns X and Y often hold metres
+            if not kinds or not beyond.any():  # Columns X and Y beside a geometry often hold metres.
                 kinds.append(degrees)
         if plan.epsg is not None and {"easting", "northing"} <= set(plan.columns):
             metres = self._place(plan.columns["easting"]), self._place(plan.columns["northing"])
@@ -337,7 +337,7 @@ class _Rows:
             incidence[~((incidence > 0) & (incidence < 90))] = np.nan
             heading = self._column("track_angle").astype(np.float64)
             turns = np.abs(heading[np.isfinite(heading)])
-            # No radar satellite flies so near to north.
+            # No radar satellite flies closer to north than this.
             if turns.size and turns.min() > 0 and turns.max() <= np.pi + 0.01:
                 problem = f"its track angles, such as {heading[np.isfinite(heading)][0]:.3g}, are radians"
                 raise InputError(self.path, problem, "Give them in degrees, clockwise from north")

@@ -20,7 +20,7 @@ MATLAB_DAYS_BEFORE_YEAR_1 = 366  # Day 1 of MATLAB is the first of January of th
 EXCEL_DAY_0 = date(1899, 12, 30)
 YEARS = range(1970, 2101)
 RADAR_YEARS = range(1985, 2101)  # Names of columns that are dates lie in the years of radar satellites.
-MIN_DATES = 3  # columns that look alike; fewer are taken for dates only under a prefix that says so
+MIN_DATES = 3  # Fewer columns that look alike are dates only under a prefix that says so.
 NOTATIONS: dict[str, Callable[[float], date]] = {  # A table's first row may name days in these notations.
     "matlab": lambda number: date.fromordinal(math.floor(number) - MATLAB_DAYS_BEFORE_YEAR_1),
     "excel": lambda number: EXCEL_DAY_0 + timedelta(days=math.floor(number)),
@@ -35,7 +35,7 @@ MONTHS = {month.lower(): month for month in calendar.month_abbr if month}
 MONTHS |= {"mär": "mar", "mrz": "mar", "mai": "may", "okt": "oct", "dez": "dec", "fév": "feb", "avr": "apr"}
 MONTHS |= {"aoû": "aug", "ene": "jan", "abr": "apr", "ago": "aug", "dic": "dec", "gen": "jan", "mag": "may"}
 MONTHS |= {"juin": "jun", "juil": "jul", "déc": "dec", "giu": "jun", "lug": "jul", "set": "sep", "ott": "oct"}
-PREFIX = re.compile(r"[\W_]")  # is left out of what stands before a date
+PREFIX = re.compile(r"[\W_]")  # These signs are removed from the text before a date.
 SERIES_UNIT = re.compile(r"\s*[\[(](?P<bracketed>.*)[\])]$|[_ ](?P<spelled>[mc]?m|in|inch|ft|feet)$")
 _TIME = r"(?:[T _]\d\d:?\d\d(?::?\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?"
 DATED = re.compile(
@@ -83,7 +83,7 @@ FORMS: dict[str, Callable[[str], date]] = {
     re.sub("%.", lambda code: _LETTERS[code[0]], pattern): _date_parser(pattern) for pattern in _PATTERNS
 } | {
     "decimal years": _decimal_year,
-    "years": lambda text: date(int(text), 7, 2),  # the middle of the year
+    "years": lambda text: date(int(text), 7, 2),  # A year stands for its middle.
     "MATLAB's day numbers": lambda text: NOTATIONS["matlab"](int(text)),
     "Excel's day numbers": lambda text: NOTATIONS["excel"](int(text)),
 }

@@ -28,7 +28,7 @@ TITLE = "Table"
 ORDER = 910
 SUFFIXES = text_table.SUFFIXES | geoparquet.SUFFIXES | layers.SUFFIXES
 UNSTATED = "Table of points; its source is not stated in the file"
-GMT_COLUMNS = (3, 4)  # longitude, latitude, value and perhaps another one
+GMT_COLUMNS = (3, 4)  # Columns are longitude, latitude, value and perhaps another one.
 MAX_LATITUDE = 90.0
 MIN_RECURRING = 3  # With fewer rows at each place, on average, these are repetitions, which are dropped.
 MAX_UNREAD = 5  # If more columns of one form are not read, the person may have expected that they are.
@@ -142,8 +142,7 @@ def _period(path: Path | None, stated: mapping.Mapping) -> tuple[date, ...]:
 def source_of(path: Path, declared: records.Declaration | None = None, named: Collection[str] = ()) -> Source:
     """Open a table by its extension and first bytes; rows are read later. Raises InputError.
 
-    declared: what is declared of the file, if columns without a header may be read in GMT's order; named: columns that
-    a mapping names.
+    declared: of the file, if columns without a header may be in GMT's order; named: columns that a mapping names.
     """
     suffix = path.suffix.lower()
     if suffix in layers.SUFFIXES or layers.is_layer(path):

@@ -22,10 +22,7 @@ MAX_TRIED = 40  # A table with more columns that are not known has its series in
 
 
 def as_series(path: Path, source: Source, stated: mapping.Mapping) -> tuple[Source, mapping.Mapping]:
-    """Return a table with a row for each point, and its mapping; both unchanged if it has no row for each date.
-
-    Raises InputError if its column of displacements is not known, or a point has two displacements on one day.
-    """
+    """Return a table with a row for each point, and its mapping. InputError for doubled or unknown displacements."""
     known = stated.columns or mapping.columns_by_alias(source.names)
     if not {*known.values()} <= {*source.names}:
         return source, stated  # The mapping names missing columns, and is refused later.

@@ -56,8 +56,8 @@ VELOCITY = re.compile(
     rf"(?:(?P<first>vertical|vert|up|east|ew|north|ns)(?=v|rate))?(?:ps)?(?:los|mean|avg|displacement|deformation)*"
     rf"(?:velocity|veloc|velo|vel|v|rate)(?:los|mean|avg)*(?P<way>{_WAY})??"
     r"(?:(?P<length>mm|cm|m|inch|in|feet|ft)(?:per|p)?(?P<time>years|year|yr|y|annum|a|days|day))?"
-    r"|velocitym"  # what ten letters leave of velocity_mm_yr and of velocity_m_yr
-    r"|pntlinear"  # of stmtools
+    r"|velocitym"  # The first ten letters of velocity_mm_yr and of velocity_m_yr
+    r"|pntlinear"  # The name that stmtools writes.
 )
 IN_BRACKETS = re.compile(r"(?P<name>.*?)\s*[\[(](?P<unit>[^\])]*)[\])]\s*")
 NO_UNITS = {"los", "mean", "avg", *(word for words in WAYS.values() for word in words)}  # Brackets may hold these, too.
@@ -145,7 +145,7 @@ def layout_of(names: Sequence[str]) -> Mapping | None:
 
 
 def mapping_beside(path: Path) -> Path | None:
-    """Return the mapping of a table, NAME.toml beside it; None if there is none."""
+    """Return the mapping of a table, NAME.toml in its folder; None if there is none."""
     beside = path.with_suffix(".toml")
     return beside if path.is_file() and beside.is_file() else None
 
@@ -305,7 +305,7 @@ def plans_of(path: Path, source: Source, stated: Mapping, declared: Declaration)
 
 
 def _own_columns(names: Sequence[str], velocity: Velocity | None, n_velocities: int) -> dict[str, str]:
-    """Return role -> column of a component: its velocity, and of several components the standard deviation."""
+    """Return role -> column for a component's velocity, and its standard deviation if there are several components."""
     if velocity is None:
         return {}
     own = {"velocity": velocity.name}

@@ -1,7 +1,6 @@
 """Spacing of points, if they are the cells of a regular grid.
 
-Offsets between nearby cells of a grid are whole numbers of steps along its two axes, however many cells are missing and
-whichever way the axes point. Offsets between scattered points hardly ever are.
+Offsets between nearby cells are whole steps along two axes; those between scattered points hardly ever are.
 """
 
 from typing import NamedTuple
@@ -18,8 +17,8 @@ MAX_COORDINATE_M = 1e8  # Positions beyond it are damaged; the gate refuses them
 FINEST_M = 20.0  # Closer steps are those of rounded coordinates, or of the radar's own pixels.
 NEIGHBOURS = 8
 MIN_POINTS = 50
-MAX_SAMPLED = 5_000  # So many places, spread evenly, give as sure a spacing as all, and soon.
-MIN_PAIRS = 20  # along each axis
+MAX_SAMPLED = 5_000  # This many places, spread evenly, give as sure a spacing as all, and soon.
+MIN_PAIRS = 20  # Least number of pairs along each axis.
 NEAR_STEPS = 2.5
 TOLERANCE = 0.1  # Cells have rounded coordinates; only 4 % of chance offsets lie within this share of a step.
 MIN_SHARE = 0.9
@@ -74,8 +73,7 @@ def lattice_of(x: Float64, y: Float64) -> Lattice | None:
 def spacing_of(longitude: Float64, latitude: Float64, epsg: int | None = None) -> Spacing:
     """Return the spacing of positions (n,), degrees, if they are cells of a grid in degrees or any projection.
 
-    epsg: the system in which the positions are given, if any; a grid in an unknown projection, or in one that is not
-    true to scale there, is sought in its UTM zone.
+    epsg: of the positions, if known; a grid in an unknown projection or one not true to scale is sought in UTM.
     """
     known = np.isfinite(longitude) & np.isfinite(latitude)
     longitude, latitude = longitude[known], latitude[known]

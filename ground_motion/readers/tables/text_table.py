@@ -47,7 +47,7 @@ NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][-+]?\d+)?|[-+]?inf(?:ini
 DECIMAL_COMMA, DECIMAL_POINT = (re.compile(rf"[-+]?\d*{sign}\d+(?:[eE][-+]?\d+)?") for sign in (",", r"\."))
 
 
-Types = Mapping[str, pa.DataType]  # column -> what it is read as
+Types = Mapping[str, pa.DataType]  # The type that each column is read as.
 Waiting = tuple[Future[list[pa.RecordBatch]], bytes]  # A block that is parsed, and its text.
 
 
@@ -177,7 +177,7 @@ def _encoding(path: Path, sample: bytes, known: Collection[str]) -> str:
     try:
         whole.decode()
     except UnicodeDecodeError:
-        if b"\0" in sample:  # It is no text at all; what reads its rows refuses them.
+        if b"\0" in sample:  # The file is binary; reading its rows refuses it.
             return "utf-8"
         if find_spec("charset_normalizer") is None:
             raise InputError(path, "text that is not UTF-8 needs the extra `tables`", "Export it as UTF-8") from None
@@ -207,7 +207,7 @@ def _layout(path: Path, lines: list[str]) -> Table:
     numbered = [(at, line) for at, line in enumerate(lines[: 4 * SNIFFED_ROWS]) if line.strip()]
     begun = next((at for at, (_, line) in enumerate(numbered) if not line.lstrip().startswith(COMMENTS)), len(numbered))
     comments, rows = numbered[:begun], numbered[begun : begun + SNIFFED_ROWS]
-    rows = [(at, line) for at, line in rows if not line.lstrip().startswith(COMMENTS)]  # A comment may stand behind.
+    rows = [(at, line) for at, line in rows if not line.lstrip().startswith(COMMENTS)]  # A comment may follow it.
     if not rows and not comments:
         raise InputError(path, "the table is empty", "Export it again")
     if not rows:  # The header may begin like a comment, with nothing below it.
@@ -328,8 +328,7 @@ def require(path: Path, names: Sequence[str], required: Sequence[str], remedy: s
 def record_batches(path: Path, table: Table, types: Types, block_bytes: int = BLOCK_BYTES) -> Iterator[pa.RecordBatch]:
     """Yield a table's rows in order, only the columns in `types`, in batches of about block_bytes of text.
 
-    Blocks of whole lines are parsed in parallel: on two cores twice as fast as pyarrow's own streaming reader, which
-    splits and converts one block after the other.
+    Blocks of whole lines are parsed in parallel: on two cores twice as fast as pyarrow's streaming reader.
     """
     parse = partial(_parse, path, table, types)
     done = 0

@@ -18,8 +18,8 @@ from ground_motion.readers.vectors import layers
 from ground_motion.readers.vectors.layers import EXPORT_4326, UNKNOWN_SYSTEM
 
 BATCH_ROWS = 1000
-TOLERANCE_DEGREES = 0.01  # Natural Earth's Antarctica reaches so far beyond ±180 and ±90.
-BARE = re.compile(r"^(?:2\.5D |3D |Measured )*| .*")  # It matches what surrounds the bare name of a type.
+TOLERANCE_DEGREES = 0.01  # Natural Earth's Antarctica reaches this far beyond ±180 and ±90.
+BARE = re.compile(r"^(?:2\.5D |3D |Measured )*| .*")  # Removes what surrounds the name of a type.
 Project = Callable[..., Any] | None
 
 
@@ -127,10 +127,7 @@ def _feature(
 
 
 def _split(path: Path, outline: BaseGeometry) -> BaseGeometry:
-    """Split polygons that cross 180 degrees, in any of the usual forms, there; return others unchanged.
-
-    Raises InputError for an outline that crosses itself.
-    """
+    """Split polygons that cross 180 degrees, in any form. Raises InputError for an outline that crosses itself."""
     west, _, east, _ = outline.bounds
     if (east - west <= 180 and max(-west, east) <= 180 + TOLERANCE_DEGREES) or max(-west, east) > 360:
         return outline

@@ -53,7 +53,7 @@ MAX_SQL_BYTES = 2**20
 MAX_KML_LAYERS = 1000
 HARMLESS = re.compile(
     "user_version|unrecognized|shx|Measured|field type|more than one type|coordinate epoch|DeprecationWarning"
-    "|Non closed ring|winding order|with id =|At most 3 are handled",  # Rings are closed and turned; ids are not read.
+    "|Non closed ring|winding order|with id =|At most 3 are handled",  # Harmless: rings are repaired, ids are not read.
     re.IGNORECASE,
 )
 SKIPPED = (  # GDAL's drivers, except those of SUFFIXES
@@ -163,7 +163,7 @@ def _pyogrio() -> Any:
 
 
 def _options(path: Path) -> dict[str, str]:
-    if path.suffix.lower() == GEOPACKAGE:  # No journal beside it is believed.
+    if path.suffix.lower() == GEOPACKAGE:  # A journal beside the file may be forged, so none is read.
         return {"IMMUTABLE": "YES", "LIST_ALL_TABLES": "NO"}
     cpg = _sibling(path, ".cpg") if path.suffix.lower() == SHAPEFILE else None
     named = re.search(r"(?:ANSI|OEM|CP)[ _-]?(\d{3,5})", cpg.read_text("latin-1")[:80]) if cpg else None
@@ -196,10 +196,7 @@ def _layer(path: Path, file: Path, name: str, kind: str) -> Layer:
 
 
 def _guard(path: Path, call: Callable[[], Any]) -> Any:
-    """Return what a call of pyogrio returns, with its errors as InputError.
-
-    So are its warnings: a file with one is not read as it was meant.
-    """
+    """Return what a call of pyogrio returns; its errors and warnings, which show misread files, become InputError."""
     try:
         with warnings.catch_warnings(record=True) as seen:
             warnings.simplefilter("always")
@@ -232,8 +229,7 @@ def _other_json(path: Path) -> str:
 def _readable(path: Path) -> Iterator[Path]:
     """Yield a path that GDAL can open.
 
-    A shapefile without its index is copied, so that GDAL can write one. A GeoPackage or geodatabase is linked, because
-    GDAL does not quote odd names, and knows folders by their suffix.
+    GDAL writes a missing index beside a copied shapefile; odd names, which it does not quote, get a link.
     """
     suffix = suffix_of(path)
     if suffix not in {GEOPACKAGE, GEODATABASE} and (suffix != SHAPEFILE or _sibling(path, ".shx") is not None):
@@ -296,7 +292,7 @@ def _check_shapefile(path: Path) -> None:
         raise InputError(path, IS_MISSING, ALL_PARTS, name=f"{path.stem}.dbf")
     with path.open("rb") as stream:
         declared = 2 * struct.unpack(">i", stream.read(28).ljust(28)[24:])[0]
-    if declared > path.stat().st_size:  # What some programs append is not read.
+    if declared > path.stat().st_size:  # Some programs append bytes, which are not read.
         problem = gettext_noop("it declares %(declared)s bytes and has %(size)s")
         raise InputError(path, problem, DOWNLOAD, declared=declared, size=path.stat().st_size)
     rows, header, width = _table_head(table_path)
@@ -314,8 +310,7 @@ def _table_head(table_path: Path) -> tuple[int, int, int]:
 def _layers_in_database(path: Path) -> list[tuple[str, str]]:
     """Return (name, kind) of each layer of a GeoPackage.
 
-    Raises InputError if it is damaged, or has views or the like that are read, because reading them runs what is in
-    the file.
+    Raises InputError if it is damaged, or has views or the like, because reading them runs what is in the file.
     """
     with _database(path) as connection:
         made = connection.execute("SELECT type, name, sql FROM sqlite_master").fetchmany(100_000)

@@ -65,7 +65,7 @@ def measure(path: Path, entries: Iterable[Entry], most_bytes: int = MAX_BYTES) -
     """Return how many bytes the members of an archive unpack to. InputError if a member or the sum is refused."""
     most, total = max_unpacked_bytes(path, most_bytes), 0
     files: set[PurePosixPath] = set()
-    folders = {PurePosixPath()}  # A file without a name would be the archive's own folder.
+    folders = {PurePosixPath()}  # An entry without a name would be the archive's own folder.
     for number, entry in enumerate(entries, start=1):
         if number > MAX_MEMBERS:
             remedy = gettext_noop("Give one product in each archive")

@@ -28,9 +28,9 @@ EPSG = 3035
 ATTRIBUTION = "European Ground Motion Service, © European Union, Copernicus Land Monitoring Service"
 LICENCE = "Copernicus data: free, full and open, with attribution"
 L3_POSTING_M = 100.0
-HEAD_BYTES = 2**20  # So much of the table is read at once for its first points.
+HEAD_BYTES = 2**20  # This much of the table is read at once for its first points.
 
-# role -> the names that releases have used
+# Names that releases have used for each role.
 ALIASES = {role: (role,) for role in ("pid", *columns.PLACES, *columns.LOS_VECTOR, "temporal_coherence")} | {
     "height": ("height_ortho", "height"),
     "rmse": ("rmse_ts", "rmse"),
@@ -158,7 +158,7 @@ def _level_and_component(path: Path, names: list[str], declared: records.Declara
     if "los_east" in names:
         name = L2_NAME.match(path.name)
         return (name["level"] if name else ("L2a" if "cluster_label" in names else "L2b")), records.Component.LOS
-    if "latitude" in names or "track_angle" in names:  # This is a level 2 table that lost its line of sight.
+    if "latitude" in names or "track_angle" in names:  # The table is of level 2 but lacks its line of sight.
         raise InputError(path, "column 'los_east' is missing", REMEDY)
     name = L3_NAME.match(path.name)
     named = SIGN_OF_GRID[name["component"]] if name else None

@@ -32,7 +32,7 @@ RATE = re.compile(r"vel|rate|trend|slope", re.IGNORECASE)
 
 
 def recognises(path: Path) -> bool:
-    """Return whether a path is a GeoTIFF; readers of particular formats are asked before this one."""
+    """Return whether a path is a GeoTIFF; readers of particular formats come before this one."""
     return raster.is_geotiff(path)
 
 
@@ -47,10 +47,7 @@ def other_layer(path: Path) -> str:
 
 
 def refuse_other_layer(path: Path, declared: records.Declaration, unit: str = "") -> None:
-    """Raise InputError if unit or name say that these are no velocities, or in another direction than is declared.
-
-    It is called first, so that nobody is asked for the unit of a file that is refused.
-    """
+    """Raise InputError, before a unit is asked for, if unit or name show another quantity or direction."""
     said = "an unwrapped interferogram" if gate.unit_of(unit) == "radians" else other_layer(path)
     if said.endswith("interferogram"):
         problem = f"this is {said} (radians), not a velocity"
@@ -64,7 +61,7 @@ def refuse_other_layer(path: Path, declared: records.Declaration, unit: str = ""
 
 
 def read(path: Path, declared: records.Declaration) -> tuple[records.VelocityField, ...]:
-    """Prepare the only band as velocities; a unit and sign that nothing states are asked for. Raises InputError."""
+    """Prepare the only band as velocities. Raises InputError, also for a unit or sign that is not stated."""
     with open_geotiff(path) as dataset:
         stated = raster.unit_of(dataset)
         refuse_other_layer(path, declared, stated)
@@ -89,7 +86,7 @@ def read(path: Path, declared: records.Declaration) -> tuple[records.VelocityFie
 
 
 def _refuse_other_kinds(path: Path, dataset: DatasetReader) -> None:
-    """Raise InputError for pictures, several bands and complex numbers, before anything is asked about them."""
+    """Raise InputError for pictures, several bands and complex numbers, before other checks."""
     if dataset.count > 1 and dataset.dtypes[0] == "uint8":
         problem = f"it holds {dataset.count} bands of 8-bit numbers, as of a picture"
         raise InputError(path, problem, "Give the velocities themselves")

@@ -108,7 +108,7 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True)
 class Image:
-    """An image of a stack that stands in an open file, which it names in messages."""
+    """An image of a stack in an open file, which it names in messages."""
 
     path: Path
     grid: PixelGrid

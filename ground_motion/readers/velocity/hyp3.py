@@ -44,7 +44,7 @@ class Layer:
     mm: float
 
 
-# the first that every product has is taken
+# The first layer that every product has is used.
 LAYERS = (
     Layer("los_disp", Component.LOS, 1000.0),  # file: m, plus is toward; ours: mm, toward
     # file: rad, plus is away; ours: mm, toward
@@ -105,7 +105,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _zips(path: Path) -> list[Path]:
-    """Return the zips of products in a folder, without those that lie unpacked beside them. Never raises."""
+    """Return the zips of products in a folder, without those already unpacked there. Never raises."""
     names = files.names_in(path)
     products = {name for name in names if FILE_NAME.fullmatch(f"{name.removesuffix('.zip')}_corr.tif")}
     return [path / name for name in sorted(products) if name.endswith(".zip") and name[:-4] not in products]

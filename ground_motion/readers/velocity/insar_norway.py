@@ -64,7 +64,7 @@ def read(path: Path, declared: records.Declaration) -> tuple[records.VelocityFie
         has_series=bool(plan.dates),
         track=gate.agree(path, "track", {"--track": declared.track, "column Track": stated}),
         direction=records.Direction.from_los_east(first.los_east),
-        attribution=ATTRIBUTION,  # and no tile: every export has the outline that its user drew
+        attribution=ATTRIBUTION,  # There is no tile, because every export has the outline that its user drew.
         licence=LICENCE,
         extras={"dataset": dataset[:200], "track": track_text[:60]},
     )

@@ -69,7 +69,7 @@ def invert(change_mm: Float64, pairs: NDArray[np.int64], n_dates: int, radians_p
     at_once = max(1, MATRIX_VALUES // n_dates**2)
     order = np.argsort(which, kind="stable")
     ends = np.cumsum(np.bincount(which, minlength=len(patterns)))
-    members = np.split(order, ends[:-1])  # the pixels of each pattern
+    members = np.split(order, ends[:-1])  # Split into the pixels of each pattern.
     frequent = [number for number, pixels in enumerate(members) if pixels.size > FREQUENT]
     rare = np.setdiff1d(np.arange(len(patterns)), frequent)
     groups = [np.array([number]) for number in frequent]
@@ -110,7 +110,7 @@ class _Solver(NamedTuple):
             normal[second, second] += weight
             normal[first, second] -= weight
             normal[second, first] -= weight
-        # what is not solved, and the first date of what is, are zero
+        # Unsolved dates, and the first date of each solved piece, are zero.
         free = dates & (np.arange(n_dates) > dates.argmax(axis=1)[:, None])
         normal = np.moveaxis(normal, -1, 0) * (free[:, :, None] & free[:, None, :])
         normal[:, np.arange(n_dates), np.arange(n_dates)] += ~free

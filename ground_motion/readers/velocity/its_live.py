@@ -77,7 +77,7 @@ def read(path: Path, declared: records.Declaration) -> tuple[records.VelocityFie
             extras={name: stated[name] for name in wanted if name in stated},
         )
         points, pixels = partial(_batches, ice, component), ice.grid.rows * ice.grid.cols
-        stated_here = records.Stated(crs=ice.grid.epsg)  # Turned to true east, no value of the file is found again.
+        stated_here = records.Stated(crs=ice.grid.epsg)  # Values are rotated to true east, unlike those in the file.
         fields.append(records.VelocityField(header=header, batches=points, expected_points=pixels, stated=stated_here))
     return tuple(fields)
 

@@ -126,5 +126,5 @@ def _batches(
             row, series = row + block.start, solved.displacement_mm
             known = {"rmse_mm": solved.rmse_mm, "displacement_mm": series}
             velocity, at = slope_mm_yr(series, days), (row, col)
-            velocity[2 * solved.connected < len(days)] = np.nan  # its interferograms connect too few of the dates
+            velocity[2 * solved.connected < len(days)] = np.nan  # Interferograms connect too few of the dates.
             yield raster.batch(row, col, longitude[at], latitude[at], velocity, units.component, **known)

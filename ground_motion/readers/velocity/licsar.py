@@ -29,7 +29,7 @@ LICENCE = "LiCSAR products: free for use with attribution (COMET); Copernicus Se
 
 
 def recognises(path: Path) -> bool:
-    """Return whether a folder is a frame's: its first pair is a folder named by two dates, with such a phase."""
+    """Return whether a folder is a frame's: its first pair is a folder named by two dates, with an unwrapped phase."""
     return any(raster.is_geotiff(_phase(folder)) for folder in _pair_folders(path)[:20])
 
 
@@ -66,7 +66,7 @@ def _stack(path: Path) -> stacks.Stack:
     pairs = []
     for folder in _pair_folders(path):
         days = PAIR.fullmatch(folder.name)
-        if days is None or not _phase(folder).exists():  # a pair without it could not be unwrapped
+        if days is None or not _phase(folder).exists():  # A pair without this file could not be unwrapped.
             continue
         with refusing(folder, "its name holds an invalid date ({})", "Download it again", ValueError):
             first, second = text_table.day_of(days["first"]), text_table.day_of(days["second"])

@@ -1,10 +1,9 @@
 """LiCSBAS: a time series `cum.h5`, a folder of maps `vel.geo.tif`, or the folder of results that its programs leave.
 
 Source: LiCSBAS (Morishita et al. 2020, doi 10.3390/rs12030424). `cum` (dates, rows, cols), mm, `vel` and `vstd`, mm/yr,
-are LOS, positive toward the satellite, so no sign is changed here; `mask` is 1 where a pixel is good. Results are files
-without a header, little-endian float32, on the grid of `info/EQA.dem_par`; the corner of that grid and of `cum.h5` is
-the centre of the first pixel. The frame's name (014A_04939_131313), in a file's name or the folder's, gives track and
-direction.
+are LOS, positive toward the satellite; `mask` is 1 where a pixel is good. Results are files without a header,
+little-endian float32, on the grid of `info/EQA.dem_par`; the corner of that grid and of `cum.h5` is the centre of the
+first pixel. The frame's name (014A_04939_131313), in a file's name or the folder's, gives track and direction.
 """
 
 import re
@@ -29,7 +28,7 @@ NAME = "licsbas"
 TITLE = "LiCSBAS"
 ORDER = 80
 SUFFIXES = hdf5.SUFFIXES
-VARIANTS = (".filt.mskd", ".mskd", ".filt", "")  # the best first: filtering also chooses a better reference
+VARIANTS = (".filt.mskd", ".mskd", ".filt", "")  # The best comes first; filtering also chooses a better reference.
 LAYER = r"(?P<layer>vel|vstd|mask|hgt|resid_rms|{})(?P<variant>(?:\.filt)?(?:\.mskd)?)"
 MAP = re.compile(r"(?:(?P<frame>.*)[._])?" + LAYER.format("E|N|U") + r"\.geo\.tiff?")
 RESULT = re.compile(r"(?P<frame>)" + LAYER.format(r"[ENU](?=\.geo)") + r"(?:\.geo)?")
@@ -41,7 +40,7 @@ REMEDY = "Run LiCSBAS again"
 GOOD = 1.0
 VECTOR = ("E", "N", "U")
 VECTOR_TOLERANCE = 0.05  # The length of a unit vector averaged over a few pixels differs less from 1.
-MAX_TEXT = 200_000  # bytes of a parameter file or a list of dates
+MAX_TEXT = 200_000  # Largest size in bytes of a parameter file or a list of dates.
 
 
 class Layer(NamedTuple):

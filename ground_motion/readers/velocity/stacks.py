@@ -26,7 +26,7 @@ from ground_motion.readers.velocity.interferograms import Inverted, invert, piec
 
 SIDE = 11  # pixels along a patch
 MAX_PATCHES = 20_000  # Larger grids have larger patches, so that memory stays flat.
-ALIKE_MM_YR = 1.0  # among patches that scatter by less, coherence decides
+ALIKE_MM_YR = 1.0  # Patches whose rates scatter by less than this are ranked by coherence.
 SENTINEL1_WAVELENGTH_M = 0.05546576  # ESA: 5.405 GHz
 MAX_PAIRS = 1000
 MAX_PHASES = 4 * 10**9  # a LiCSAR frame at 0.001 degrees with about 600 pairs

@@ -38,7 +38,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     pair = _pair_in(path)
     if pair is None:
         raise InputError(path, "it does not hold one *_vx.tif and one *_vy.tif", "Give one pair per folder")
-    along = replace(declared, positive="east")  # along the axis of the map: there is no sign to ask for
+    along = replace(declared, positive="east")  # Values along an axis of the map have a known sign.
     with raster.open_geotiff(pair[0]) as dataset:
         stated = {"the band": raster.unit_of(dataset)}
     units = gate.units(path, along, unit=stated, dates_known=bool(_period(pair[0])))

@@ -159,10 +159,7 @@ def _tenths(series_mm: NDArray[np.float32]) -> list[pa.Array]:
 def radar_position(
     easting_m: Floats, northing_m: Floats, geometry: TrackGeometry
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the radar line (along the flight) and pixel (away from the satellite) of each point, both from 0.
-
-    The Earth is taken as flat, in the axes of the map.
-    """
+    """Return each point's radar line (along the flight) and pixel (away from the satellite) from 0 on a flat Earth."""
     heading = math.radians(geometry.los.track_angle_deg())
     incidence = math.radians(geometry.los.incidence_angle_deg())
     along_m = easting_m * math.sin(heading) + northing_m * math.cos(heading)

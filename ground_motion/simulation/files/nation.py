@@ -25,7 +25,7 @@ from ground_motion.simulation.nation import GLACIER, PIT, PIT_HALF_M, PIT_NAME, 
 from ground_motion.simulation.nation_scenes import FAILING_HALF_M, SURGE_M_DAY, AreaImages
 from ground_motion.simulation.velocity.region import TrackPoints
 
-MINE_HALF_M = (1_500.0, 1_200.0)  # the whole pit's outline; single diggings are smaller
+MINE_HALF_M = (1_500.0, 1_200.0)  # Half axes of the whole pit; single diggings are smaller.
 NAMES = {
     "mining_subsidence": "Mining subsidence",
     "groundwater_subsidence": "Pumped ground",

@@ -25,8 +25,8 @@ SINKING_M, SINKING_MM_YR = 300.0, 170.0  # The rate along the line of sight fall
 N_PASSES, REPEAT, REACH = 9, dt.timedelta(days=12), 3
 MIN_DATES = 50  # A release with fewer dates belongs to a test.
 PIXEL_M = 80.0
-SIDE_M = (24_000.0, 22_000.0)  # northward and eastward, enough for the village and the city
-BESIDE_M = 6_000.0  # from the village to the northern and western edge
+SIDE_M = (24_000.0, 22_000.0)  # Length to the north and to the east, enough for the village and the city.
+BESIDE_M = 6_000.0  # Distance of the village from the northern and western edge.
 COHERENCE, NOISE_MM = 0.8, 1.0
 SLOPE_MM, WAVE_MM, WAVE_M = 6.0, 3.0, 12_000.0  # delay of a date: standard deviations, and wavelength
 

@@ -16,7 +16,7 @@ from ground_motion.simulation.nation import Nation
 
 NAMES = ("Linder", "Marn", "Tarrow Water", "Hart", "Skarn Beck", "Sallow", "Corrow Burn")
 APART_M, COARSE_M, RIVER_M = 8_000.0, 200.0, 12_000.0
-CLIMB = 60.0  # metres of detour that equal a metre uphill
+CLIMB = 60.0  # A detour of this many metres costs as much as one metre uphill.
 SMOOTHED_M = 120.0
 STEPS = ((0, 1), (1, 0), (1, 1), (1, -1))
 
@@ -73,10 +73,7 @@ def _springs(score: NDArray[np.float64], apart: float) -> list[int]:
 
 
 def _ways_down(height_m: NDArray[np.float32], cell_m: float) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """Return each cell's next cell on the shortest way to the sea (flat index, -9999 in the sea), and the way's length.
-
-    Climbing counts as a detour. The length, m, has the shape of the heights.
-    """
+    """Return each cell's next cell on the way to the sea (flat index, -9999: sea), and the way's length, m."""
     dry = np.isfinite(height_m)
     level = np.where(dry, height_m, 0.0).astype(float)
     index = np.arange(height_m.size).reshape(height_m.shape)

@@ -107,8 +107,7 @@ def groundwater_bowl(
 def mine_water_dome(east_m: Floats, north_m: Floats, ellipse: Ellipse, up_mm_yr: float) -> Motion:
     """Simulate uplift where a closed mine floods: up = peak · (1 − ρ²)², still beyond ρ = 1, purely vertical.
 
-    up_mm_yr: rate at the centre, positive for rising (+1 to +10 is usual). The project's choice of a smooth dome with a
-    finite edge; `mine_water_half_dome` is the one that a fault cuts.
+    up_mm_yr: rate at the centre, positive for rising (+1 to +10 is usual). The dome is smooth, with a finite edge.
     """
     inside = np.clip(1 - _ellipse_radius(east_m, north_m, ellipse) ** 2, 0, None)
     return _vertical(up_mm_yr * inside**2)

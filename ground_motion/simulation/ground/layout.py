@@ -1,4 +1,4 @@
-"""Layout of the island: a town on low ground, a mine beside it, a bowl and a dome apart, a landslide on a slope."""
+"""Layout of the island: a town on low ground, a mine next to it, a bowl and a dome apart, a landslide on a slope."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _groundwater(rng: np.random.Generator, centre: Offset) -> GroundwaterSubside
 
 
 def _uplift(rng: np.random.Generator, centre: Offset) -> MineWaterUplift:
-    major_m = rng.uniform(2_450, 2_650)  # moves by 2 mm/yr out to some 1.6 km
+    major_m = rng.uniform(2_450, 2_650)  # Ground out to about 1.6 km moves by at least 2 mm/yr.
     return MineWaterUplift(centre, Ellipse(major_m, 0.9 * major_m, rng.uniform(0, 180)), rng.uniform(6, 8))
 
 
@@ -101,8 +101,7 @@ def _landslide(rng: np.random.Generator, terrain: Terrain, centre: Offset) -> La
 def _steepest_free_site(terrain: Terrain, taken: tuple[Offset, ...]) -> Offset:
     """Return the steepest place that faces east or west, well inland, and far from everything already placed.
 
-    A radar looks sideways from east or west and would hardly measure a slide to the north or south. Raises ValueError
-    if the island has no room left.
+    A radar would hardly measure a slide to the north or south. Raises ValueError if the island has no room left.
     """
     east_m, north_m = terrain.cell_centres()
     inland_m = ndimage.distance_transform_edt(np.isfinite(terrain.height_m)) * terrain.posting_m

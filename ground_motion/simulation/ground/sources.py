@@ -1,7 +1,4 @@
-"""Sources of motion in a region: one frozen class per kind, all with the interface `Source`.
-
-A new kind is one class here that implements `Source`; nothing else in the simulator depends on the kind.
-"""
+"""Sources of motion in a region: one frozen class per kind, which implements the interface `Source`."""
 
 from __future__ import annotations
 
@@ -129,7 +126,7 @@ class MineWaterUplift(_Steady):
     peak_mm_yr: float
 
     def motion_around(self, east_m: Floats, north_m: Floats) -> Motion:
-        """Return the motion of a dome around the centre."""
+        """Return the motion of a dome-shaped uplift around the centre."""
         return deformation.mine_water_dome(east_m, north_m, self.ellipse, self.peak_mm_yr)
 
 
@@ -144,7 +141,7 @@ class FaultedMineWaterUplift(_Steady):
 
     @property
     def peak_mm_yr(self) -> float:
-        """Upward rate beside the fault, just beyond its step, mm/yr."""
+        """Upward rate next to the fault, just beyond its step, mm/yr."""
         right = np.linspace(0, self.ellipse.semi_minor_m, 200)
         straight = deformation.Ellipse(self.ellipse.semi_major_m, self.ellipse.semi_minor_m, 0.0)
         rates = deformation.mine_water_half_dome(

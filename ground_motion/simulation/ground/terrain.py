@@ -84,7 +84,7 @@ class Terrain:
 def fractal_field(rng: np.random.Generator, size: int, spectral_slope: float) -> Floats:
     """Generate a periodic Gaussian field of spectrum ∝ k^spectral_slope: (size, size), mean 0, variance 1."""
     wavenumber = np.hypot(*np.meshgrid(np.fft.fftfreq(size), np.fft.rfftfreq(size), indexing="ij"))
-    wavenumber[0, 0] = np.inf  # no mean
+    wavenumber[0, 0] = np.inf  # Remove the mean.
     spectrum = np.fft.rfft2(rng.standard_normal((size, size))) * wavenumber ** (spectral_slope / 2)
     field = np.fft.irfft2(spectrum, s=(size, size))
     return np.asarray(field / field.std(), dtype=np.float64)
@@ -100,7 +100,7 @@ def make_terrain(rng: np.random.Generator, config: TerrainConfig, frame: LocalFr
     radius = np.hypot(*np.meshgrid(axis_m, axis_m)) / config.island_radius_m
     hills = 2 * np.tanh(fractal_field(rng, size, config.spectral_slope) / 2)
     relief = np.clip(1.0 - radius**3, -2, 1) * (0.55 + config.roughness * hills)
-    relief += 0.1 * hills * np.clip(radius**6, None, 1)  # ragged coasts
+    relief += 0.1 * hills * np.clip(radius**6, None, 1)  # This makes the coasts ragged.
     pieces, _ = ndimage.label(relief > 0)
     largest = np.argmax(np.bincount(pieces.ravel())[1:]) + 1
     land = ndimage.binary_fill_holes(pieces == largest)

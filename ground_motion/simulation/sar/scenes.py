@@ -39,7 +39,7 @@ class SceneConfig:
     posting_m: float = 30.0
     oversampling: int = 4
     resolution_m: float = 12.0
-    first_date: dt.datetime = dt.datetime(2023, 8, 5, 18, 40, tzinfo=dt.UTC)  # ascending there
+    first_date: dt.datetime = dt.datetime(2023, 8, 5, 18, 40, tzinfo=dt.UTC)  # The pass is ascending there.
     repeat_days: int = 12
     dates: int = 9
     changed_at: int = 6  # the first date after the event
@@ -96,7 +96,7 @@ def simulate_scenes(region: Region, config: SceneConfig | None = None) -> SceneS
     in_body, in_change = moving.holds(x_fine, y_fine), changed.holds(x_fine, y_fine)
     amplitude = np.sqrt(10 ** (ground.backscatter_db(rng, cell, in_body) / 10)).astype(np.float32)
     static = ground.coherence(cell)
-    static[in_body | in_change] = COHERENCE[LandCover.OPEN]  # bare ground: events show there, and not in forest
+    static[in_body | in_change] = COHERENCE[LandCover.OPEN]  # Events show on bare ground, not in forest.
     step = config.speed_m_day * config.repeat_days
     bearing = np.radians(config.bearing_deg)
     dx_m, dy_m = step * np.sin(bearing), -step * np.cos(bearing)  # Rows run south.

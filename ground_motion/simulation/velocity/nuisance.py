@@ -119,10 +119,7 @@ def _turbulence_amplitude(size: int, posting_m: float) -> Floats:
 
 
 def turbulence_field(rng: np.random.Generator, size: int, posting_m: float) -> Floats:
-    """Generate the turbulent delay that is left in a rate, (size, size), scaled to semivariance 1 at 1.25 km.
-
-    The field has a power-law spectrum and is periodic: use only a part of it.
-    """
+    """Generate delay of a rate, (size, size), semivariance 1 at 1.25 km. It is periodic: use only a part of it."""
     spectrum = np.fft.rfft2(rng.standard_normal((size, size))) * _turbulence_amplitude(size, posting_m)
     return np.asarray(np.fft.irfft2(spectrum, s=(size, size)), dtype=np.float64)
 

@@ -56,7 +56,7 @@ class RegionConfig:
     repeat_days: int = 12
     date_count: int = 120
     series_noise_mm: tuple[float, float] = (2.0, 3.0)
-    seasonal_mm: float = 0.8  # typical amplitude of the yearly cycle on still ground
+    seasonal_mm: float = 0.8  # Typical amplitude of the yearly cycle on stable ground.
     truth_threshold_mm_yr: float = 2.0
     decorrelation_mm_yr: float = 150.0  # Faster ground loses its points.
 

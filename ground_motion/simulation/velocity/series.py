@@ -51,10 +51,7 @@ class SeriesFit(NamedTuple):
 def acquisition_dates(
     rng: np.random.Generator, first: dt.date, years: int, repeat_days: int, count: int
 ) -> tuple[dt.date, ...]:
-    """Sample `count` of the passes every repeat_days over some years; the first and the last pass are kept.
-
-    Raises ValueError if there are fewer passes than `count`.
-    """
+    """Sample `count` passes every repeat_days over some years, with the first and last. ValueError if too few."""
     passes = int(years * DAYS_PER_YEAR) // repeat_days
     if not 8 <= count <= passes:
         raise ValueError(
@@ -73,8 +70,7 @@ def years_of(dates: tuple[dt.date, ...]) -> Floats:
 def simulate_series(rng: np.random.Generator, trend: Trend, years: Floats) -> NDArray[np.float32]:
     """Simulate the displacements of each point: (n, dates), mm, + toward the satellite, rounded to 0.1 mm as released.
 
-    The acceleration acts around the middle of the span, so that the mean rate without changes stays velocity_mm_yr;
-    noise is white.
+    The acceleration acts around the middle of the span, so that the mean rate without changes stays velocity_mm_yr.
     """
     middle = years - (years[0] + years[-1]) / 2
     curve = 0.5 * (middle**2 - middle[0] ** 2)

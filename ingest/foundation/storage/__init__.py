@@ -1,7 +1,4 @@
-"""Storage of rasters: a Django storage, on a disk or in an object store; rasters are never kept in the database.
-
-All code reads and writes rasters through this module, without regard to where they are stored.
-"""
+"""Storage of rasters for all code: a Django storage on a disk or in an object store, never the database."""
 
 from __future__ import annotations
 
@@ -64,7 +61,7 @@ class WholeFileStorage(FileSystemStorage, RasterStorage):
     """Storage on a disk of this machine in which a file appears whole or not at all, even if the disk is full."""
 
     def _save(self, name: str, content: File[Any]) -> str:
-        name = super()._save(name, ContentFile(b""))  # reserves the name
+        name = super()._save(name, ContentFile(b""))  # This reserves the name.
         partial = f"{name}.partial"
         try:
             super()._save(partial, content)

@@ -40,7 +40,7 @@ CHUNK_BYTES = 2**20
 MAX_DELETED = 1000  # S3 deletes no more objects in one request.
 TRANSFER = TransferConfig(multipart_threshold=32 * 2**20, multipart_chunksize=16 * 2**20, max_concurrency=4)
 CLIENT = Config(
-    s3={"addressing_style": "path"},  # one host for all buckets
+    s3={"addressing_style": "path"},  # All buckets have one host.
     signature_version="s3v4",
     connect_timeout=CONNECT_SECONDS,
     read_timeout=READ_SECONDS,

@@ -47,7 +47,7 @@ class Wanted(NamedTuple):
 
     @property
     def part(self) -> Path:
-        """Path of the unfinished file, beside the target."""
+        """Path of the unfinished file, in the target's folder."""
         return self.path.with_name(f"{self.path.name}.part")
 
 
@@ -158,7 +158,7 @@ class _Transfer:
             self._discard()
             have = 0
         if have and have == self.wanted.size_bytes:
-            return  # an earlier process ended between the last byte and the renaming
+            return  # An earlier process ended between the last byte and the renaming.
         headers = {"Accept-Encoding": "identity"}
         if have:
             headers["Range"] = f"bytes={have}-"

@@ -54,7 +54,7 @@ def _places(rows: Iterable[dict[str, Any]]) -> Iterator[Found]:
 def _make_place(
     name: list[str], around: list[str], longitude: float, latitude: float, bounds: tuple[float, float, float, float]
 ) -> Found:
-    if not (abs(longitude) <= 180 and abs(latitude) <= 90):  # false for NaN, too
+    if not (abs(longitude) <= 180 and abs(latitude) <= 90):  # The comparison is false for NaN as well.
         raise ValueError("no position")
     west, south, east, north = bounds
     is_box = max(abs(west), abs(east)) <= 180 and west != east and -90 <= south < north <= 90  # west > east: over 180

@@ -1,7 +1,6 @@
 """Client of HyP3, ASF's service that makes interferograms for credits, through its library `hyp3_sdk`.
 
-API: https://hyp3-api.asf.alaska.edu/ui. A job has a name that we choose, a state, its cost, and, once it has succeeded,
-files that are deleted at its expiration time.
+API: https://hyp3-api.asf.alaska.edu/ui. A job has a name of ours, a state, a cost and, until it expires, files.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -18,7 +18,7 @@ from ground_motion.core.http.transport import Credential, guard
 from ingest.sources.client import scene as catalogue
 
 SOURCE = "stac"
-WHOLE = ("product", "zip", "safe")  # assets that contain the whole image
+WHOLE = ("product", "zip", "safe")  # Names of assets that contain the whole image.
 TIMEOUT_SECONDS = 30.0
 PAGE = 100
 

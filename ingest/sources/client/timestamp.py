@@ -26,7 +26,7 @@ def ask(*, url: str, request: bytes, allowed: AllowList) -> bytes:
             ) as answer:
                 if answer.status_code != 200:
                     raise SearchFailed(f"The time-stamp service answers {answer.status_code}.")
-                for byte in answer.iter_content(1):  # More at once would wait for all of them.
+                for byte in answer.iter_content(1):  # Reading more at once would block until all bytes are there.
                     read += byte
                     if len(read) > MAX_BYTES or time.monotonic() > ends_at:
                         raise SearchFailed(

@@ -68,10 +68,7 @@ class Tokens:
         self._paused_until = 0.0
 
     def header(self, refused: str = "") -> str:
-        """Return the value of the header Authorization. Raises Later.
-
-        refused: the value that a server has just refused. If its token is still the current one, a new one is made.
-        """
+        """Return the header Authorization, with a new token if `refused` is the current one. Raises Later."""
         with self._lock:
             if not self._access.is_fresh or refused == f"Bearer {self._access.text}":
                 self._renew()

@@ -35,7 +35,7 @@ def pairs_due() -> QuerySet[PairOrder]:
 
 def pairs_in_doubt() -> QuerySet[PairOrder]:
     """Return pairs with a charge but without a job, held by no worker: an attempt to order them had no answer."""
-    name = Concat("key", Value("-"), Cast("number", CharField()))  # as `PairOrder.job_name`
+    name = Concat("key", Value("-"), Cast("number", CharField()))  # This is the same as `PairOrder.job_name`.
     over = Q(state__in=[State.OVER_BUDGET, State.FAILED, State.CANCELLED])
     pairs = PairOrder.objects.filter(LEASE.due() | LEASE.is_expired() | over, job_id="", attempts__gt=0)
     return pairs.alias(name=name).filter(Exists(Charge.objects.filter(job_name=OuterRef("name")))).order_by("id")

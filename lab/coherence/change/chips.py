@@ -39,11 +39,11 @@ SEA = "IW1"
 BASELINES_DAYS = (6, 12, 24)  # temporal baselines in which changes are searched
 SMOOTHED_PX = 9
 HIGHS, LOWS = (2.5, 3.0, 3.5, 4.0), (1.75, 2.0, 2.5)
-MAX_SHARE = 0.0002  # of the cells per date, over the places used to choose the thresholds
-SERIES = 200  # validation series: with 40, thresholds that differ by 1 σ found the same share
+MAX_SHARE = 0.0002  # Most cells per date, averaged over the places that set the thresholds.
+SERIES = 200  # Number of validation series: with 40, thresholds 1 σ apart found the same share.
 EVENTS, SHOWN = 8, 3  # events inserted into each real series, one at a time; images that show the event
-MIN_BEFORE = 8  # images before an event
-NEAR = timedelta(days=26)  # most days from the event's first image to the second image before it and after it
+MIN_BEFORE = 8  # An event is inserted only after this many images.
+NEAR = timedelta(days=26)  # Most days between the event's first image and the second image before it and after it.
 THRESHOLDS, SHIPPED = [(high, low) for high in HIGHS for low in LOWS], (HIGH_SIGMA, LOW_SIGMA)
 Shares = Mapping[date, float]
 
@@ -124,8 +124,7 @@ def shares_by_date(evidence: Sequence[PairChange], high: float, low: float) -> S
 class Judged(NamedTuple):
     """One place by (high, low) thresholds. land: False at sea.
 
-    shares: of the cells that are confirmed without an event, one entry a polarisation; found: of each event put into
-    the series, 1 if it was confirmed.
+    shares: of cells confirmed without an event, by polarisation; found: of each inserted event, 1 if it was confirmed.
     """
 
     shares: Mapping[tuple[float, float], list[Shares]]

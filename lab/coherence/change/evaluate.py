@@ -28,14 +28,14 @@ from lab.simulation.seeds import Purpose, generator
 
 NAME, CONFIRMED, VERSION = "change", "change-confirmed", "1"
 PREDECESSORS = 6
-AFTER = {NAME: 0, CONFIRMED: 2}  # images after the first that shows the event
+AFTER = {NAME: 0, CONFIRMED: 2}  # Number of images after the first one that shows the event.
 REPORTED_SIGMA = -4.5
-GUARD_PX = WINDOW_PX // 2  # around the event, where up to half of a pixel's window lies in the event
+GUARD_PX = WINDOW_PX // 2  # Up to half of a pixel's window lies in the event within this distance.
 EDGE_PX = 8
 STEPS_APART = (1, 2)
 REPEAT = timedelta(days=12)
 BEGIN = date(2020, 1, 1)
-DETECTED_SHARE = 0.5  # of the event's pixels that must be confirmed for it to count as detected
+DETECTED_SHARE = 0.5  # An event counts as detected if this share of its pixels is confirmed.
 TRUTHS = {  # settings of each benchmark besides its name and version
     NAME: (PREDECESSORS, EVENT_FROM, EVENT_TO, EVENT_PX, GUARD_PX, EDGE_PX),
     CONFIRMED: (PREDECESSORS, AFTER[CONFIRMED], GUARD_PX, EDGE_PX),
@@ -74,10 +74,7 @@ def outcome(method: str, scene: int) -> tuple[float, float]:
 
 
 def evidence_of(method: str, power: Float32) -> list[PairChange]:
-    """Return the coherence change of every pair of images one or two steps apart that has enough predecessors.
-
-    power: (dates, rows, cols).
-    """
+    """Return coherence changes of pairs one or two steps apart with predecessors. power: (dates, rows, cols)."""
     evidence = []
     for apart in STEPS_APART:
         pairs = zip(power[:-apart], power[apart:], strict=True)

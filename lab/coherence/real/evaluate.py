@@ -34,11 +34,11 @@ from lab.simulation.sar.system import Float32, to_pixels
 NAME, VERSION = "coherence-real", "1"
 IMAGES, TRUTH = ("amp_prm_vv.tif", "amp_sec_vv.tif"), "coh_vv.tif"
 LOOKS = 3.0
-AVERAGED = 2  # px on each axis
+AVERAGED = 2  # Pixels averaged on each axis.
 # Neighbouring px correlate by 0.4, across corners by 0.15: their mean over 2 x 2 has the variance of 2.1 px.
 AVERAGED_LOOKS = 6.2
-BLOCKS, PARTS = 4, 3  # on each axis: of the scene, and of a block for its interval
-BLOCKS_KNOWN = 14  # blocks with at least half of the pixels known
+BLOCKS, PARTS = 4, 3  # Number along each axis: blocks of the scene, and parts of a block for its interval.
+BLOCKS_KNOWN = 14  # Least number of blocks with at least half of the pixels known.
 MIN_KNOWN = 0.5
 EVERY_PX, EDGE_PX = 4, 8
 WINDOWS = (5, 7, 9, 13, 17, 21, 29)

@@ -31,10 +31,10 @@ from lab.simulation.seeds import Purpose, generator
 NAME, VERSION = "coherence-samples", "4"
 MAX_EARLIER = 8  # images before a pair
 POOLS = ((1, 2), (2, 1), (2, 2), (1, 4), (4, 1))
-LOOKS_SPREAD = 0.15  # standard deviation of the logarithm of a stated number of looks
+LOOKS_SPREAD = 0.15  # Standard deviation of the logarithm of a stated number of looks.
 MEASURED_SHARE, SQUARE_PX = 0.35, 12  # share of stated numbers measured on the image, and the side of the squares
 NOMINAL_SHARE = 0.2  # share of stated numbers that count dependent looks or pixels
-MAX_NOMINAL = 0.5  # largest excess of the logarithm of such a number
+MAX_NOMINAL = 0.5  # Largest excess of the logarithm of such a number
 BLANKED_SHARE = 0.1
 
 

@@ -1,7 +1,6 @@
 """Training pairs of the coherence network, for all kinds of ground and systems, with gamma and sample coherence.
 
-Some are resampled to a map, as a processor does; their number of looks is then measured on the pair itself, from its
-power divided by its known mean power.
+Some are resampled to a map; their looks are then measured, from the power divided by its known mean.
 """
 
 from __future__ import annotations
@@ -33,32 +32,31 @@ from lab.simulation.sar.system import GRDH, RTC, Float32, System
 
 GRDH_SHARE, RTC_SHARE, WIDE_SHARE = 0.25, 0.12, 0.1
 EVEN_SHARE, OPEN_LAND_SHARE, WAVY_SHARE, CITY_SHARE, COMPLEX_SHARE = 0.18, 0.35, 0.05, 0.15, 0.2
-COMPLEX_CITY_SHARE = 0.5  # of single looks
+COMPLEX_CITY_SHARE = 0.5  # Share of urban ground in images of single looks.
 LIKELY = dataclasses.replace(Likely(), layover=0.06, town=0.45, texture_shape=(1.0, 60.0))
 NO_TOWN = dataclasses.replace(Likely(), layover=0.0, town=0.0)
 NO_TEXTURE = dataclasses.replace(
     Likely(), layover=0.0, textured=0.15, relief=0.1, parcel_db=1.0, town=0.2, water=0.1, texture_shape=(0.7, 5.0)
 )
 LOW_SHARE, STABLE_SHARE, SINGLE_LOOK_SHARE, AVERAGING_SHARE, MAPPED_SHARE = 0.5, 0.7, 0.3, 0.4, 0.6
-MAP_MARGIN_PX = 16  # on each side of an image resampled to a map; beyond the margin it is mirrored
-ROUGH_SHARE, PATCHED_SHARE = 0.75, 0.45  # of grounds in `with_unseen`; some are both
+MAP_MARGIN_PX = 16  # A map's image has this margin on each side; it is mirrored beyond.
+ROUGH_SHARE, PATCHED_SHARE = 0.75, 0.45  # Shares of the grounds in `with_unseen`; some are both.
 LOST_SHARE = 0.6  # of patches that lose coherence
-SUDDEN_SHARE, WEATHER = 0.6, (0.3, 1.0)  # of `with_unseen`; factor by which a whole pair then loses coherence, in half
+SUDDEN_SHARE, WEATHER = 0.6, (0.3, 1.0)  # Share in `with_unseen`; factor by which half of these pairs lose coherence.
 STEP = (0.7, 1.5)  # image pixels per pixel of a map
 TURN_RAD = 0.25
 AMPLITUDE_SHARE = 0.4  # share of pairs interpolated as amplitude
 CUBIC_SHARE = 0.6
 LOOKS_PX = 16  # side of the squares in which looks are measured
-BRIGHTEST = 6.0  # times the mean; brighter pixels (single scatterers) are clipped
-FINER = 2  # samples per pixel of a single look, on each axis
-DrawGround = Callable[[np.random.Generator, int, System], Ground]  # from a generator, size in px, and system
+BRIGHTEST = 6.0  # Pixels brighter than this number of means (single scatterers) are clipped.
+FINER = 2  # Samples per pixel of a single look along each axis.
+DrawGround = Callable[[np.random.Generator, int, System], Ground]  # Its arguments: generator, size in px, system.
 
 
 def coherence_pair(rng: np.random.Generator, size: int = 128, earlier: int = 0, unseen_share: float = 0.0) -> SarPair:
     """Draw a pair without motion, misregistered by up to MAX_MISREGISTRATION_PX on each axis, with its moments.
 
-    earlier: number of images before it; unseen_share: probability of a coherence that power does not show
-    (`with_unseen`).
+    earlier: number of images before it; unseen_share: probability that power does not show coherence (`with_unseen`).
     """
     if rng.random() < COMPLEX_SHARE:
         drawn_ground = partial(ground_of, city_share=COMPLEX_CITY_SHARE, unseen_share=unseen_share)
@@ -107,7 +105,7 @@ def textured_pair(
     if rng.random() < SINGLE_LOOK_SHARE:
         pair = single_look_pair(rng, wide, real, earlier)
     else:
-        if rng.random() < AVERAGING_SHARE:  # wide pixels, which average 1 to 8 single looks in one or two sub-bands
+        if rng.random() < AVERAGING_SHARE:  # Wide pixels average 1 to 8 single looks in one or two sub-bands.
             size_px = rng.uniform(0.45, 1.5), rng.uniform(0.3, 1.0)
             system = System(15.0, size_px, int(rng.integers(1, 3)), float(rng.uniform(0, 0.5)))
         else:
@@ -124,10 +122,7 @@ def textured(
     mixed_share: float = 0.0,
     unseen_share: float = 0.0,
 ) -> Ground:
-    """Draw ground with real texture, in parcels of different coherence; bright ground is mostly stable, dark is not.
-
-    Most parcels have little coherence, like most ground after some days.
-    """
+    """Draw ground with real texture in parcels, mostly of low coherence; bright ground is mostly stable."""
     low = rng.random() < LOW_SHARE
     likely = dataclasses.replace(NO_TEXTURE, gamma=(0.02, float(rng.uniform(0.3, 0.7))) if low else (0.2, 0.98))
     ground = structured(rng, padded(size), system, likely)
@@ -145,9 +140,8 @@ def with_unseen(rng: np.random.Generator, ground: Ground, fine: tuple[int, int],
     """Change the coherence of a share of grounds, but not the power: by a rough field, in patches, or both.
 
     Real coherence varies within a parcel, and backscatter after construction, a receded flood or a slope failure can be
-    as before. Without such ground a network learns that equal power means equal coherence. Often the change is sudden:
-    earlier images were as coherent as before, so that the network does not learn that stable ground stays stable. fine:
-    cells per pixel, on each axis.
+    as before. Without such ground a network learns that equal power means equal coherence. Often the change is sudden,
+    so that the network does not learn that stable ground stays stable. fine: cells per pixel, on each axis.
     """
     if not share or rng.random() >= share:
         return ground
@@ -243,7 +237,7 @@ def city(rng: np.random.Generator, size: int, system: System) -> Ground:
     reach = rng.uniform(15, 60)
     built = smooth_field(rng, shape, (reach * fine[0], reach * fine[1])) > rng.uniform(-1.5, 0.7)
     angle, apart = rng.uniform(0, np.pi), rng.uniform(6, 30, 2)
-    width = rng.uniform(0.5, 2.5)  # width of streets, which run in two parallel sets at right angles
+    width = rng.uniform(0.5, 2.5)  # Width of streets, which run in two parallel sets at right angles.
     y, x = (np.arange(n)[:, None] / cells for n, cells in zip(shape, fine, strict=True))
     along, across = y * np.cos(angle) + x.T * np.sin(angle), x.T * np.cos(angle) - y * np.sin(angle)
     built &= (along % apart[0] >= width) & (across % apart[1] >= width)

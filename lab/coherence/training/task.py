@@ -39,10 +39,10 @@ from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
 from lab.training import Batch, TrainingRecipe, TrainingTask, begin_from
 
-SCENES, SCENE_PX = 16, 112  # of validation, for each kind of ground
-WINDOWS = (SAMPLE_WINDOW, (3, 3), (3, 11))  # of validation
+SCENES, SCENE_PX = 16, 112  # Number and side of the validation scenes of each kind of ground.
+WINDOWS = (SAMPLE_WINDOW, (3, 3), (3, 11))  # Windows used in validation.
 NARROW_PX, WIDE_PX = (3, 5, 7), (3, 5, 7, 9, 11, 13, 15)  # sides of windows in training
-SIGMA_PARTS = 8  # groups of validation errors by reported sigma
+SIGMA_PARTS = 8  # Validation errors are grouped by reported sigma into this many parts.
 KINDS: dict[str, Callable[[int], SarPair]] = {
     "structured": lambda n: make_history(0.0, n, Purpose.VALIDATION),
     "even": lambda n: make_even(0.0, n, Purpose.VALIDATION),
@@ -52,7 +52,7 @@ KINDS: dict[str, Callable[[int], SarPair]] = {
     "simulated": lambda n: coherence_pair(
         generator(Purpose.VALIDATION, "coherence-validation", n), SCENE_PX, EARLIER, 0.35
     ),
-}  # of ground on which networks are validated; real texture only from KEPT places
+}  # Networks are validated on these grounds, with real texture from KEPT places only.
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class CoherenceTrainingTask:
         picked, found = (..., *(slice(EDGE_PX, -EDGE_PX, EVERY_PX),) * 2), {}
         for number, kind in enumerate(KINDS):
             samples = Sample(*(array[number * SCENES : (number + 1) * SCENES] for array in self.scenes))
-            facts = torch.tensor(  # the looks are stated in odd scenes only
+            facts = torch.tensor(  # Only odd scenes state the looks.
                 [
                     facts_in(numbers, stated_looks(np.random.default_rng(n), numbers, log) if n % 2 else None).row()
                     for n, (numbers, log) in enumerate(zip(samples.numbers, samples.log_power, strict=True))
@@ -195,10 +195,7 @@ def prepare(settings: CoherenceSettings, cache: Path, seed: int) -> tuple[nn.Mod
 
 
 def take_unet(unet: nn.Module, folder: Path) -> str:
-    """Copy the layers of the network of Sica et al. in a folder into a U-Net; return the hash of its weights.
-
-    The U-Net's further inputs begin without effect.
-    """
+    """Copy the layers of Sica et al. in a folder into a U-Net, whose further inputs get no weight; return the hash."""
     sica, card = network_of(SICA), read_card(SICA, folder)
     load(card, sica, folder)
     taken = sica.unet.state_dict() if sica.unet else {}

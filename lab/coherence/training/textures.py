@@ -22,10 +22,10 @@ from lab.simulation.sar.system import Float32
 WEST, EAST, ALL = slice(0, 152), slice(152, None), slice(None)
 TAUGHT, KEPT = "taught", "kept"
 LEE_PX = 7
-BRIGHTEST = 1000.0  # times the median of a place
+BRIGHTEST = 1000.0  # Brightest value kept, in medians of a place.
 ZOOM = (0.6, 1.6)  # image pixels per texture pixel
 GAIN = (0.8, 1.15)  # exponent: flatter or steeper contrast
-MIXED_GAIN = (0.9, 1.4)  # of two places' geometric mean, which is flatter than either
+MIXED_GAIN = (0.9, 1.4)  # Exponents for the geometric mean of two places, which is flatter than either.
 
 
 class Cut(NamedTuple):
@@ -39,9 +39,9 @@ class Cut(NamedTuple):
 
 CUTS = {
     TAUGHT: (
-        Cut("lely", WEST, weight=2),  # the town among them
+        Cut("lely", WEST, weight=2),  # The town lies among them.
         Cut("limagne", ALL),
-        Cut("marais1", ALL, 4),  # the fifth is 1 px off
+        Cut("marais1", ALL, 4),  # The fifth image is 1 px off.
         Cut("ramb", ALL),
     ),
     KEPT: (Cut("lely", EAST), Cut("marais2", ALL, 4)),

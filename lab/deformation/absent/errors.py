@@ -50,7 +50,7 @@ def _each_track(tile: Tile, change: Callable[[TileTrack], TileTrack]) -> Tile:
 
 
 def unwrapped_together(rng: np.random.Generator, tile: Tile, track: TileTrack) -> NDArray[np.bool_]:
-    """Draw a region of 0.1–3 km² around a point, along a valley or beside a fault; return its points as a mask."""
+    """Draw a region of 0.1–3 km² around a point, along a valley or at a fault; return its points as a mask."""
     x_m, y_m = local(track, tile)
     point = int(rng.integers(x_m.size))
     last = round(SIDE_M / REGION_M) - 1

@@ -16,7 +16,7 @@ from lab.deformation.absent import errors
 from lab.simulation.seeds import Purpose, generator
 from lab.simulation.tiles import Tile, TileConfig, make_tile
 
-NAME = "deformation-absent"  # of their seeds
+NAME = "deformation-absent"  # Name from which the seeds are derived.
 NATIONAL_YEARS = 5.0  # span of the series for which the errors of the national benchmark hold
 STILL = TileConfig(signal_share=0.0)
 NONE = Range(0.0, 0.0)

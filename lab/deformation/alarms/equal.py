@@ -32,12 +32,12 @@ from lab.simulation.seeds import Purpose
 from lab.simulation.tiles import CELL_M
 
 NAME, VERSION = "deformation-equal", "2"
-SIZE = 60  # still tiles; the other scenes are shares of them
+SIZE = 60  # Number of stable tiles; the numbers of other scenes are shares of it.
 AIM = 0.5  # false alarms per 1,000 km²
 CURVE = (0.1, 0.25, 0.5, 1.0, 2.0)
 SHAPES = ("pd_3mm_800m", "pd_3mm_2000m", "pd_4mm_300m")
-STILL_FIRST = 100_000  # number of the first still tile; tiles with bowls are numbered from 0
-Thresholds = Callable[[str], float]  # place -> threshold
+STILL_FIRST = 100_000  # Number of the first stable tile; tiles with bowls are numbered from 0.
+Thresholds = Callable[[str], float]  # Name of a place -> threshold.
 TUNED = ("still", "surrogates", "real")  # families of ground on which thresholds are chosen
 FROZEN_SHA256 = "8f92129a3b2b33c171d572420c38d52ca779c111e1332659324614e0bcd6122e"  # of `truth_sha256(SIZE)`
 
@@ -129,7 +129,7 @@ def thresholds(ground: Sequence[Ground], per_1000km2: float) -> Thresholds:
 
 
 def poisson(alarms: int, km2: float) -> Interval:
-    """Return alarms per 1,000 km² with the exact 95 % interval of Poisson's law."""
+    """Return alarms per 1,000 km² with the exact 95 % interval of a Poisson count."""
     low = float(chi2.ppf(0.025, 2 * alarms) / 2) if alarms else 0.0
     high = float(chi2.ppf(0.975, 2 * alarms + 2) / 2)
     return Interval(*(1000 * count / km2 for count in (alarms, low, high)))

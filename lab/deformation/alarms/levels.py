@@ -19,8 +19,8 @@ from lab.deformation.measures.scoring import large_motions
 
 Indices = NDArray[np.intp]
 LEVELS = np.arange(-12.0, 40.5, 0.5)  # thresholds at which areas are counted
-WIDER = 4.0  # factor on the width of a score's logistic, lest float32 round far scores to 0 or 1
-MAX_COUNTED = 20  # areas in one view; lower thresholds are then taken to have as many
+WIDER = 4.0  # Factor on the width of a score's logistic, because float32 would round far scores to 0 or 1.
+MAX_COUNTED = 20  # If a view has more areas, lower thresholds are taken to have as many.
 
 
 class View(NamedTuple):
@@ -52,7 +52,7 @@ class View(NamedTuple):
         heart = np.zeros(self.points.shape, dtype=bool)
         heart[_cells(self.result.transform, heart.shape, x, y)] = True
         low, high = 0, int(np.searchsorted(LEVELS, self._highest(), side="right"))
-        while low < high:  # found at all before `low`, at none from `high` on
+        while low < high:  # Detected at all levels before `low`, and at none from `high` on.
             middle = (low + high) // 2
             areas = self.flagged(LEVELS[middle])
             found = any(area.sign == sign and heart[area.region.window][area.region.mask].any() for area in areas)

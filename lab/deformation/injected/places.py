@@ -17,9 +17,9 @@ from ground_motion.statistics.robust import MAD_TO_SIGMA
 from lab.real_data import folder
 
 MAPPINGS = Path(__file__).parent / "mappings"
-SMOOTH_M = 6_000.0  # width of a place per degree of the removed polynomial
+SMOOTH_M = 6_000.0  # Width of a place for each degree of the subtracted polynomial.
 ROUNDS = 20  # iterations of the robust fit
-HUBER = 1.345  # standard deviations beyond which residuals have less weight
+HUBER = 1.345  # Residuals beyond this number of standard deviations have less weight.
 
 
 class StillPlace(NamedTuple):

@@ -1,7 +1,6 @@
 """Scenes of real still ground: as it is, or as a copy to which a bowl of known shape is added.
 
-A copy is rotated, mirrored, thinned and of either sign. Copies of one place are not independent of each other, so that
-intervals are computed over kilometres of real ground, by `Scene.block`.
+Copies are rotated, mirrored, thinned, of either sign, and not independent: intervals are over `Scene.block`.
 """
 
 import hashlib
@@ -74,7 +73,7 @@ class Scene(NamedTuple):
 
 
 def fields() -> list[tuple[str, PointCloud]]:
-    """Return every track of every place as it is, with the name of the place."""
+    """Return every track of every place, without changes, with the name of the place."""
     return [(one.name, points) for one in PLACES for points in residual_field(one)]
 
 
@@ -95,8 +94,7 @@ def scene(number: int, purpose: Purpose = Purpose.BENCHMARK) -> Scene:
 def bowl_in(still: Scene, key: str, cell: TableBowl, purpose: Purpose = Purpose.BENCHMARK) -> Bowl | None:
     """Draw a position for a bowl in a scene; None if the field is narrower than the bowl.
 
-    MIN_POINTS must lie within its radius, and one within half of it and REACH_M, so that on an island the middle of
-    a wide bowl is on land. Returns None also if TRIES random places do not meet this.
+    MIN_POINTS must lie within its radius, one near its middle; None if TRIES random places do not meet this.
     """
     rng = generator(purpose, f"{NAME} {key}", still.number)
     at = np.column_stack([still.points.x, still.points.y])

@@ -13,7 +13,7 @@ from lab.simulation.seeds import Purpose, generator
 
 NAME = "deformation-surrogates"
 CELL_M = 50.0
-MIN_PAIRS = 50  # of cells at a lag, above which its covariance counts
+MIN_PAIRS = 50  # A covariance counts if at least this many pairs of cells have its lag.
 
 
 def surrogate(rng: np.random.Generator, points: PointCloud) -> Float32:
@@ -27,10 +27,10 @@ def surrogate(rng: np.random.Generator, points: PointCloud) -> Float32:
     pairs = np.fft.irfft2(np.abs(known) ** 2, s=size)
     covariance = np.where(pairs > MIN_PAIRS, np.fft.irfft2(np.abs(field) ** 2, s=size) / np.maximum(pairs, 1), 0)
     down, right = (1 - np.minimum(np.arange(n), n - np.arange(n)) / (n / 2) for n in size)
-    spectrum = _nearest(np.fft.fft2(covariance * np.outer(down, right)).real)  # tapered, as far lags are noise
+    spectrum = _nearest(np.fft.fft2(covariance * np.outer(down, right)).real)  # Taper it, because far lags are noise.
     drawn = np.fft.ifft2(np.fft.fft2(rng.standard_normal(size)) * np.sqrt(spectrum)).real
     rate = drawn[: cells.shape[0], : cells.shape[1]].ravel()[cells.cell]
-    rate = rate + rng.permutation(middle - mean[cells.cell])  # differences within cells, shuffled
+    rate = rate + rng.permutation(middle - mean[cells.cell])  # Shuffle the differences within cells.
     ranked = np.empty_like(points.velocity_mm_yr)
     ranked[np.argsort(rate, kind="stable")] = np.sort(points.velocity_mm_yr)
     return ranked

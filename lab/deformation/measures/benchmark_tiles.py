@@ -1,7 +1,6 @@
 """Tiles of the frozen benchmark of velocity fields, `deformation-national`.
 
-A tile is defined by benchmark, purpose and number. A change of the simulator that changes a tile requires a new version
-of the benchmark.
+Benchmark, purpose and number define a tile. If the simulator changes one, the benchmark needs a new version.
 """
 
 import hashlib
@@ -21,7 +20,7 @@ from lab.simulation.tiles import SIDE_M, Tile, TileConfig, TileTrack, make_tile,
 NATIONAL = "deformation-national"
 TILE_KM2 = (SIDE_M / 1000) ** 2
 CONFIGS = {NATIONAL: TileConfig(signal_share=0.8)}
-MIN_POINTS = 30  # of the first track, within a bowl's radius
+MIN_POINTS = 30  # Least number of the first track's points within a bowl's radius.
 KEEP_OFF_M = 1_000.0
 HEIGHT_ERROR_M = 2.0  # standard deviation, as in the simulated regions
 
@@ -53,7 +52,7 @@ def still_tile(name: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> 
     return make_tile(generator(purpose, f"{name} still", number), CONFIGS[name]._replace(signal_share=0.0))
 
 
-_still_tile = lru_cache(maxsize=1)(still_tile)  # the bowls of one number follow each other
+_still_tile = lru_cache(maxsize=1)(still_tile)  # Keep the last one, because the bowls of one number follow each other.
 
 
 def bowl_tile(name: str, key: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> Tile:

@@ -28,7 +28,7 @@ from lab.simulation.tiles import CELL_M, CELLS, Tile, TileTrack
 
 BoolMap = NDArray[np.bool_]
 MATCHING_IOU = 0.3
-REACH_M = 200.0  # ground farther than this from all points is not scored
+REACH_M = 200.0  # Ground farther than this from all points is not scored.
 STILL_MM_YR = 1.0  # an area that touches no ground this fast is a false alarm
 
 

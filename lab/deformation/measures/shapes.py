@@ -1,7 +1,4 @@
-"""Errors of measured places against the truth: peak rate, its interval, and the outline of half the peak.
-
-Only detected objects with a radius of MIN_M or more count.
-"""
+"""Errors of measured peaks, intervals and half outlines, of detected objects with a radius of MIN_M or more."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple

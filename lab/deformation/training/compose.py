@@ -29,8 +29,8 @@ QUIET_MM_YR = 10.0  # errors are taken from tiles without faster motion, because
 MOVING_MM_YR = 1.5
 WEAK_MM_YR, STRONG_MM_YR = (1.3, 7.0), (5.0, 60.0)
 YEARS = 5.0  # span of a national product
-HELD_BACK = 0.06  # share of the cached tiles used only for validation
-GONE_MM_YR = 110.0  # along the line of sight: faster ground loses its points
+HELD_BACK = 0.06  # This share of the cached tiles is used only for validation.
+GONE_MM_YR = 110.0  # Ground that moves faster in the line of sight loses its points.
 _ROW, _COL = np.mgrid[:CELLS, :CELLS].astype(np.float32)
 
 
@@ -163,7 +163,7 @@ def disturbed(rng: np.random.Generator, tracks: list[Drawn], recipe: Recipe) -> 
     before = Disturbed(np.zeros((CELLS, CELLS), dtype=np.float32), np.zeros((CELLS, CELLS), dtype=bool))
     for track in tracks:
         more = disturbance(rng, track.height_m)
-        if done and rng.random() < 0.5:  # land cover affects both tracks alike
+        if done and rng.random() < 0.5:  # Land cover affects both tracks alike.
             more = Disturbed(before.rate_mm_yr * np.float32(rng.uniform(0.7, 1.1)), before.wrong)
         before = more
         velocity, raw = track.velocity_mm_yr + more.rate_mm_yr, track.raw_mm_yr + more.rate_mm_yr

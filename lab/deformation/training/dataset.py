@@ -1,7 +1,6 @@
 """Training tiles simulated in advance, gridded and stored on disk with motion and errors separate.
 
-The motion of one tile can therefore be added to the errors of another at any strength: some thousand tiles give many
-millions of samples.
+The motion of any tile can be added to the errors of another, so that some thousand tiles give millions of samples.
 """
 
 from __future__ import annotations
@@ -26,8 +25,8 @@ from lab.simulation.tiles import CELLS, Tile, TileConfig, TileTrack, make_tile
 
 NAME = "deformation-training"
 TRACKS = 2
-NOTHING = 255  # value of `kind` for a cell without motion
-CENTRE_STEPS = 48  # steps of `centre` per cell
+NOTHING = 255  # Value of `kind` where nothing moves.
+CENTRE_STEPS = 48  # `centre` is stored in this many steps per cell.
 RARE_KINDS = ("landslide", "quarry", "fill")  # rare in a tile with national statistics, and small
 RARE_SHARE = 0.25
 BLOCK_SHARE = 0.06  # twice the benchmark's share, because unwrapping errors are mistaken for motion most easily

@@ -17,7 +17,7 @@ from ground_motion.methods.deformation.gridding.points import Float32
 from ground_motion.simulation.velocity.nuisance import HALF_WAVE_MM
 from lab.simulation.seeds import log_uniform
 
-FREQUENT = 0.3  # share of tracks with an error of a group
+FREQUENT = 0.3  # This share of tracks gets an error of a group.
 KNEE_CELLS = 12.5  # lag at which the strength of turbulence is stated
 
 
@@ -42,7 +42,7 @@ def fractal(
     rng: np.random.Generator, shape: tuple[int, int], exponent: float, stretch: float = 1.0, turn: float = 0.0
 ) -> Float32:
     """Draw a Gaussian field of variance 1 whose spectrum falls with a power `exponent`, stretched along a direction."""
-    rows, cols = 2 * shape[0], 2 * shape[1]  # cut from a larger field, so that opposite edges do not match
+    rows, cols = 2 * shape[0], 2 * shape[1]  # Cut from a larger field, because opposite edges of a field match.
     down, right = np.fft.fftfreq(rows)[:, None], np.fft.rfftfreq(cols)[None]
     along = down * math.cos(turn) + right * math.sin(turn)
     across = right * math.cos(turn) - down * math.sin(turn)

@@ -87,8 +87,7 @@ def as_batch(samples: list[Sample]) -> dict[str, Tensor]:
 def loss_of(out: Tensor, batch: Batch) -> Tensor:
     """Return the loss: cross-entropy of thresholds and kinds, overlap of moving cells, rate. out: (n, c, rows, cols).
 
-    Cells of small objects have more weight, so that the many cells of large ones do not dominate; so have
-    unwrapping errors, which would otherwise be mistaken for small objects.
+    Cells of small objects, and unwrapping errors, which look like these, have more weight than those of large ones.
     """
     n, rate, reached = len(THRESHOLDS_MM_YR), batch["rate"], batch["reached"].float()
     speed = rate.abs()

@@ -20,7 +20,7 @@ from lab.benchmark import Benchmark, Measured, over_seeds
 from lab.deformation.wide.scenes import DIAMETERS_KM, RATES_MM_YR, Noise, Scene, bowl_scene, still_scene
 
 VERSION = "2"
-SIZE = 96  # four frames, twelve bowls, two places
+SIZE = 96  # Size of the benchmark: four frames, twelve bowls, two places.
 DRAWN_MM_YR = 2.0
 MATCHING_IOU = 0.2
 METHODS = {"wide": Measured("2")}

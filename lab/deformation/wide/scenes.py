@@ -4,7 +4,6 @@ The frames: North Anatolian fault, Sentinel-1, LiCSBAS, cells of 1 km, 41-45 % k
 errors left after calibration with GNSS. A quadratic surface removes plate motion and orbits; stations every 50 km, the
 grid of the model used to calibrate EGMS, fix the rates to 0.5 mm/yr each, and errors between them stay. Waves longer
 than about 10 km are kept, while cells scatter as little as those of EGMS.
-`Noise.SIMULATED` needs no real data.
 """
 
 from __future__ import annotations
@@ -28,11 +27,11 @@ from lab.simulation.seeds import Purpose, generator
 
 FRAMES = ("014A_04939_131313", "094D_04913_101213", "087A_04904_121313", "167D_04884_131212")
 SIMULATED = ("simulated-0", "simulated-1", "simulated-2", "simulated-3")
-DIAMETERS_KM = (10.0, 20.0, 30.0, 50.0)  # of the outline of a tenth of the peak
+DIAMETERS_KM = (10.0, 20.0, 30.0, 50.0)  # Diameters of the outline at a tenth of the peak.
 RATES_MM_YR = (-5.0, -7.5, -10.0)
 CASES = tuple((diameter, rate) for diameter in DIAMETERS_KM for rate in RATES_MM_YR)
 MAX_ASPECT, FLATTEST = 2.0, 4.0
-MIN_KNOWN = 0.3  # of a bowl's outline
+MIN_KNOWN = 0.3  # Least known share of a bowl's outline.
 SMOOTHED_KM, SCATTER_MM_YR = 5.0, 0.5
 STATION_KM, STATION_MM_YR, AROUND_STATION_KM, MIN_AROUND = 50.0, 0.5, 5.0, 8
 SIDE_CELLS, SIMULATED_KNOWN = 240, 0.45

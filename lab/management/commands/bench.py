@@ -29,7 +29,7 @@ class Command(BaseCommand):
         """Measure, write and print."""
         chosen = {name: options[name] for name in ("points", "rounds") if options[name]}
         module = import_module(f"lab.speed.{options['name']}")
-        with as_owner():  # because controls create tables
+        with as_owner():  # Controls create tables, which the application's role may not.
             report = module.run(**chosen)
         if options["json"]:
             with new_file(options["json"]) as file:

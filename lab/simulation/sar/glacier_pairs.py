@@ -20,11 +20,11 @@ CELL_KM2 = 0.05
 YEAR_DAYS = 365.25
 SHORT_DAYS, LONG_DAYS = 6, 12
 NODE_SIGMA_PX = 0.05
-OF_THE_WAY = 0.01  # share of the displacement: error by shear and rotation within a cell, not included in sigma
+OF_THE_WAY = 0.01  # Error by shear and rotation within a cell, as share of the displacement; not part of sigma.
 FAR_PX = 36.0  # 30 m/day over 12 days
-REACH_M_DAY = 50.0  # within which wrong matches lie
+REACH_M_DAY = 50.0  # Wrong matches lie within this speed.
 PEAK_M_DAY = (0.5, 30.0)
-FACTOR = (4.0, 60.0)  # peak over usual speed: surges are about ten to a hundred times quiet flow
+FACTOR = (4.0, 60.0)  # Surges are about ten to a hundred times as fast as quiet flow.
 QUIET_M_DAY = (0.03, 3.0)
 TENTH = 0.1
 

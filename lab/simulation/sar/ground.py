@@ -16,7 +16,7 @@ from lab.simulation.sar.system import Float32, System
 from lab.simulation.seeds import log_uniform
 
 Bools = NDArray[np.bool_]
-Cells = tuple[int, int]  # rows and columns of the fine grid: all of them, or those in one pixel
+Cells = tuple[int, int]  # Rows and columns of the fine grid: of the whole grid, or of one pixel.
 
 
 class Points(NamedTuple):
@@ -129,7 +129,7 @@ def structured(rng: np.random.Generator, size: tuple[int, int], system: System, 
     _roads(rng, y, x, power, gamma, likely)
     points = _town(rng, fine, power, gamma, likely)
     both = np.stack([power, power])
-    if rng.random() < likely.change:  # vegetation, snow or moisture change the power in place and lower gamma
+    if rng.random() < likely.change:  # Vegetation, snow or moisture change the power in place and lower gamma.
         where = _patches(rng, fine, shape, (8, 40), (-0.5, 1.5))
         both[1][where] *= 10 ** (rng.uniform(-4, 4) / 10)
         gamma[where] *= rng.uniform(0.3, 1.0)
@@ -221,7 +221,7 @@ def _town(rng: np.random.Generator, fine: Cells, power: Float32, gamma: Float32,
     low, high = likely.point_db
     # Few are strong: decibels above the weakest fall off exponentially.
     level_db = low + np.minimum(rng.exponential(rng.uniform(3, 8), n), high - low)
-    pixel = fine[0] * fine[1]  # a point's power is spread over the cells of its pixel
+    pixel = fine[0] * fine[1]  # The power of a point is spread over the cells of its pixel.
     strength = 10 ** (level_db / 10) * pixel * power.reshape(-1)[chosen]
     stable = 1 - np.minimum(rng.exponential(0.03, n), 0.5)
     off = rng.uniform(0, 1, (2, n))

@@ -28,7 +28,7 @@ from lab.simulation.sar.system import (
     to_pixels,
 )
 
-MARGIN_PX = 16  # around the returned image, because the grid is periodic
+MARGIN_PX = 16  # The grid is periodic, so that the image needs a margin.
 Pair = tuple[float, float]
 Window = tuple[int, int]  # rows, columns
 
@@ -75,8 +75,7 @@ def simulate_pair(
 ) -> SarPair:
     """Image ground twice. motion_px: (2, rows, cols) on the fine grid, dx and dy; gain_db: of the secondary.
 
-    sample: return the moments of the complex pair, too. earlier: gamma (rows, cols) of each earlier image with the
-    next later one, on the fine grid, latest first.
+    sample: return moments, too. earlier: gamma (rows, cols) of each earlier image with the next, fine, latest first.
     """
     fine, looks = system.fine, system.looks
     shape = ground.gamma.shape

@@ -16,10 +16,10 @@ from lab.simulation.seeds import Purpose, generator
 
 Recipe = Callable[[np.random.Generator], SarPair]
 
-MAX_MISREGISTRATION_PX = 1.5  # of a constant shift, and of misregistration
+MAX_MISREGISTRATION_PX = 1.5  # Largest constant shift, and largest misregistration.
 GAIN_DB = 2.0
 MIN_AFTER_RAIN = 0.75  # factor by which rain lowers an earlier image's gamma at most
-COVER_OFFSETS = Likely(gamma=(0.3, 0.98))  # below this gamma no classical method can track
+COVER_OFFSETS = Likely(gamma=(0.3, 0.98))  # No classical method can track below this gamma.
 KINDS = tuple(motion.MOTIONS)
 
 
@@ -143,8 +143,7 @@ def training_pair(rng: np.random.Generator, size: int = 128, rtc_share: float = 
 def fingerprint(name: str, recipe: Recipe, settings: object, purpose: Purpose = Purpose.BENCHMARK) -> str:
     """Return a hash of a benchmark: its name, its settings, and its first three scenes.
 
-    A scene enters by means of its truth, to three decimals, and by the generator's next bytes, because the last bits of
-    a Fourier transform can differ between machines.
+    Scenes enter by rounded means and the generator's next bytes, because Fourier transforms differ in last bits.
     """
     digest = hashlib.sha256(repr((name, settings)).encode())
     for scene in range(3):

@@ -1,7 +1,6 @@
 """Series of images of one place, on ground that loses its coherence once.
 
-The same scatterers are in all images: from each date to the next they decorrelate by that step's gamma, and at each
-date they are where motion has brought them.
+All images show the same scatterers, which decorrelate by a gamma from date to date, and move.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 Scatterers are placed by a non-uniform Fourier transform of type 1 (Kaiser-Bessel, 6 cells wide, on a grid at least
 twice as fine as the band needs; Fessler and Sutton 2003). Their complex field is exact to about 1e-5 at any position.
-No image is ever interpolated.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ Float32 = NDArray[np.float32]
 Ints = NDArray[np.int32]
 
 HAMMING = 0.75
-BAND = 1.0  # two-sided band times the width of the weighted response at half power; held by a test
-WIDTH = 6  # cells over which a scatterer is spread
+BAND = 1.0  # Two-sided band times the width of the weighted response at half power; a test checks the product.
+WIDTH = 6  # A scatterer is spread over this many cells.
 SHAPE = np.pi * np.sqrt((WIDTH / 2 * 1.5) ** 2 - 0.8)  # Beatty et al. 2005, for a grid twice as fine
 TABLE_ROWS = 1024
 

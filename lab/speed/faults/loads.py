@@ -89,7 +89,7 @@ def _load(path: Path) -> Forked:
     def load() -> None:
         try:
             product_load(path=path)
-        except OperationalError:  # expected, because the fault is a restart of PostgreSQL
+        except OperationalError:  # The fault restarts PostgreSQL, so that this error is expected.
             raise SystemExit(1) from None
 
     return Forked(load)
@@ -100,7 +100,7 @@ def _stopped_in_copy(loader: Forked) -> bool:
     while loader.poll() is None:
         if _copies():
             loader.send(signal.SIGSTOP)
-            time.sleep(0.1)  # time to process data already sent
+            time.sleep(0.1)  # This leaves time to process data already sent.
             if _copies():
                 return True
             loader.send(signal.SIGCONT)

@@ -1,7 +1,6 @@
 """Faults while messages are sent: none may be lost, and only those that a killed sender holds may be sent twice.
 
-A sender holds one mail per killed process (here MAIL_SENDERS at once), or, with fast servers, one webhook or push
-message.
+A sender holds one mail per process (here MAIL_SENDERS at once), or, with fast servers, one webhook or push message.
 """
 
 import os
@@ -37,7 +36,7 @@ from monitor.wording import regions
 SHORT_LEASE = timedelta(seconds=3)
 MAIL_SECONDS = 0.5  # EMAIL_TIMEOUT; three times this must be shorter than the lease of a message
 LATER = timedelta(days=1)
-A_KILL = 25  # messages
+A_KILL = 25  # A process is killed before it has sent this many messages.
 SUNK = {"mail": "mails", "webhook": "webhooks", PUSH: "pushes"}
 State = OutgoingMessage.State
 

@@ -19,11 +19,11 @@ class Forked:
     """A function that runs in a forked process. All processes that it starts are in its process group."""
 
     def __init__(self, work: Callable[[], object]) -> None:
-        connections.close_all()  # a connection must not be shared between processes
+        connections.close_all()  # Processes must not share a connection.
         sys.stdout.flush()
         self.pid = os.fork()
         self._code: int | None = None
-        os.setpgid(self.pid, 0)  # called in both processes, so that the group exists whichever runs first
+        os.setpgid(self.pid, 0)  # Both processes call this, so that the group exists whichever runs first.
         if self.pid == 0:
             code = 1
             try:

@@ -30,9 +30,9 @@ from ml.runs import queue, selectors, services
 from monitor.celery import app
 
 METHOD, POINTS = "matched-filter", 2_000
-SHRUNK = 0.15  # scale of the simulated ground, to some hundred pixels along a side
+SHRUNK = 0.15  # Scale of the simulated ground, which leaves some hundred pixels along a side.
 SHORT_LEASE = timedelta(seconds=10)
-MAX_SECONDS = 300.0  # longest wait
+MAX_SECONDS = 300.0  # Longest wait for a run
 
 
 def measure(*, children: int, workers: int) -> list[dict[str, Any]]:

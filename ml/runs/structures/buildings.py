@@ -37,10 +37,10 @@ from ingest.products.selectors import VALUES, points_batches
 from ml.models import BuildingLedger, BuildingMotion
 from ml.runs.selectors import fields_answering
 
-TILE_DEGREES = 0.05  # about five kilometres: one town is worked on at a time
-AROUND_M = 60.0  # Buildings and points so far beyond a tile are looked at, too, because points may be theirs.
+TILE_DEGREES = 0.05  # About five kilometres, so that one town is processed at a time.
+AROUND_M = 60.0  # Buildings and points this far beyond a tile are looked at, too, because points may be theirs.
 MIN_POINTS = 50  # Fewer points in a tile tell nothing of a town.
-UNSTATED_MM_YR = 1.0  # standard deviation of a rate without one; the ledger learns how wrong stated ones are
+UNSTATED_MM_YR = 1.0  # Standard deviation of a rate without one; the ledger learns how wrong stated ones are.
 ELEVATION_POSTING_M = 10.0
 MIN_ON_GROUND = 20  # Fewer points away from all buildings do not tell where heights begin.
 _TILES = """

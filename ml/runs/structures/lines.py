@@ -34,11 +34,11 @@ from ml.runs.selectors import fields_answering
 from ml.runs.structures.buildings import UNSTATED_MM_YR, vertical_share
 
 PIECE_M = 10_000.0  # The points of a line are read at once on this length.
-AT_ONCE = 5000  # points with their series
+AT_ONCE = 5000  # Number of points whose series are in memory at once.
 STATION_M, MAX_STATIONS = 25.0, 2000  # Stations of a profile are this far apart.
 MAX_CELLS, MAX_DATES = 400, 60  # largest number of cells and dates of a strip
 FIRST_SHARE = 0.05  # The mean over this share of the dates is the zero of a series.
-BESIDE_M, MIN_BESIDE = PROFILE_REACH * PROFILE_M, 0.7  # Stations need so many expected points so near on each side.
+BESIDE_M, MIN_BESIDE = PROFILE_REACH * PROFILE_M, 0.7  # Stations need this many expected points this near on each side.
 
 
 class LineMotion(NamedTuple):
@@ -84,7 +84,7 @@ def motion_along(
     along = points_along(course, x_m, y_m, half_width_m)
     along = along._replace(station_m=_on_ground_m(along.station_m, line, course))
     los_up, sigma = (points.values[along.point, VALUES.index(name)] for name in ("los_up", "velocity_std_mm_yr"))
-    # A wide swath looks at 29° at one end and 46° at the other, which one mean would take for a slope of the line.
+    # A wide swath looks at 29° to 46°: with one mean incidence, the difference would look like a slope of the line.
     share = np.full(along.point.size, vertical_share(product, los_up))
     if product.component == Component.LOS:
         share = np.where(los_up > 0, los_up, share)
@@ -137,8 +137,7 @@ def _enclosed(along: Along, profile: Profile) -> Profile:
 def _strip(along: Along, series_mm: NDArray[np.floating], length_m: float) -> Float32:
     """Return the mean displacement of the line in cells along it, mm, (cells, dates), NaN where unknown.
 
-    Each point counts from its own mean at the first dates, so that a point with gaps moves no cell by its level; those
-    that have none of these dates are left out.
+    Each point counts from its mean at the first dates, so that gaps move no cell; points without these are left out.
     """
     n_first = max(1, round(FIRST_SHARE * series_mm.shape[1]))
     first = np.isfinite(series_mm[:, :n_first])

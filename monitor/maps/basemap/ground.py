@@ -30,7 +30,7 @@ MAX_RASTERS = 64
 EQUATOR_M = 40_075_017.0
 OFFSET_M = 32_768.0
 STEPS_OF_PIXEL = 128  # heights are rounded to 1/128 of a pixel's side, because noise does not compress
-MAX_FEATURES = 20_000  # per layer and tile; an even sample, the same at every request
+MAX_FEATURES = 20_000  # Most features per layer and tile; the sample is even and the same at every request.
 FINEST_WORLD_ZOOM = 8  # browsers enlarge these tiles at higher zooms, as the atlas has no more detail
 UNITS = 1024  # details finer than this share of a tile's side, half a pixel, are left out
 EXTENT, BUFFER = 4096, 64  # units of a tile's side, and how far shapes go on beyond it
@@ -90,7 +90,7 @@ def ground_version() -> str:
 
 def ground_tile(*, z: int, x: int, y: int) -> bytes:
     """Return a vector tile with the layers of GROUND_LAYERS, simplified to the resolution of the tile."""
-    parts = " || ".join(map(_part, GROUND_LAYERS))  # a tile is the concatenation of its layers
+    parts = " || ".join(map(_part, GROUND_LAYERS))  # A tile is the concatenation of its layers.
     return read_tile(f"WITH {BOUNDS} SELECT {parts}", parameters(z, x, y))
 
 
@@ -123,7 +123,7 @@ def heights_tile(*, z: int, x: int, y: int) -> bytes:
     rows = ElevationTile.objects.filter(footprint__intersects=box).order_by("-posting_m", "-pk")[:MAX_RASTERS]
     heights_m = np.zeros((drawing.TILE_PIXELS, drawing.TILE_PIXELS))
     where = (["elevation_m"], 3857, drawing.tile_bounds_m(z, x, y), heights_m.shape)
-    for row in rows:  # the finest comes last and covers the others
+    for row in rows:  # The finest row comes last and covers the others.
         read = read_source(RasterSource(row.raster, ""), lambda dataset: drawing.window_values(dataset, *where))
         if read is not None:
             heights_m = np.where(np.isfinite(read[0]), read[0], heights_m)
@@ -177,7 +177,7 @@ def _layer(
 
     cut = shapely.clip_by_rect(shapely.transform(shapes, projected), *[-BUFFER] * 2, *[EXTENT + BUFFER] * 2)
     parts, rows = shapely.get_parts(shapely.set_precision(cut, 1.0), return_index=True)
-    whole = shapely.get_dimensions(parts) == shapely.get_dimensions(shapes)[rows]  # no remains of a collapse
+    whole = shapely.get_dimensions(parts) == shapely.get_dimensions(shapes)[rows]  # Collapsed shapes have less.
     features = [
         {"geometry": part, "properties": {key: column[row] for key, column in columns.items()}}
         for part, row in zip(parts[whole], rows[whole], strict=True)

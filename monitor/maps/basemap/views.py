@@ -35,8 +35,8 @@ MAX_BYTES = 16 * 2**20  # A larger directory or block of metadata may be a bomb.
 HEADER = struct.Struct("<8s 11Q x 3B 27x")  # section 3: magic, offsets and lengths, counts, compressions, tile type
 SECTIONS = ("root", "metadata", "leaves", "tiles")
 GZIP, MVT = 2, 1
-READABLE = {1, GZIP}  # uncompressed, or compressed as browsers expect
-SCHEMA_SIGNS = {"earth", "transportation"}  # one layer that only Protomaps has, one that only OpenMapTiles has
+READABLE = {1, GZIP}  # Tiles are uncompressed, or compressed as browsers expect.
+SCHEMA_SIGNS = {"earth", "transportation"}  # The first is only Protomaps', the second only OpenMapTiles'.
 
 
 @require_safe
@@ -60,7 +60,7 @@ def description(request: HttpRequest) -> JsonResponse:
 def ground(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
     """Answer with a vector tile of the ground: land, waters, roads, railways, buildings and places."""
     tile_or_404(z, x, y)
-    life = _life(request, ground_version())  # read before the tile: a layer may be loaded in between
+    life = _life(request, ground_version())  # Read this before the tile, because a layer may be loaded in between.
     return HttpResponse(ground_tile(z=z, x=x, y=y), content_type=VECTOR_TILE, headers={"Cache-Control": life})
 
 
@@ -77,7 +77,7 @@ def world(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
 def heights(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
     """Answer with a PNG tile of heights for the relief."""
     tile_or_404(z, x, y, known=z >= FROM_ZOOM)
-    life = _life(request, heights_version())  # read before the tile: a layer may be loaded in between
+    life = _life(request, heights_version())  # Read this before the tile, because a layer may be loaded in between.
     return HttpResponse(heights_tile(z=z, x=x, y=y), content_type="image/png", headers={"Cache-Control": life})
 
 

@@ -26,8 +26,8 @@ from monitor.wording.refusals import Refusal
 MAX_POINTS = 1200
 MAX_FRAMES = 48
 MAX_PRODUCTS = 8
-AT_START = 3  # known frames of a point whose mean is its zero
-MAX_FITTED = 2500  # points per tile, about; of more, an even sample is fitted
+AT_START = 3  # The mean of a point's first known frames is its zero.
+MAX_FITTED = 2500  # About this many points per tile are fitted, evenly sampled.
 
 _SERIES_OF_TILE = f"""
     WITH bounds AS (SELECT ST_TileEnvelope(%(z)s, %(x)s, %(y)s) AS tile),

@@ -44,11 +44,11 @@ from monitor.wording.refusals import Missing, Refusal, finite_numbers
 from monitor.wording.regions import disc
 
 RADII_M = (50.0, 100.0, 200.0)
-ENOUGH_POINTS, ENOUGH_CELLS = 8, 3  # a cell of a coarse grid is the mean of many points
+ENOUGH_POINTS, ENOUGH_CELLS = 8, 3  # Few cells are enough, because a cell of a coarse grid is the mean of many points.
 CELL_M = 40.0  # A grid of this posting or more is coarse.
 DIGITS = 4  # About 10 m: a shared address names a neighbourhood rather than a room.
 ALERTS_KM, MAX_ALERTS = 5.0, 3
-AHEAD = {Component.UP: 0, Component.LOS: 1}  # components that matter most to a resident; others follow
+AHEAD = {Component.UP: 0, Component.LOS: 1}  # These components matter most to a resident and come first.
 
 
 class PlaceTrack(NamedTuple):
@@ -103,7 +103,7 @@ class Here(NamedTuple):
     name: str  # '3 km south of Aldwick, Westshore'
     contact: Contact | None
     looks: Looks
-    building: list[str]  # sentences on the building here; empty if none is known
+    building: list[str]  # Sentences on the building here; empty if none is known
 
     @property
     def address(self) -> str:
@@ -116,7 +116,7 @@ class Here(NamedTuple):
         if self.tracks:
             own = words.here_sentence(self.tracks[0].rate, datum_sigma_of(self.tracks[0].trace.product))
         else:
-            none = _("No points within %(radius)s m of this place: that does not mean that the ground is still.")
+            none = _("No points within %(radius)s m of this place: that does not mean that the ground is stable.")
             own = none % {"radius": whole(self.radius_m)}
         here = (near.card for near in self.alerts if near.distance_m == 0)
         return " ".join([own, *(card.brief for card in here if card.provisional)])
@@ -231,7 +231,7 @@ def _alerts_near(longitude: float, latitude: float) -> list[AlertNear]:
     for alert in alerts_public().filter(area__intersects=around):
         outline = transform(
             from_wkb(bytes(alert.area.wkb)),
-            lambda xy: ((xy - (longitude, latitude) + 180) % 360 - 180) * metres,  # across the date line, too
+            lambda xy: ((xy - (longitude, latitude) + 180) % 360 - 180) * metres,  # This is right across the date line.
         )
         closest = nearest_points(outline, Spot(0, 0))[0]
         near.append((closest.distance(Spot(0, 0)), float(np.degrees(np.arctan2(closest.x, closest.y))) % 360, alert))

@@ -34,7 +34,7 @@ def chart_body(query: SeriesQuery, traces: list[Trace], missing: list[PointName]
     """Return a chart of series as JSON. Raises Refusal if it has no line."""
     if not traces:
         gone = _("none of these points is part of the data any more"), _("A newer release may hold others near them.")
-        none = _("no measurement point stands in this area"), _("That does not mean that the ground is still there.")
+        none = _("no measurement point is in this area"), _("That does not mean that the ground is stable there.")
         raise Refusal(*(gone if missing else none))
     shown = [fit_in(trace, query.period) for trace in traces]
     rates = [
@@ -93,7 +93,7 @@ def near_body(longitude: float, latitude: float, found: Iterable[NearPoint]) -> 
     if not best:
         raise Refusal(
             _("no measurement point stands within %(distance)s m of this place") % {"distance": whole(NEAR_M)},
-            _("That does not mean that the ground is still there. Choose a place nearer to a point of the map."),
+            _("That does not mean that the ground is stable there. Choose a place nearer to a point of the map."),
         )
     rows = [
         {

@@ -46,11 +46,11 @@ from monitor.wording.refusals import (
 )
 from monitor.wording.regions import Region
 
-SECONDS = 4  # limit of one statement
-MAX_COUNTED = 50_000  # points of one data set in an area; more are refused
+SECONDS = 4  # Time limit of one statement.
+MAX_COUNTED = 50_000  # Areas with more points of one data set are refused.
 _COLUMNS = """pid, ST_X(position), ST_Y(position), velocity_mm_yr::float8, coalesce(velocity_std_mm_yr::float8, 'NaN'),
     coalesce(temporal_coherence::float8, 'NaN')"""
-MAX_POINTS = 6  # lines that a reader can distinguish
+MAX_POINTS = 6  # Readers can distinguish this many lines.
 MAX_AREA_KM2 = 100.0
 MAX_REFERENCE_KM2 = 25.0
 MAX_CORNERS = 20
@@ -248,7 +248,7 @@ class PointsIn(NamedTuple):
     """Points of a product in an area, all or an even sample: one value per point and column; positions in degrees."""
 
     product: Product
-    n_points: int  # in the area
+    n_points: int  # Number of points in the area.
     pids: list[str]
     longitude: Float64
     latitude: Float64

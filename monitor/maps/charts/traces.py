@@ -35,7 +35,7 @@ from monitor.wording.images import data_set_name
 from monitor.wording.refusals import Refusal
 from monitor.wording.regions import Region, around_line
 
-MAX_OF_AREA = 2000  # points whose series are averaged
+MAX_OF_AREA = 2000  # The series of at most this many points are averaged.
 MAX_OF_REFERENCE = 400
 MAX_AREA_TRACES = 4
 MAX_SHOWN = 2000
@@ -45,7 +45,7 @@ MIN_BIN_M = 25.0
 MAX_SHARED = 0.1  # Neighbouring tiles overlap by less than this share of their ground in an area.
 HULL_DEGREES = 1e-5
 EPOCHS = 6
-AVERAGED = 5  # dates around each epoch: one date alone is mostly scatter
+AVERAGED = 5  # Average this many dates around each epoch, because one date alone is mostly scatter.
 
 
 class Trace(NamedTuple):
@@ -74,7 +74,7 @@ class PeriodFit(NamedTuple):
 
     first: date
     last: date
-    rate_mm_yr: float  # fitted to the dates in the period; as stated by the data set if they are too few
+    rate_mm_yr: float  # Fitted to the dates in the period, or stated by the data set if these are too few.
     sigma_mm_yr: float | None
     fitted: bool
     fit_mm: Float64  # (dates,), NaN outside the period
@@ -218,7 +218,7 @@ def over_points(series_mm: NDArray[np.floating], *shares: float) -> Float64:
     known = np.isfinite(series_mm).any(axis=0)
     if known.any():
         seen = series_mm[:, known].astype(np.float64)
-        percentile = np.nanpercentile if np.isnan(seen).any() else np.percentile  # the latter is 20 times as fast
+        percentile = np.nanpercentile if np.isnan(seen).any() else np.percentile  # `percentile` is 20 times as fast.
         figures[:, known] = percentile(seen, shares, axis=0)
     return figures
 

@@ -16,7 +16,7 @@ from monitor.maps.map.tile_geometry import VECTOR_TILE
 from monitor.maps.rasters.answers import tile_or_404, unless_held
 from monitor.wording.refusals import only_parameters, refusals_as_json
 
-REACH_DEGREES = 0.01  # degrees of the map, a little more than NEAR_M
+REACH_DEGREES = 0.01  # A little more than NEAR_M, in degrees of the map.
 CACHE = "public, max-age=300"
 
 

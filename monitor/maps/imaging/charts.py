@@ -24,9 +24,9 @@ SQUARE = (SIDE, SIDE, LEFT)
 TICKS = 4
 RAIN_DAYS = 30  # rain is drawn in millimetres per 30 days
 GAP = 0.3  # gap between two columns, as a share of their spacing
-MAX_YEARS = 7  # labelled below a series
-RATE_COLUMNS = 16  # about; columns of the rates of an area's points
-MAX_LIMITS = 9  # labelled below a histogram
+MAX_YEARS = 7  # Most years labelled below a series.
+RATE_COLUMNS = 16  # About this many columns show the rates of an area's points.
+MAX_LIMITS = 9  # Most limits labelled below a histogram.
 
 
 class Curve(NamedTuple):
@@ -111,8 +111,8 @@ def curves(motion: Any, series: Sequence[Mapping[str, Any]], views: Sequence[dic
     curve = Curve(days, fit["displacement_mm"], fit["fit_mm"], low, high, changes)
     # Translators, here and below: %(up)s and %(down)s say what up and down mean in a chart: "rising" and "sinking"
     caption = _("Against the ground around it, in millimetres (up: %(up)s; down: %(down)s), from %(source)s.")
-    chart = {"chart": series_chart(curve.from_zero()), "caption": caption % _named(motion.product)}
-    return [chart | {"unit": "mm", "band_words": _("nine of ten dates")}]
+    source, chart = _named(motion.product), series_chart(curve.from_zero())
+    return [{"chart": chart, "caption": caption % source, "unit": "mm", "band_words": _("nine of ten dates")}]
 
 
 def _named(product: Any) -> dict[str, str]:
@@ -201,7 +201,7 @@ def scatter_chart(rows: Sequence[tuple[float, float, float, float]]) -> dict[str
     """Return a scatter plot with equal axes: marks, error bars, 1:1 line and ticks. rows: x, its ±, y, its ±."""
     limits = [value for x, dx, y, dy in rows for value in (x - dx, x + dx, y - dy, y + dy)]
     steps = rounded_steps(min(limits), max(limits))
-    base = SIDE - BOTTOM - TOP  # the axis has a name below
+    base = SIDE - BOTTOM - TOP  # The name of the axis stands below it.
     across, up = axis(steps, LEFT, SIDE - RIGHT), axis(steps, base, TOP)
     bars = "".join(
         f"M{across(x - dx):g} {up(y):g}H{across(x + dx):g}M{across(x):g} {up(y - dy):g}V{up(y + dy):g}"

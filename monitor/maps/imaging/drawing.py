@@ -31,17 +31,17 @@ LEGEND_PX, LEGEND_BAR_PX = (270, 138), (24, 128)
 HALF_WORLD_M = 20037508.342789244  # EPSG:3857
 ARROW_SIGMA = 3.0  # an arrow is drawn where the offset is at least this many standard deviations long
 SIDE_PX = 480  # longer side of a picture
-CELLS = 96  # along the longer side of a picture of points; few, so that gaps between points stay small
-AROUND = 0.75  # margin on each side of the outline, as a share of its longer side
+CELLS = 96  # Few cells along the longer side, so that gaps between points stay small.
+AROUND = 0.75  # Margin on each side of the outline, as a share of its longer side.
 MIN_M = 400.0
-SMOOTHED = 5  # cells along the side of the mean that is taken before rates are wrapped
+SMOOTHED = 5  # Rates are averaged over this many cells before they are wrapped.
 OUTLINE, HALO = (20, 20, 20), (255, 255, 255)
 UNKNOWN = (238, 238, 236)
 RATE_STOPS = ("#762100", "#944c35", "#b07563", "#c8a094", "#d2d1ce", "#97aec6", "#678aae", "#396694", "#014478")
-PHASE_STOPS = ("#3b4cc0", "#5fb4a2", "#f4e04d", "#e07a3f", "#b0305c", "#3b4cc0")  # cyclic: ends as it begins
+PHASE_STOPS = ("#3b4cc0", "#5fb4a2", "#f4e04d", "#e07a3f", "#b0305c", "#3b4cc0")  # Cyclic: the last is the first.
 ARROW_PX, HEAD_PX = 16, 5
 FULL_COLOUR_MM_YR = (10, 20, 50, 100, 150, 200, 300)
-RINGS = 3.0  # least number from the surroundings to the peak: enough to see a shape, few enough to count
+RINGS = 3.0  # Least number of rings from the surroundings to the peak, to show a shape and still be countable.
 
 
 class Arrow(NamedTuple):
@@ -98,11 +98,11 @@ def window_values(
         transform=from_bounds(*bounds_m, cols, rows),
         width=cols,
         height=rows,
-        add_alpha=dataset.nodata is None,  # marks cells outside the raster, which are unknown too
+        add_alpha=dataset.nodata is None,  # The alpha band marks cells outside the raster, which are unknown too.
     ) as resampled:
         values = np.ma.filled(resampled.read(band_numbers(dataset, bands), masked=True).astype(np.float32), np.nan)
         if dataset.nodata is None:
-            values[:, resampled.read(resampled.count) == 0] = np.nan  # the last band is the opacity
+            values[:, resampled.read(resampled.count) == 0] = np.nan  # The last band is the opacity.
     return values
 
 
@@ -290,7 +290,7 @@ def picture(
     for colour, width in ((HALO, 5), (OUTLINE, 2)):
         for ring in rings:
             draw.line([place(x, y) for x, y, *_ in ring.coords], fill=colour, width=width, joint="curve")
-    return png_of(image)  # zlib's slowest level takes twice the time for 3 % of the bytes
+    return png_of(image)  # zlib's slowest level takes twice the time for 3 % of the bytes.
 
 
 def _draw_arrow(draw: ImageDraw.ImageDraw, x: float, y: float, bearing_deg: float) -> None:

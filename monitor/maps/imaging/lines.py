@@ -14,7 +14,7 @@ from monitor.maps.imaging.charts import BOTTOM, RIGHT, TOP, axis, path_of, round
 from monitor.maps.imaging.plans import RAMP, ramp_step
 from monitor.wording.figures import short
 
-WIDTH, LEFT = 400, 36  # so small that letters stay readable on a phone
+WIDTH, LEFT = 400, 36  # A narrow drawing keeps its letters readable on a phone.
 STRIP_HEIGHT, PROFILE_HEIGHT = 170, 120
 FULL_COLOURS_MM = (5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 FULL_SHARE = 0.98  # This share of the cells is within the colours; outliers are clipped.
@@ -63,10 +63,7 @@ def rate_profile(
     ends_km: tuple[float, float],
     breaks_km: Sequence[float],
 ) -> dict[str, Any]:
-    """Return a chart of rates along a line with a band of their uncertainty, broken where unknown.
-
-    Lists are by station; at least one rate is known.
-    """
+    """Return a chart of rates by station with their uncertainty, broken where unknown; at least one rate is known."""
     known = [(rate.value, rate.margin or 0.0) for rate in rates if rate]
     low, high = (min(rate - margin for rate, margin in known), max(rate + margin for rate, margin in known))
     steps = rounded_steps(min(0.0, low), max(0.0, high))

@@ -16,12 +16,12 @@ VARIABLES = SITE_DIR / "static" / "css" / "variables.css"
 FONT = SITE_DIR / "static" / "vendor" / "dejavu-fonts-ttf" / "DejaVuSansCondensed.ttf"
 OVERSAMPLING = 2  # the map is drawn larger by this factor and then reduced, for smooth edges
 COLOURS = 64
-LARGER = 1.5  # letters, compared with a page: a phone shows a mail's map at about half its size
+LARGER = 1.5  # Letters are larger than on a page, because a phone shows a mail's map at about half its size.
 LETTERS = LARGER * 12.5  # height in units of the drawing; 12.5 as in static/css/drawing.css
 DOT, MARK, NUMBERED, EDGE = 3.0, 8.0, 14.0, 3.0
 Point = tuple[float, float]
 Colour = tuple[int, int, int]
-CARD_HEIGHT, CARD_CELL = 528, 16  # pixels; a cell holds one dot
+CARD_HEIGHT, CARD_CELL = 528, 16  # Height and cell of a card in pixels; a cell holds one dot.
 DOT_SHARE = 0.8  # diameter of a dot by the side of its cell
 
 
@@ -165,7 +165,7 @@ def _lines(path: str) -> Iterator[tuple[list[Point], bool]]:
 
 
 def _names(draw: ImageDraw.ImageDraw, plan: Plan) -> None:
-    """Draw each name beside its dot (farther away if a mark covers the dot), or in the middle of its area."""
+    """Draw each name next to its dot (farther away if a mark covers the dot), or in the middle of its area."""
     for name in filter(lambda name: _can_write(name.text), plan.names):
         x, y = name.x * OVERSAMPLING, name.y * OVERSAMPLING
         if name.anchor == "middle":

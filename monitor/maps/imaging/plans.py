@@ -18,7 +18,7 @@ FLATTEST, TALLEST = 0.55, 1.0  # limits of height divided by width
 KM_PER_DEGREE = 111.32
 LETTER, LINE = 6.4, 15.0  # width and height of a letter of a name
 SCALE_SHARE = 0.3  # longest scale bar, as a share of the width
-SMALLEST = 9.0  # a smaller outline is shown by its mark alone
+SMALLEST = 9.0  # A smaller outline is shown by its mark alone.
 RAMP = ("ramp-n4", "ramp-n3", "ramp-n2", "ramp-n1", "ramp-0", "ramp-p1", "ramp-p2", "ramp-p3", "ramp-p4")
 
 Bounds = tuple[float, float, float, float]
@@ -120,7 +120,7 @@ def frame_around(bounds: Bounds, margin: float = 0.08, least_km: float = 0.01, t
     """Return a frame around a box, neither too flat nor too tall. margin: on each side, a share of the longer side."""
     west, south, east, north = bounds
     stretch = max(0.02, math.cos(math.radians((south + north) / 2)))
-    width, height = (east - west) * stretch, north - south  # in degrees of latitude
+    width, height = (east - west) * stretch, north - south  # Both are in degrees of latitude.
     around = 2 * margin * max(width, height, 1e-4)
     width, height = max(width + around, (height + around) / tallest, least_km / KM_PER_DEGREE), height + around
     height = max(height, width * FLATTEST)

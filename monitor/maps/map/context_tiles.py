@@ -11,7 +11,7 @@ from ingest.models import ContextLayer, Station
 from monitor.maps.map.tile_geometry import BOUNDS, drawn, parameters, read_tile
 
 ZOOM_OF_OUTLINES = 7  # A glacier is smaller than its mark at lower zooms.
-MAX_FEATURES = 4000  # per tile; an even sample, the same at every request
+MAX_FEATURES = 4000  # Most features per tile; the sample is even and the same at every request.
 # SQL of a glacier's identifier in addresses (`monitor.pages.glaciers.views.ident_of`); NULL if no speed is known
 PAGE_OF_GLACIER = """(SELECT coalesce(nullif(ingest_glacier.glacier_id, ''), ingest_glacier.id::text)
     FROM detection_glaciermotion AS motion
@@ -27,7 +27,7 @@ class Overlay:
     table: str
     columns: dict[str, str]
     far: str
-    near: str = ""  # as `far`
+    near: str = ""  # Text for near zooms, as `far` is for distant ones.
     where: str = "true"
 
 
@@ -82,7 +82,7 @@ def overlays_available() -> list[Overlay]:
     """Return the overlays whose data are loaded."""
     stations = Station.objects.annotate(kind=Value("stations")).values_list("kind")
     layers = ContextLayer.objects.filter(shipped=False)
-    loaded = {kind for (kind,) in layers.values_list("kind").union(stations)}  # one query
+    loaded = {kind for (kind,) in layers.values_list("kind").union(stations)}  # One query finds all kinds.
     return [overlay for overlay in OVERLAYS if overlay.kind in loaded]
 
 
@@ -96,7 +96,7 @@ def context_tile(*, overlay: Overlay, z: int, x: int, y: int) -> bytes:
     columns = ", ".join(f"{value} AS {name}" for name, value in overlay.columns.items())
     geometry = overlay.near if z >= ZOOM_OF_OUTLINES and overlay.near else overlay.far
     indexed = f"{geometry} && clip"
-    if geometry.startswith("coalesce"):  # only the columns have an index, the expression has none
+    if geometry.startswith("coalesce"):  # The expression has no index, but its columns have one.
         indexed = "(outline && clip OR (outline IS NULL AND position && clip))"
     sql = f"""
         WITH {BOUNDS}, found AS (

@@ -29,7 +29,7 @@ from monitor.wording.places import coordinates
 
 MOST = 8
 LONGEST = 100
-MIN_NAME, MIN_ADDRESS = 2, 3  # letters
+MIN_NAME, MIN_ADDRESS = 2, 3  # Fewer letters of a name or an address are not searched.
 KEPT_SECONDS = 24 * 3600
 REST_SECONDS = 60  # The geocoder rests that long after a fault.
 TURN, REST = "geocoder-turn", "geocoder-rest"
@@ -48,7 +48,7 @@ class Hit:
     bounds: tuple[float, float, float, float]  # west, south, east, north
     url: str
     page: str = ""  # address of a region's page
-    at: tuple[float, float] | None = None  # longitude and latitude of a place or address; None for a region or country
+    at: tuple[float, float] | None = None  # Longitude and latitude of a place or address; None for a region or country.
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class PlaceAnswer:
     text: str
     hits: list[Hit]  # the best first
     note: str  # line for readers if nothing was found
-    by: str = ""  # host of the geocoder that was asked
+    by: str = ""  # Host of the geocoder that answered.
 
 
 def place_search(text: str, *, addresses: bool = False) -> PlaceAnswer:
@@ -69,7 +69,7 @@ def place_search(text: str, *, addresses: bool = False) -> PlaceAnswer:
         return PlaceAnswer(text, [_at(coordinates(*at), _("coordinates"), *at)], "")
     hits = [_of(place) for place in search_loaded(text=text, limit=MOST)]
     lines = Counter((hit.name, hit.detail) for hit in hits)
-    alike = {line[0] for line, n in lines.items() if n > 1}  # names that need coordinates to be told apart
+    alike = {line[0] for line, n in lines.items() if n > 1}  # Names that need coordinates to be told apart.
     hits = [
         replace(hit, detail=f"{hit.detail}, {coordinates(*hit.at)}") if hit.at and hit.name in alike else hit
         for hit in hits
@@ -115,7 +115,7 @@ def _at(
     """Return a place and the box to show: `around` degrees to each side, or its bounds where they reach farther."""
     west, south, east, north = bounds or (longitude, latitude) * 2
     south, north = min(south, latitude - around), max(north, latitude + around)
-    east += 360 if east < west else 0  # across 180 degrees
+    east += 360 if east < west else 0  # The box crosses 180 degrees.
     middle = longitude + 360 if longitude < west else longitude
     west, east = wrap_longitude(min(west, middle - around)), wrap_longitude(max(east, middle + around))
     hit = _hit(name, detail, (west, min(max(-85.0, south), 84.9), east, max(min(85.0, north), -84.9)))

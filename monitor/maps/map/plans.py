@@ -38,14 +38,14 @@ from monitor.maps.rasters.answers import etag_of
 from monitor.wording.cards.cards import AlertCard, alert_title
 from monitor.wording.figures import whole
 
-MAX_FEATURES = 3000  # drawn per layer
+MAX_FEATURES = 3000  # Most features drawn per layer.
 MAX_NAMES = 9
-CARD_KM, CARD_TALL, CARD_FINE = 2.0, 0.625, 3.0  # least width, height by width, and finest detail (drawing units)
+CARD_KM, CARD_TALL, CARD_FINE = 2.0, 0.625, 3.0  # Least width, height by width, and finest detail in drawing units.
 MIN_KM = 16.0  # least width of a map around an alert
-MAIL_KM = (MIN_KM, 100.0, 600.0)  # widths of a mail's map; the first with a town or other surroundings is taken
+MAIL_KM = (MIN_KM, 100.0, 600.0)  # Widths of a mail's map; the first with a town or other surroundings is taken.
 MARKED_BELOW = 24.0  # drawing units; a smaller outline gets a mark in a mail
 NEAR_KM = 24.0  # small roads are drawn up to this width of the frame
-LAYERS = (  # class of the style, table, column, condition on rows, widest frame that shows it in km
+LAYERS = (  # Class of the style, table, column, condition on rows, and the widest frame that shows it, km.
     ("glacier", "glacier", "outline", "shown", 2000.0),
     ("water", "water", "shape", "true", 150.0),
     ("mine", "mine", "outline", "true", 200.0),
@@ -56,10 +56,10 @@ LAYERS = (  # class of the style, table, column, condition on rows, widest frame
 VERSION = 4  # raise when pictures of the same alert look different
 KEPT_S = 24 * 3600
 MAX_BYTES = 12_000
-MAX_POINTS = 4000  # read; each cell of CARD_CELL units shows their mean
+MAX_POINTS = 4000  # Most points read; each cell of CARD_CELL units shows their mean.
 TOKENS = {token for style in CARD_STYLES.values() for token in (style.line, style.fill) if token}
 STRIP, EDGE = 112, 8  # height of the curve and its distance below the map, units of the drawing
-BARS, BAR = (16, 72), 40  # two bars of a changed surface: tops below the map, height
+BARS, BAR = (16, 72), 40  # Tops of the two bars of a changed surface below the map, and their height.
 
 
 def region_plan(
@@ -136,7 +136,7 @@ def footprints_plan(title: str, footprints: Sequence[BaseGeometry], simulated: b
 def card_shapes(alert: Alert) -> tuple[Frame, list[Shape], list[Shape]]:
     """Return the frame of an alert's small picture, the ground in it without small roads, and the outline."""
     frame = plans.frame_around(join_halves(alert.area).bounds, margin=0.4, least_km=CARD_KM, tallest=CARD_TALL)
-    height = round(CARD_TALL * plans.WIDTH)  # the middle and the scale of the frame stay
+    height = round(CARD_TALL * plans.WIDTH)  # The middle and the scale of the frame stay the same.
     frame = frame._replace(north=frame.north + (height - frame.height) / 2 / frame.y_per_degree, height=height)
     ground = [*_ground(frame, alert.simulated), *_context(frame, alert.simulated, skip=NEAR_KM)]
     return frame, ground, plans.drawn(frame, "area", [_fine(frame, smooth_steps(alert.area), CARD_FINE)])
@@ -263,13 +263,13 @@ def _kept(alert: Alert, form: str, draw: Callable[[CardDrawing], bytes]) -> byte
             picture = draw(drawing)
             if len(picture) <= MAX_BYTES:
                 break
-        kept = b64encode(picture).decode()  # the cache holds JSON
+        kept = b64encode(picture).decode()  # The cache holds JSON, which takes no bytes.
         cache.set(key, kept, KEPT_S)
     return b64decode(kept)
 
 
 def _ever_plainer(drawing: CardDrawing) -> Iterator[CardDrawing]:
-    """Yield a drawing, then without what stands there, without the coast, without its points, and only its curve."""
+    """Yield a drawing, then without buildings and roads, without the coast, without points, and only its curve."""
     yield drawing
     yield drawing._replace(ground=[shape for shape in drawing.ground if shape.css in ("sea", "land", "border")])
     bare = drawing._replace(ground=drawing.ground[:1])

@@ -45,13 +45,13 @@ from monitor.wording.datum import zero_of_several
 
 ZOOM_OF_SINGLE_POINTS = FINEST_ZOOM + 1
 
-MAX_POINTS_OF_TILE = 5000  # enough to cover a tile on the screen; about 200 kB
-MAX_AVERAGED = 16_384  # points of gridded products whose means a tile shows, about
-LATTICES = 64, 32  # cells along a tile that shows means of all points, or of a sample, so that few cells are empty
+MAX_POINTS_OF_TILE = 5000  # Enough points to cover a tile on the screen, about 200 kB.
+MAX_AVERAGED = 16_384  # A tile shows means of about this many points of gridded products.
+LATTICES = 64, 32  # Cells along a tile of means of all points, or of a sample, few enough that hardly any is empty.
 ZOOM_OF_CELL = int(log2(CELLS))  # a cell of the pyramid is a whole tile at a zoom higher by this number
 MAX_VIEW_DEG = 60.0  # A map of more degrees of longitude shows oceans rather than places.
 SURROUNDINGS_M = 300_000.0  # Places too far apart for one view: the map shows this much around the first.
-MAX_RATES = 50_000  # points whose rates are drawn as a histogram, about
+MAX_RATES = 50_000  # A histogram shows the rates of about this many points.
 KEPT_S = 24 * 3600
 TILE_VERSION = 3  # raise when tiles of the same products look different
 
@@ -334,6 +334,6 @@ def map_config(bounds: Sequence[float] | None, component: str = "", direction: s
 
 def map_at(west: float, south: float, east: float, north: float) -> str:
     """Return the URL fragment that opens the map on a box (degrees) that fills about half of a desktop map's width."""
-    east += 360 if east < west else 0  # across 180 degrees
+    east += 360 if east < west else 0  # The box crosses 180 degrees.
     zoom = max(2.0, min(14.0, math.log2(360 / max(east - west, 0.001))))
     return f"#{zoom:.1f}/{(south + north) / 2:.4f}/{wrap_longitude((west + east) / 2):.4f}"

@@ -28,7 +28,7 @@ from monitor.wording.glossary import GLOSSARY
 from monitor.wording.refusals import only_parameters
 from monitor.wording.states import STATE_LABELS
 
-MAX_CARDS = 100  # in the list beside the map, as on a page of the list; the map itself shows all
+MAX_CARDS = 100  # The list beside the map is as long as a page of the list; the map shows all alerts.
 STATES_OF_LEGEND = (State.FIRST, State.PROVISIONAL, State.CONFIRMED)
 
 
@@ -38,7 +38,7 @@ def map_view(request: HttpRequest) -> HttpResponse:
     totals = selectors.map_totals()
     config = map_config(totals["bounds"])
     context = {
-        "cards": lambda: alert_cards(alerts_public()[:MAX_CARDS]),  # only made if the cache does not have them
+        "cards": lambda: alert_cards(alerts_public()[:MAX_CARDS]),  # Make cards only if the cache does not have them.
         "cards_state": [code_version(), *cards_state()],
         "n_listed": min(totals["n_alerts"], MAX_CARDS),
         "layers": config["layers"],

@@ -1,7 +1,6 @@
 """Responses with pictures, tiles, tables and stored files.
 
-Pictures and tiles are only drawn if the client's copy is outdated. Stored files are served by byte ranges (RFC 9110,
-section 14), so that GDAL, QGIS and browsers read only what they need.
+Pictures and tiles are drawn if the client's copy is outdated; files are served by byte ranges (RFC 9110, 14).
 """
 
 import csv
@@ -26,7 +25,7 @@ from monitor.wording.refusals import number_or_none
 MAX_ZOOM = 22
 GONE = gettext_lazy("The file with the result of this run is no longer in the storage, or it is broken.")
 CHUNK_BYTES = 2**18
-PROXY_SENDS = "X-Sends-Files"  # header of docker/nginx, which no visitor can send through it
+PROXY_SENDS = "X-Sends-Files"  # docker/nginx sets this header; no visitor can send it through the proxy.
 _RANGE = re.compile(r"bytes=\s*(\d*)-(\d*)\s*", re.ASCII)
 
 
@@ -117,7 +116,7 @@ def ranged_file(
         if is_asked and isinstance(file.storage, FileSystemStorage):
             stored = stored._replace(at_proxy=f"/.stored/{quote(file.name)}")
             state = os.stat(file.path)
-            etag = f'"{int(state.st_mtime):x}-{state.st_size:x}"'  # as nginx has it: both judge conditions alike
+            etag = f'"{int(state.st_mtime):x}-{state.st_size:x}"'  # nginx makes the same, so that both agree.
         answer = ranged(request, stored, etag, cache)
     except FileNotFoundError as gone:
         raise Http404("There is no such file.") from gone
@@ -190,7 +189,7 @@ def _span(wanted: str, n_bytes: int) -> tuple[int, int] | None:
     if parts is None or parts[1] == parts[2] == "":
         return None
     begin, end = (number_or_none(text, n_bytes) for text in parts.groups())
-    begin, end = (n_bytes if number is None else number for number in (begin, end))  # absent, or beyond every file
+    begin, end = (n_bytes if number is None else number for number in (begin, end))  # Missing, or beyond every file
     first, last = (begin, min(end, n_bytes - 1)) if parts[1] else (n_bytes - end, n_bytes - 1)
     return (first, last) if first <= last else None
 

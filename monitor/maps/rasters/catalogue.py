@@ -50,7 +50,7 @@ _YEARS = re.compile(r"(\d{4})-(\d{4})", re.ASCII)
 class BoundsOf(Extent):
     """West, south, east and north of areas (EPSG:4326); west > east across 180 degrees (RFC 7946, section 5.2)."""
 
-    # With longitudes from -180 to 180, and from 0 to 360.
+    # Compute both boxes: with longitudes from -180 to 180, and from 0 to 360.
     template = "ARRAY[ST_Extent(%(expressions)s)::text, ST_Extent(ST_ShiftLongitude(%(expressions)s))::text]"
 
     def as_sql(self, *args: Any, **options: Any) -> tuple[str, tuple[str | int, ...]]:

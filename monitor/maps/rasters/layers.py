@@ -14,7 +14,7 @@ from monitor.maps.imaging.drawing import Float32, InputGrid
 from monitor.maps.imaging.pixels import decibels
 
 Task = ModelVersion.Task
-# In place of a task: two releases of a product compared, and the rates of velocity fields themselves.
+# These stand in place of a task: the comparison of two releases, and the rates of velocity fields.
 RELEASES, VELOCITY = "releases", "velocity"
 
 
@@ -23,7 +23,7 @@ class RasterLayer(NamedTuple):
 
     name: str
     label: Promise
-    task: str  # the kind of prediction shown, empty for radar images, or RELEASES or VELOCITY
+    task: str  # The kind of prediction shown, or RELEASES or VELOCITY; empty for radar images
     bands: tuple[str, ...]
     low: float
     high: float
@@ -32,10 +32,10 @@ class RasterLayer(NamedTuple):
     description: Promise
     details: Promise
     caption: Promise  # the colours in words, for use without a legend
-    overlap: str = "first"  # the value shown where rasters overlap: first, highest or lowest
+    overlap: str = "first"  # The value shown where rasters overlap: the first, highest or lowest.
     unit: str | Promise = ""
     value: Callable[[Float32], Float32] = lambda bands: bands[0]  # turns (bands, rows, cols) into what is shown
-    # Applied to the bands before `value`; uses the grid and dates of the pair's images.
+    # Function applied to the bands before `value`, with the grid and dates of the pair's images.
     of_pair: Callable[[Float32, InputGrid], Float32] = lambda bands, images: bands
     needs: str = ""  # a statistic that must be above 0 for a result to be shown
     classes: tuple[Promise, ...] = ()  # names of the whole values from low to high; empty for a continuous layer
@@ -275,4 +275,4 @@ RASTER_LAYERS = (
 )
 RASTER_LAYERS_BY_NAME = {layer.name: layer for layer in RASTER_LAYERS}
 ARROW_LAYER = RASTER_LAYERS_BY_NAME["speed"]
-LAYER_OF_TASK = {layer.task: layer for layer in reversed(RASTER_LAYERS) if layer.task}  # the first layer of each task
+LAYER_OF_TASK = {layer.task: layer for layer in reversed(RASTER_LAYERS) if layer.task}  # The first layer of each task

@@ -20,10 +20,10 @@ from ingest.products.partitions import POINTS
 from ingest.products.pyramid import CELLS, FINEST_ZOOM, TABLE
 from monitor.maps.imaging.drawing import HALF_WORLD_M, Bounds, Float32
 
-CELL_PX = 4  # A cell is at least so wide, as on the map.
+CELL_PX = 4  # Least width of a cell on the screen, as on the map.
 POSTINGS = 1.5  # Narrower cells of a gridded product would often be empty.
-PER_CELL, MAX_POINTS = 16, 2**18  # Means of more points, a cell or in all, take longer and look the same.
-DEEPEST_ZOOM = 16  # Its cells are 5 m wide at the equator; no point's position is known better.
+PER_CELL, MAX_POINTS = 16, 2**18  # Most points per cell and in all; more take longer and look the same.
+DEEPEST_ZOOM = 16  # Cells are 5 m wide at the equator; no point's position is known better.
 _STORED = f"""
     SELECT tile_x * {CELLS} + cell %% {CELLS}, tile_y * {CELLS} + cell / {CELLS}, sum(velocity_mm_yr * n), sum(n)
     FROM {TABLE} WHERE z = %(level)s AND product_id = ANY(%(products)s)

@@ -16,7 +16,7 @@ from monitor.maps.rasters.layers import ARROW_LAYER, RASTER_LAYERS, RASTER_LAYER
 from monitor.wording.refusals import boxes, only_parameters, refusals_as_json
 
 MIN_ZOOM = 5  # A tile of a lower zoom would open hundreds of rasters.
-MARGIN_DEG = 0.01  # a raster may extend one cell beyond its footprint in the database
+MARGIN_DEG = 0.01  # A raster may extend one cell beyond its footprint in the database.
 ARROW_DIGITS = {"speed_m_day": 4, "sigma_m_day": 4, "bearing_deg": 1}
 CACHE = "public, max-age=300"
 

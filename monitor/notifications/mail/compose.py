@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 Kind = OutgoingMessage.Kind
 DIGESTS = {Kind.DIGEST, Kind.SUMMARY}
 Made = TypeVar("Made")
-MAX_KEPT = 256  # pictures of some 15 kB, or sentences
+MAX_KEPT = 256  # Most pictures of some 15 kB, or sentences, that are kept.
 
 
 class Kept(dict[Hashable, Any]):
@@ -93,7 +93,7 @@ class Composer:
         language, zone = (reader.language, reader.time_zone) if reader else (message.language, "UTC")
         with translation.override(language), timezone.override(ZoneInfo(zone)):
             mail = self._compose(message)
-        if settings.BOUNCE_ADDRESS:  # what comes back goes there; readers see and answer the other one
+        if settings.BOUNCE_ADDRESS:  # Bounces go to this address; readers see and answer the other one.
             mail.extra_headers["From"] = mail.from_email
             mail.from_email = returns.return_address(message.pk)
         return mail

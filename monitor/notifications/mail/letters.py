@@ -42,7 +42,7 @@ from monitor.wording.figures import listed
 from monitor.wording.images import data_set_name
 
 Kind = OutgoingMessage.Kind
-SHOWN_OF_MANY = 5  # places of a region, in a summary
+SHOWN_OF_MANY = 5  # A summary shows this many places of a region.
 Drawer = Callable[[Alert, AlertCard], MIMEImage | None]
 
 
@@ -64,7 +64,7 @@ class AlertNews(NamedTuple):
 
     card: AlertCard
     steps: tuple[AlertTransition, ...]
-    also: tuple[str, ...] = ()  # other regions of this reader that it lies in
+    also: tuple[str, ...] = ()  # Other regions of this reader in which the alert lies.
 
 
 class RegionNews(NamedTuple):
@@ -183,7 +183,7 @@ def _line(message: OutgoingMessage) -> dict[str, Any]:
     }
 
 
-LETTERS: dict[str, Callable[[OutgoingMessage], dict[str, Any]]] = {  # what the templates of each kind are filled with
+LETTERS: dict[str, Callable[[OutgoingMessage], dict[str, Any]]] = {  # The context of each kind's templates.
     Kind.CONFIRM: lambda message: {
         "subscription": message.subscription,
         "confirm_url": absolute("subscribe-confirm", tokens.confirm_token(promised(message.subscription).pk)),

@@ -16,14 +16,14 @@ from monitor.notifications.outbox import message_return
 VALID_FOR = timedelta(days=30)
 FIRST_DAY = date(2024, 1, 1)
 MAX_BYTES = 2 * 2**20
-SIGNED = 20  # hexadecimal digits: 80 bits, and the whole name stays below the 64 letters that RFC 5321 allows
+SIGNED = 20  # 80 bits, so that the whole name stays below the 64 letters that RFC 5321 allows.
 RECIPIENTS = ("Delivered-To", "X-Original-To", "Envelope-To", "To")
 TOKEN = re.compile(r"\+([0-9a-z]{1,13})-([0-9a-z]{1,4})-([0-9a-f]{20})@", re.IGNORECASE)
 CODE = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
-# 5.1.x is about an address; x = 0 does not state which, 7 and 8 are about the sender's
+# Codes 5.1.x concern an address: 5.1.0 does not say which one, 5.1.7 and 5.1.8 the sender's.
 NO_SUCH_ADDRESS = re.compile(r"5\.1\.(?!0\b|7\b|8\b)\d{1,3}\b")
 OUT_OF_REACH = re.compile(r"[45]\.[24]\.")  # a full or closed mailbox, a host that does not answer
-PASSING = re.compile(r"4\.|5\.2\.2\b")  # given up after days, or a mailbox that is full: it may take mails again
+PASSING = re.compile(r"4\.|5\.2\.2\b")  # Delivery was given up after days, or a mailbox is full: it may recover.
 
 
 class Report(NamedTuple):
@@ -60,7 +60,7 @@ def report_of(mail: EmailMessage) -> Report | None:
     """Return the failure that a mail reports; None if it reports none, for example only a delay."""
     reports = (part for part in mail.walk() if part.get_content_type() == "message/delivery-status")
     recipients = (block for part in reports if part.is_multipart() for block in part.iter_parts())
-    for fields in recipients:  # each in a block of fields
+    for fields in recipients:  # Each recipient has a block of fields.
         if str(fields.get("Action", "")).strip().lower() != "failed":
             continue
         texts = [str(fields.get(name, "")) for name in ("Status", "Diagnostic-Code")]

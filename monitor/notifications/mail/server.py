@@ -30,7 +30,7 @@ class EmailBackend(smtp.EmailBackend):
     def open(self) -> bool | None:
         """Connect and sign in within EMAIL_TIMEOUT. Return True, False if already open, None if it failed silently."""
         if self.connection is not None and self.connection.sock is None:
-            self.connection = None  # it was closed when its time was up
+            self.connection = None  # The connection was closed when its time was up.
         return super().open()
 
     def _close_connection(self, connection: "_Conversation") -> None:

@@ -133,7 +133,7 @@ class Channel(base.EndpointChannel):
             "Content-Encoding": "aes128gcm",
             "Content-Type": "application/octet-stream",
             "TTL": str(KEEP_SECONDS),
-            # a later message with the same topic replaces this one if no device has taken it yet
+            # A later message with this topic replaces this one if no device has fetched it yet.
             "Topic": to_text(hashlib.sha256(secret + shown["tag"].encode()).digest())[:32],
             "Urgency": "normal",
         }

@@ -76,12 +76,12 @@ def alert_rows(alerts: Sequence[Alert], schema: type[Schema] = schemas.AlertOut,
     reports = Counter(alert for alert, _report in reports_near_alerts(alerts=[one.pk for one in alerts]))
     taken, rows = alerts_taken(alerts=alerts), []
     for alert, card in zip(alerts, alert_cards(alerts), strict=True):
-        motion = getattr(alert, "motion", None)  # read with the card
+        motion = getattr(alert, "motion", None)  # The card has read the motion already.
         own = _filled(schemas.Figures, alert) | figures_of(alert)
         own |= {"bbox": _box(alert.area), "resident_reports": reports[alert.pk]}
         own["taken_up"] = [one._asdict() for one in taken.get(alert.pk, [])]
         own["motion"] = _filled(schemas.MotionOut, motion) if motion else None
-        if alert.state == lifecycle.State.WITHDRAWN:  # The figures rest on data that were taken back.
+        if alert.state == lifecycle.State.WITHDRAWN:  # Its figures rest on withdrawn data.
             own |= {"class_shares": {}, "figures": [], "motion": None}
         rows.append(_filled(schema, card, alert, **own, **more))
     return rows
@@ -114,7 +114,7 @@ def pair_row(pair: ScenePair) -> dict[str, Any]:
     found = []
     for run in pair.runs.all():
         prediction = run.prediction
-        prediction.run, run.pair = run, pair  # known already: not to be read again
+        prediction.run, run.pair = run, pair  # Both are known already and need not be read again.
         layer, group = raster_group(prediction) or (None, None)
         own = {"raster_url": reverse("prediction-raster", args=[prediction.pk]), "layer": layer, "group": group}
         found.append(_filled(schemas.PredictionOut, prediction, run.model_version, **own))
@@ -129,7 +129,7 @@ def _box(area: GEOSGeometry) -> list[float]:
 def _written(longest: int, description: str, pattern: str = "") -> FieldInfo:
     written = Query(max_length=longest, description=description)
     if pattern:
-        written.json_schema_extra["pattern"] = pattern  # not given to Query, which would enforce it
+        written.json_schema_extra["pattern"] = pattern  # Query would enforce it; the schema only states it.
     field: FieldInfo = written
     return field
 
@@ -246,7 +246,7 @@ def stations(request: HttpRequest, bbox: Box = "", limit: Limit = 50, offset: Of
 
 @_get("/buildings", schemas.BuildingPage, BAD, "data", "How buildings move")
 def buildings(request: HttpRequest, bbox: Box = "", limit: Limit = 50, offset: Offset = 0) -> Any:
-    """Return the buildings in a box whose motion points can tell, once for each data set."""
+    """Return the buildings in a box whose motion is measured, once for each data set."""
     within = Q(building__position__intersects=area_of(bbox)) if bbox else Q()
     with bounded():
         return page(request, motions_current().filter(within).order_by("pk"), limit, offset, _each(building_row))

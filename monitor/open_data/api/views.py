@@ -36,7 +36,7 @@ EXAMPLES = (
     "/ogc/collections/alerts/items?kind=subsidence&bbox=-13,46,-11,48",
     "/ogc/collections/points/items?bbox=-12.01,46.99,-11.99,47.01&limit=1000",
 )
-DESCRIBED: dict[str, OpenAPISchema] = {}  # by the start of all paths; to make one takes a tenth of a second
+DESCRIBED: dict[str, OpenAPISchema] = {}  # Key: the start of all paths. Making one takes a tenth of a second.
 
 
 class Interface(NinjaAPI):
@@ -63,7 +63,7 @@ api = Interface(
     title=settings.SITE.name,
     version="1",
     description="Places where the ground moves, and the satellite data that show it. Read only, no login.",
-    docs_url=None,  # its page loads scripts from another host; ours is api_page
+    docs_url=None,  # Django Ninja's page loads scripts from another host; api_page is ours.
     docs_decorator=require_safe,
     urls_namespace="api-1",
 )

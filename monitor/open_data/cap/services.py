@@ -140,10 +140,10 @@ def transitions_due() -> QuerySet[AlertTransition]:
 
 @database.atomic
 def message_issue(*, transition: AlertTransition) -> CapMessage:
-    """Write the CAP message of a step. An alert that resumes after its end begins anew with message type Alert."""
+    """Write the CAP message of a step. An alert that resumes after its end has message type Alert again."""
     alert = transition.alert
     standing: list[CapMessage] = []
-    for one in alert.cap_messages.defer("xml").order_by("pk"):  # those since the last cancellation
+    for one in alert.cap_messages.defer("xml").order_by("pk"):  # Only messages since the last cancellation count.
         standing = [] if one.message_type == Type.CANCEL else [*standing, one]
     follows = Type.UPDATE if standing else Type.ALERT
     message = CapMessage(

@@ -46,9 +46,9 @@ from monitor.wording.refusals import refusals_as_json, whole_number
 MAX_ENTRIES = 100
 MAX_BULLETINS = 15  # half a year, one every twelve days
 MAX_OFFSET = 1_000_000
-LIST_STATE = "list_state"  # member of a request's META: the state of the list of alerts, read once
-KEPT_SECONDS = 60  # how long an answer is kept, because its key does not show every change, such as one of a contact
-MAX_FEATURES = 500  # of one answer, about 750 kB; `next` leads to the others
+LIST_STATE = "list_state"  # A request's META keeps the state of the list of alerts under this key.
+KEPT_SECONDS = 60  # An answer's key does not show every change, such as one of a contact.
+MAX_FEATURES = 500  # One answer has at most this many features, about 750 kB; `next` leads to the others.
 
 
 class GeoAtom(PlainAtom):
@@ -170,7 +170,7 @@ def alerts_geojson(request: HttpRequest) -> HttpResponse:
     """Return public alerts with outlines, EPSG:4326, the most important first; `next` leads to further ones."""
     if request.GET.keys() - {"language"}:
         body = _features(request)
-    else:  # what every visit of the map requests
+    else:  # Every visit of the map requests this form.
         key = _state_name(request, f"alerts.geojson in {get_language()}")
         body = promised(cache.get_or_set(key, partial(_features, request), KEPT_SECONDS))
     return HttpResponse(body, content_type="application/geo+json")

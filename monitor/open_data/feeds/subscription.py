@@ -97,13 +97,13 @@ class PlainEvent(Event):
 
 
 def calendar_named(title: str, holds: str) -> Calendar:
-    """Return an empty calendar with a name. holds: sentence on what will stand in it."""
+    """Return an empty calendar with a name. holds: sentence on its future contents."""
     calendar, name = Calendar(), vText(plain_text(title))
     calendar.add("prodid", "-//Ground Motion Monitor//EN")
     calendar.add("version", "2.0")
     calendar.add("method", "PUBLISH")
     calendar.add("name", name)
-    calendar.add("x-wr-calname", name)  # by which most programs know it
+    calendar.add("x-wr-calname", name)  # Most programs read the calendar's name from this field.
     for about in ("description", "x-wr-caldesc"):
         calendar.add(about, vText(holds))
     calendar.add("refresh-interval", ASK_AGAIN, parameters={"VALUE": "DURATION"})
@@ -158,7 +158,7 @@ def _calendar(looks: Sequence[NextLook], place: str, url: str, about: str) -> Ht
             "status": "CONFIRMED" if one.look.is_likely else "TENTATIVE",
             "class": "PUBLIC",
         }
-        # The minute of a pass shifts a little with each image: it is no part of the identifier.
+        # The identifier has no minute, because that of a pass shifts a little with each image.
         name = f"{about}/{one.look.platform[:2]}{one.look.track}/{at:%Y-%m-%d}"
         calendar.add_component(_event(name, place, url, **times, **own))
     return _file(calendar, "looks.ics")
@@ -252,7 +252,7 @@ def calendar(request: HttpRequest, subscription: Subscription, entries: list[Ent
             "summary": alert_title(card),
             "description": " ".join([*card.sentences, card.state_meaning]),
             "dtstart": entry.steps[0].created_at.astimezone(zone).date(),
-            "dtend": entry.last.created_at.astimezone(zone).date() + timedelta(days=1),  # the first day after
+            "dtend": entry.last.created_at.astimezone(zone).date() + timedelta(days=1),  # It ends on the day after.
             "status": STATUSES.get(card.state, "CONFIRMED"),
             "sequence": len(entry.steps) - 1,
         }

@@ -19,7 +19,7 @@ from monitor.wording.refusals import Refusal, number_or_none
 
 Feature = dict[str, Any]  # GeoJSON; addresses in it begin with a slash
 Period = tuple[Any, Any]  # fields or expressions for the begin and the end of a row
-DIGITS = 6  # of a degree: 10 cm
+DIGITS = 6  # A coordinate has this many decimals, which is 10 cm.
 
 
 class Extent(NamedTuple):
@@ -52,8 +52,8 @@ class Part(NamedTuple):
     """Page of features."""
 
     features: list[Feature]
-    after: str  # key behind which the next begins, empty at the end
-    matched: int | None  # in all, where that is known without counting points
+    after: str  # Key after which the next page begins; empty at the end.
+    matched: int | None  # Number of all features, if it is known without counting points.
 
 
 class Collection(ABC):
@@ -63,13 +63,13 @@ class Collection(ABC):
     title: ClassVar[str]
     description: ClassVar[str]
     filters: ClassVar[Mapping[str, Filter]] = {}
-    most: ClassVar[int] = 1000  # features of one answer
-    few: ClassVar[int] = FEW  # where no limit is given
+    most: ClassVar[int] = 1000  # Most features in one answer.
+    few: ClassVar[int] = FEW  # Number of features if no limit is given.
     items: ClassVar[Mapping[str, Any]] = {}  # further members of a STAC collection
-    summarised: ClassVar[Sequence[str]] = ()  # queryables of few values, which a STAC collection lists
+    summarised: ClassVar[Sequence[str]] = ()  # Queryables with few values, which a STAC collection lists.
     queryables: ClassVar[Queryables]
     shown: ClassVar[Sequence[str]] = ()  # properties of a feature; a STAC item has its own
-    answers: ClassVar[Sequence[type[Schema]]] = ()  # answers of the API with these properties, described
+    answers: ClassVar[Sequence[type[Schema]]] = ()  # Answers of the API whose schemas describe these properties.
 
     @abstractmethod
     def part(self, query: Query) -> Part:
@@ -119,8 +119,8 @@ def _plain(described: Mapping[str, Any]) -> dict[str, Any]:
 class Rows(Collection):
     """Collection of the rows of a table by key. New rows come last, so that paging neither skips nor repeats a row."""
 
-    known: "ClassVar[staticmethod[[], QuerySet[Any]]]"  # every row
-    feature_of: "ClassVar[staticmethod[[Any], Feature]]"  # the feature of a row
+    known: "ClassVar[staticmethod[[], QuerySet[Any]]]"  # Query for every row.
+    feature_of: "ClassVar[staticmethod[[Any], Feature]]"  # Converts a row to a feature.
     period: ClassVar[Period | None] = None
 
     def part(self, query: Query) -> Part:

@@ -27,11 +27,11 @@ Tree = Any  # CQL2 as JSON
 Queryables = Mapping[str, Any]  # name of a property -> a field's path, or an expression
 LANGUAGES = ("cql2-text", "cql2-json")
 CLASSES = (*LANGUAGES, "basic-cql2", "advanced-comparison-operators", "basic-spatial-functions", "spatial-functions")
-MAX_SIGNS, MAX_BRACKETS = 1500, 8  # of a filter as text: the parser's time and stack grow with both
+MAX_SIGNS, MAX_BRACKETS = 1500, 8  # Limits of a filter as text, because the parser's time and stack grow with both.
 LARGEST = sys.float_info.max
 MAX_DEEP = 20  # levels of nested operators
-MAX_PARTS = 1000  # of one filter: operators, properties and literals
-MAX_NUMBERS = 10_000  # of all geometries of one filter; a corner has two
+MAX_PARTS = 1000  # Most operators, properties and literals of one filter.
+MAX_NUMBERS = 10_000  # Most numbers in all geometries of one filter; a corner has two.
 MAX_PATTERN_LETTERS = 500
 COMPARED = {"=": "exact", "<>": "exact", "<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}
 MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}

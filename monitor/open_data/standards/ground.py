@@ -204,7 +204,7 @@ class Regions(Rows):
         "simulated": "layer__simulated",
         "geometry": "outline",
     }
-    most, few = 200, 20  # an outline may have ten thousand corners
+    most, few = 200, 20  # The limits are low, because an outline may have ten thousand corners.
     shown = ("name", "level", "kind", "code", "alerts", *OF_FILES, "url")
 
     def feature(self, ident: str) -> Feature | None:

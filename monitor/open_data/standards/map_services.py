@@ -43,8 +43,8 @@ MAX_PX, MAX_LAYERS = 2048, 4
 SYSTEMS = {"EPSG:3857": 3857, "EPSG:4326": 4326, "CRS:84": 4326}
 DEGREE_M = HALF_WORLD_M / 180
 COARSEST_M = 2 * HALF_WORLD_M / TILE_PIXELS / 2 ** (MIN_ZOOM + 1)  # coarser pictures would open hundreds of rasters
-PIXEL_M = 0.00028  # of a screen, by the standard's definition of a scale
-Asked = Mapping[str, str]  # parameters with their names in capitals
+PIXEL_M = 0.00028  # Side of a screen's pixel by the standard's definition of a scale.
+Asked = Mapping[str, str]  # Parameters by their names in capitals.
 OPERATIONS = ("GetCapabilities", "GetMap", "GetFeatureInfo", "GetLegendGraphic")
 
 
@@ -80,7 +80,7 @@ def _capabilities(request: HttpRequest) -> HttpResponse:
     for layer, groups in rasters_available():
         degrees = bounds_of(polygons_of(*map(box_of, {group.bounds for group in groups})))
         west, south, east, north = degrees
-        right = east if west <= east else east + 360  # a box of a system has its smaller values first
+        right = east if west <= east else east + 360  # The smaller value comes first in a box of a system.
         x, y = web_mercator(np.array([west, right]), np.array([max(south, -85.06), min(north, 85.06)]))
         title = f"{layer.label} ({simulated})" if any(group.simulated for group in groups) else str(layer.label)
         kind = _("Points") if layer.task in (OF_PRODUCTS, RELEASES, VELOCITY) else _("Pairs of radar images")
@@ -219,7 +219,7 @@ def _info(request: HttpRequest, asked: Asked) -> HttpResponseBase:
 
 
 def _with_days(response: HttpResponseBase, dated: list[_Dated]) -> HttpResponseBase:
-    """State the days that were taken because none was asked for (section C.3.5)."""
+    """State the days that were used because the request names none (section C.3.5)."""
     if used := [one.default_day for one in dated if one.default_day]:
         response["Warning"] = ", ".join(f'99 - "Default value used: time={day} ISO8601"' for day in used)
     return response
@@ -266,11 +266,11 @@ def _dated(name: str, asked: Asked) -> _Dated:
 def _frame(asked: Asked, system: str) -> tuple[Bounds, tuple[int, int]]:
     """Return the box, x before y, in units of the system, and the size of the picture (rows, cols)."""
     edges = finite_numbers(_given(asked, "BBOX"))
-    if system == "EPSG:4326" and len(edges) == 4:  # latitude first
+    if system == "EPSG:4326" and len(edges) == 4:  # EPSG:4326 has the latitude first.
         edges = [edges[1], edges[0], edges[3], edges[2]]
     half_world = 180 if SYSTEMS[system] == 4326 else HALF_WORLD_M
     if len(edges) == 4 and half_world >= edges[0] > edges[2] >= -half_world:
-        edges[2] += 2 * half_world  # across 180 degrees, as in EX_GeographicBoundingBox
+        edges[2] += 2 * half_world  # The box crosses 180 degrees, as in EX_GeographicBoundingBox.
     most = 4 * half_world
     if len(edges) != 4 or not (-most <= edges[0] < edges[2] <= most and -most <= edges[1] < edges[3] <= most):
         raise ServiceFault("InvalidParameterValue", "bbox", "BBOX is two corners, the smaller values first.")

@@ -28,9 +28,9 @@ from monitor.open_data.standards.cql2 import Condition, area_of
 from monitor.open_data.standards.ground import PERIOD
 from monitor.open_data.standards.queries import Filter, Query
 
-SECONDS = 3.0  # then a page ends with what was found, perhaps nothing, and a link to go on
+SECONDS = 3.0  # A page ends after this time with what was found, perhaps nothing, and a link to continue.
 MERCATOR_DEGREES = 85.06  # the index of the points is in Web Mercator
-FIGURES = {  # with their decimals
+FIGURES = {  # Figures, and their decimals.
     **dict.fromkeys(("velocity_mm_yr", "velocity_std_mm_yr", "height_m", "temporal_coherence", "rmse_mm"), 2),
     **dict.fromkeys(("los_east", "los_north", "los_up"), 4),
 }
@@ -48,7 +48,7 @@ class Points(Collection):
     )
     filters = {"product": Filter("id of a data set")}
     queryables = {name: name for name in ("pid", *FIGURES)} | {"product": "product_id", "geometry": "tile_point"}
-    most, few = 10_000, 1000  # a GIS asks for page after page
+    most, few = 10_000, 1000  # The limits are high, because a GIS asks for page after page.
     shown: ClassVar[Sequence[str]] = ("product", "pid", "component", *FIGURES, "simulated")
     answers = (PointSeries, ProductOut)
 
@@ -58,9 +58,9 @@ class Points(Collection):
         product_behind = key_of(query.after, key if dot else "") if query.after else 0
         every = query.tree is None
         condition = Q() if every else Condition(self.every(), self.queryables).of(query.tree)
-        if query.area is None:  # only points near an area of the filter are read, as for a bbox
+        if query.area is None:  # An area in the filter limits the points that are read, like a bbox.
             query = query._replace(area=area_of(query.tree))
-        asked = query.filters.get("product")  # a data set that is named may be superseded
+        asked = query.filters.get("product")  # A data set that is named may be superseded.
         some = Product.objects.filter(points_deleted_at=None, pk=int(asked)) if asked else _shown()
         products = rows_matching(some, query, "footprint", PERIOD)
         found: list[Feature] = []
@@ -76,8 +76,8 @@ class Points(Collection):
             found += self.features(product, rows)
             if len(found) > query.limit:
                 break
-            if time.monotonic() > ends_at:  # a filter that few points match reads whole data sets
-                after = f"{product.pk + 1}."  # where the next one begins
+            if time.monotonic() > ends_at:  # A filter that few points match reads whole data sets.
+                after = f"{product.pk + 1}."  # The next data set begins here.
                 break
         shown = found[: query.limit]
         anywhere = query.area is None

@@ -1,7 +1,6 @@
 """Query parameters of a collection: bbox, datetime, limit, filter, the previous page, and its own filters.
 
-The box of a request and the features of an answer may be in another coordinate reference system (OGC API Features,
-Part 2).
+A request's box and an answer's features may be in another reference system (OGC API Features, Part 2).
 """
 
 import math
@@ -63,8 +62,8 @@ class Query(NamedTuple):
     area: GEOSGeometry | None  # EPSG:4326
     during: Period | None
     filters: Mapping[str, str]
-    ids: frozenset[str] = frozenset()  # of the wanted `Rows`; empty: all
-    tree: cql2.Tree = None  # a filter in CQL2; None: all
+    ids: frozenset[str] = frozenset()  # Identifiers of the wanted `Rows`; empty for all.
+    tree: cql2.Tree = None  # A filter in CQL2; None for all rows
 
 
 def read_query(

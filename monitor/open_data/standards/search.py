@@ -24,11 +24,11 @@ PARAMETERS = {
     "sortby": f"some of {', '.join(SORTABLE)} with commas between them; a minus before a name sorts descending",
     "fields": "members of an item with commas between them; a minus before a name leaves it out",
 }
-MAX_ENTRIES = {"collections": 20, "ids": MOST, "sortby": 4 * len(SORTABLE), "fields": 100}  # of each list
+MAX_ENTRIES = {"collections": 20, "ids": MOST, "sortby": 4 * len(SORTABLE), "fields": 100}  # Most entries of each list.
 MAX_FIELD_LETTERS = 200
 USUAL_FIELDS: tuple[str, ...] = ("type", "stac_version", "id", "collection", "geometry", "bbox", "links", "assets")
 USUAL_FIELDS += tuple(f"properties.{name}" for name in ("datetime", "start_datetime", "end_datetime"))
-Order = list[tuple[str, bool]]  # name, and whether the largest comes first
+Order = list[tuple[str, bool]]  # (name, whether the largest comes first)
 
 
 class Found(NamedTuple):
@@ -136,7 +136,7 @@ def _page(chosen: list[Rows], query: Query, order: Order) -> tuple[list[tuple[Ro
         rows = rows.select_related(None).prefetch_related(None).annotate(**sorts).filter(behind[at])
         listed = rows.order_by(*by, "pk").values_list(*sorts, "pk")[: query.limit + 1]
         keys += [(*values[:-1], at, values[-1]) for values in listed]
-    for place, (_, largest) in reversed(list(enumerate(order))):  # sorting is stable
+    for place, (_, largest) in reversed(list(enumerate(order))):  # Sorting is stable.
         keys.sort(key=itemgetter(place), reverse=largest)
     shown = keys[: query.limit]
     features: dict[tuple[int, int], Feature] = {}
@@ -185,7 +185,7 @@ def trimmer(fields: list[str]) -> Callable[[Feature], Feature]:
     unwanted = {field[1:] for field in fields if field.startswith("-")}
     unwanted -= {name[:at] for name in named for at, sign in enumerate(f"{name}.") if sign == "."}
     kept = {*USUAL_FIELDS, *named} if named else set()
-    inner = {name[:at] for name in kept for at, sign in enumerate(name) if sign == "."}  # members with a kept member
+    inner = {name[:at] for name in kept for at, sign in enumerate(name) if sign == "."}  # members with a kept inner one
 
     def part(members: Feature, above: str, whole: bool) -> Feature:
         left: Feature = {}

@@ -24,7 +24,7 @@ _SCHEMA = "https://stac-extensions.github.io/{}/schema.json"
 FILE, PROJECTION, SATELLITE = (_SCHEMA.format(name) for name in ("file/v2.1.0", "projection/v2.0.0", "sat/v1.0.0"))
 COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 GEOJSON, JSON = "application/geo+json", "application/json"
-SHA256 = "1220"  # how a multihash says that a SHA-256 follows
+SHA256 = "1220"  # A multihash begins so if a SHA-256 follows.
 ITEM_OF_PRODUCT = (*OF_PRODUCTS, "n_dates", "attribution", "file_name", "file_sha256")
 OF_SCENES = ("platform", "licence", "attribution", "polarisation", "backscatter", "file_sha256")
 OF_MODELS = ("task", "method", "version", "weights_sha256")

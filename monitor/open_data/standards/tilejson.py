@@ -23,7 +23,7 @@ from monitor.wording.components import both_directions
 from monitor.wording.refusals import Missing, refusals_as_json
 
 Document = dict[str, Any]
-# beyond these zooms a client enlarges tiles, as our map does
+# Clients enlarge tiles beyond these zooms, as our map does.
 DEEPEST_POINTS, DEEPEST_CONTEXT, DEEPEST_GROUND, DEEPEST_RASTER = 17, 13, 14, 14
 XYZ = "{z}/{x}/{y}.mvt"
 GROUND = "What is loaded, under the maps of this site."

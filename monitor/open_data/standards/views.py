@@ -27,7 +27,7 @@ from monitor.wording.refusals import Missing, refusals_as_json
 
 QUERYABLES = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
 SCHEMA_OF = "http://www.opengis.net/def/rel/ogc/1.0/schema"
-WORLD = (-180.0, -90.0, 180.0, 90.0)  # of a collection that holds nothing yet
+WORLD = (-180.0, -90.0, 180.0, 90.0)  # Extent of a collection that holds nothing yet.
 Document = dict[str, Any]
 
 
@@ -170,7 +170,7 @@ def item(request: HttpRequest, catalogue: Catalogue, name: str, ident: str) -> J
     return JsonResponse(projected(whole, system), content_type=GEOJSON, headers=_stated(catalogue, system))
 
 
-@csrf_exempt  # it changes nothing
+@csrf_exempt  # The view changes nothing.
 @require_http_methods(["GET", "HEAD", "POST"])
 @refusals_as_json
 def search(request: HttpRequest, catalogue: Catalogue) -> JsonResponse:

@@ -75,7 +75,7 @@ def backup_add(*, series: Path, keep: int) -> tuple[Path, Manifest]:
     """Add a backup to a series, delete all but the newest `keep`, and return its folder and manifest."""
     before = series_folders(series)
     name = f"{datetime.now(UTC):{SERIES_TIME}}"
-    unfinished = series / f".{name}"  # renamed when the backup is complete
+    unfinished = series / f".{name}"  # The folder is renamed when the backup is complete.
     series.mkdir(mode=0o700, parents=True, exist_ok=True)
     if before:
         shutil.copytree(before[-1], unfinished, copy_function=os.link)

@@ -67,7 +67,7 @@ FUNCTIONS = {
 }
 
 
-# without partitions: they are read through their parents and need no rights
+# Leave partitions out: they are read through their parents and need no rights.
 OUR_TABLES = """
     SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
     AND NOT relispartition AND relowner = current_user::regrole ORDER BY relname"""

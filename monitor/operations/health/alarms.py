@@ -73,7 +73,7 @@ def alarms_update(reports: Iterable[Report]) -> None:
         elif known:
             _record_right(known)
     for name in unfinished.keys() - {condition.name for condition in CONDITIONS}:
-        _record_right(unfinished[name])  # a condition of an earlier version
+        _record_right(unfinished[name])  # An earlier version recorded it as a condition.
 
 
 def alarms_mail(*, to: list[str]) -> None:
@@ -112,7 +112,7 @@ def long_enough() -> timedelta:
 def _record_wrong(alarm: Alarm, sentence: str) -> None:
     now = database_now()
     alarm.sentence, alarm.right_since = sentence[:MAX_SENTENCE_LENGTH], None
-    alarm.first_seen_at = min(alarm.first_seen_at, now)  # the clock may have been set back
+    alarm.first_seen_at = min(alarm.first_seen_at, now)  # Somebody may have set the clock back.
     if alarm.opened_at is None and now - alarm.first_seen_at >= long_enough():
         alarm.opened_at = now
         logger.error("alarm: %s: %s", alarm.condition, alarm.sentence)
@@ -146,7 +146,7 @@ class Watchman(threading.Thread):
         super().__init__(name="watchman", daemon=True)
         self.everything = everything
         self.recipients: list[str] = list(settings.ADMIN_EMAILS)
-        self.lost: Alarm | None = None  # the database; kept here, because there is nowhere else
+        self.lost: Alarm | None = None  # The alarm of the database itself, which no table can store.
 
     def run(self) -> None:
         """Examine the service repeatedly."""
@@ -154,7 +154,7 @@ class Watchman(threading.Thread):
         while True:
             try:
                 self.round()
-            except Exception:  # the next round may succeed, and no other thread would report this fault
+            except Exception:  # The next round may succeed, and no other thread would report this fault.
                 logger.exception("the service could not be examined")
             time.sleep(pause)
 
@@ -177,7 +177,7 @@ class Watchman(threading.Thread):
             lost.save()
         try:
             missing_stages_restore()
-        except Exception:  # the schedule is examined below, like everything else
+        except Exception:  # The schedule is examined below like everything else.
             logger.exception("missing stages could not be put back")
         watched = (one for one in CONDITIONS if one.alarms and (self.everything or one.needs_database))
         alarms_update(examine(one for one in watched if one is not database))

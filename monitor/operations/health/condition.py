@@ -20,11 +20,11 @@ class Condition:
     """Condition that holds in a healthy service, with its check and its remedy."""
 
     name: str
-    check: Callable[[], str]  # what holds, in a few words; raises Wrong where it does not
-    remedy: str  # what to do then
-    site_needs: bool = False  # no page is answered without it
+    check: Callable[[], str]  # Returns in a few words what holds; raises Wrong otherwise.
+    remedy: str  # What an operator does if it is wrong.
+    site_needs: bool = False  # Without it no page is answered.
     needs_database: bool = True
-    alarms: bool = True  # administrators get a mail; else it is for `doctor` alone
+    alarms: bool = True  # Administrators get a mail; otherwise only `doctor` shows it.
 
     def __call__(self) -> str:
         """Check the condition. Raises Wrong, Doubtful."""
@@ -36,7 +36,7 @@ def condition(name: str, remedy: str, **options: bool) -> Callable[[Callable[[],
     return lambda check: Condition(name, check, remedy, **options)
 
 
-setup = partial(condition, needs_database=False, alarms=False)  # how this machine is set up: for `doctor` alone
+setup = partial(condition, needs_database=False, alarms=False)  # Checks of this machine, which only `doctor` shows.
 
 
 @dataclass(frozen=True)

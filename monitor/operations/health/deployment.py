@@ -13,7 +13,7 @@ from monitor.operations.health.work_checks import backup_exists
 from monitor.web.guards import MAIL_FILES_BACKEND
 
 MIN_KEY = 50
-# since 0.5.0: what they set is fixed now, or part of another setting
+# Version 0.5.0 removed these: their values are fixed now, or part of another setting.
 REMOVED = """
 ACQUIRE_ASF_HOST ACQUIRE_AT_ONCE ACQUIRE_CONNECT_SECONDS ACQUIRE_DAYS ACQUIRE_FOLDER ACQUIRE_MOST_FOUND
 ACQUIRE_READ_SECONDS ACQUIRE_SPARE_BYTES ACQUIRE_STAC_COLLECTION ALARM_AFTER_MINUTES BASEMAP_ARCHIVE BASEMAP_STYLE_URL

@@ -1,7 +1,6 @@
 """Comparison of the rows from which beat sends tasks with their plan (`monitor.schedule`).
 
-Rows of the plan that are missing are put back. Rows that an administrator has switched off stay off, and are reported
-for as long as they are off.
+Missing rows are put back. Rows that an administrator has switched off stay off, and are reported meanwhile.
 """
 
 import json
@@ -26,7 +25,7 @@ logger = logging.getLogger(__name__)
 BEAT_SILENT_SECONDS = 60.0
 LATE_AFTER = timedelta(minutes=15)  # Beat stores every three minutes when it sent its tasks.
 MAX_NAMES = 5
-OTHER_KINDS = ("crontab_id", "solar_id", "clocked_id", "one_off", "expires", "start_time")  # The plan uses none.
+OTHER_KINDS = ("crontab_id", "solar_id", "clocked_id", "one_off", "expires", "start_time")  # Our plan uses none.
 
 
 class Fault(StrEnum):
@@ -39,10 +38,7 @@ class Fault(StrEnum):
 
 
 def stage_faults() -> dict[str, Fault]:
-    """Return name of a stage -> how its row differs from the plan, for those that differ.
-
-    While beat gives no sign of life, no stage is called late, because beat itself is at fault.
-    """
+    """Return how each stage's row differs from the plan, by name. While beat is silent, no stage is called late."""
     rows = {row.name: row for row in PeriodicTask.objects.select_related("interval")}
     now = database_now() if sign_ages().get(BEAT, BEAT_SILENT_SECONDS) < BEAT_SILENT_SECONDS else None
     faults = {name: _fault(rows.get(name), entry, now) for name, entry in BEAT_SCHEDULE.items()}

@@ -39,7 +39,7 @@ RUNNING = {
 BEAT = "beat"
 BACKUP = "backup"  # sign of the last completed backup
 KEEP_SIGNS = timedelta(days=1)  # Processes that are gone for good are forgotten then.
-FAILED_DAYS = 7.0  # older failures are history
+FAILED_DAYS = 7.0  # Older failures are not shown.
 
 
 def waiting() -> dict[str, QuerySet[Any]]:

@@ -33,7 +33,7 @@ from monitor.web.deadlines import PREFIX
 from monitor.wording.dates import duration_words
 
 if TYPE_CHECKING:
-    from ingest.foundation.storage.objects import ObjectStorage  # its libraries are an optional extra
+    from ingest.foundation.storage.objects import ObjectStorage  # Its libraries are an optional extra.
 
 ANSWER_SECONDS = 3
 PAGE_SECONDS = 10.0
@@ -159,7 +159,7 @@ def database_role() -> str:
         name, is_superuser, is_owner = cursor.fetchone()
     if is_superuser:
         raise Wrong(f"the role {name} is a superuser of the database")
-    if is_owner or name == settings.DATABASE_ROLES["reader"]:  # the owner's address is kept from the service itself
+    if is_owner or name == settings.DATABASE_ROLES["reader"]:  # The service itself does not know the owner's address.
         raise Wrong(f"the role {name} does the work of others too: it owns tables, or reads given files")
     return f"{name} is no superuser, owns no table and reads no given file"
 

@@ -30,15 +30,15 @@ from monitor.subscribers.organisations.escalations import escalations_of_operato
 from monitor.wording.dates import duration_words
 
 MESSAGE_WAIT_SECONDS = 3600.0
-WORK_WAIT_SECONDS = 3600.0  # while no worker has anything of the kind
+WORK_WAIT_SECONDS = 3600.0  # No worker has taken work of a kind for this long.
 ABANDONED_SECONDS = 300.0
-QUEUE_SILENT_SECONDS = 15 * 60.0  # a worker may have its hands full for a while
+QUEUE_SILENT_SECONDS = 15 * 60.0  # Tasks may occupy a worker for this long.
 MAIL_SILENT_SECONDS = 3 * 60.0
 CATALOGUE_SILENT_SECONDS = 3600.0
 EVENT_DAYS = 30
 BACKUP_SECONDS = 2 * 86400.0  # one is made every day
 ANSWER_SECONDS = 2.0
-TOKEN_WARNING = timedelta(days=14)  # before a token ends
+TOKEN_WARNING = timedelta(days=14)  # Warn this long before a token ends.
 MAX_ORDER_WAIT = timedelta(days=2)  # Passes of two days are ordered together after a short outage.
 MAX_DOWNLOAD_WAIT = timedelta(days=1)  # An archive may be away for hours; nobody need act then.
 BACK_UP = (

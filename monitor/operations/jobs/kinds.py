@@ -91,14 +91,14 @@ ADVICE = {
     Cause.INPUT: gettext_lazy("Trying again does not help: the data must be different."),
     Cause.PROGRAM: gettext_lazy("Show an administrator this line. Try again when the fault is mended."),
 }
-ORDER_STATES = {  # where the group says too little
+ORDER_STATES = {  # Labels of states for which the group says too little.
     PairOrder.State.OVER_BUDGET: gettext_lazy("beyond the budget"),
     PairOrder.State.ORDERED: gettext_lazy("ordered"),
     PairOrder.State.RUNNING: gettext_lazy("at HyP3"),
     PairOrder.State.READY: gettext_lazy("being fetched"),
     PairOrder.State.EXPIRED: gettext_lazy("deleted by HyP3 before it was fetched"),
 }
-ADDRESS = re.compile(r"\S+@\S+")  # hidden, because a mail server's answer quotes the address that it refuses
+ADDRESS = re.compile(r"\S+@\S+")  # Hidden, because a mail server's answer quotes the address that it refuses.
 LATER = ("failed", "cancelled")
 OPEN = ("waiting", "running", "failed")
 
@@ -116,7 +116,7 @@ class JobKind:
     retry: Callable[[QuerySet[Any]], int]
     cancel: Callable[[QuerySet[Any], str], int] | None = None
     may_cancel: tuple[str, ...] = ("waiting", "running")
-    may_retry: Callable[[Any], bool] = lambda row: True  # It is asked only of rows that failed or were cancelled.
+    may_retry: Callable[[Any], bool] = lambda row: True  # Called only for rows that failed or were cancelled.
 
     @property
     def states(self) -> dict[str, str]:

@@ -32,7 +32,7 @@ from monitor.subscribers.subscriptions.watched_areas import area_of
 from monitor.web.guards import account_in, job_keepers_only
 
 PER_PAGE = 50
-ANSWERS = {  # verb: messages after success and after refusal
+ANSWERS = {  # Verb -> (message after success, message after refusal).
     "retry": (gettext_lazy("%(job)s is tried again."), gettext_lazy("%(job)s cannot be tried again now.")),
     "cancel": (gettext_lazy("%(job)s is cancelled."), gettext_lazy("%(job)s cannot be cancelled any more.")),
 }

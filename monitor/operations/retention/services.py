@@ -36,13 +36,13 @@ from ml.models import ModelVersion, Prediction, Run
 from monitor.subscribers.reports.selectors import reports_over
 
 if TYPE_CHECKING:
-    from ingest.foundation.storage.objects import ObjectStorage  # its libraries are an optional extra
+    from ingest.foundation.storage.objects import ObjectStorage  # Its libraries are an optional extra.
 
 Row = TypeVar("Row", bound=Model)
 GROUND = ("source_format", "track", "direction", "burst", "polarisation")
 UNSETTLED_DOWNLOADS = (SceneDownload.State.WANTED, SceneDownload.State.FETCHING, SceneDownload.State.FETCHED)
 UNDER_REVIEW = (AlertState.FIRST, AlertState.PROVISIONAL, AlertState.CONFIRMED)
-ORPHAN_AFTER = timedelta(days=1)  # a file is written before its row
+ORPHAN_AFTER = timedelta(days=1)  # A file is written before its row, so that only older files are orphans.
 NAMES_AT_ONCE = 1000
 KEEP_STAMPED_DAYS = 2 * 365
 logger = logging.getLogger(__name__)
@@ -64,9 +64,9 @@ def predictions_over() -> QuerySet[Prediction]:
         old.exclude(Exists(Detection.objects.filter(scan__prediction=OuterRef("pk"))))
         .exclude(Exists(GlacierSample.objects.filter(prediction=OuterRef("pk"))))
         .exclude(run__pair__events__isnull=False)
-        .exclude(run__product__isnull=False, run__product__superseded_by=None)  # the map shows it
+        .exclude(run__product__isnull=False, run__product__superseded_by=None)  # The map shows these.
         .exclude(Exists(busy))
-        .exclude(~Q(run__model_version__task=ModelVersion.Task.COHERENCE), scan=None)  # A search is due.
+        .exclude(~Q(run__model_version__task=ModelVersion.Task.COHERENCE), scan=None)  # Their search is still due.
         .exclude(pk__in=predictions_unmeasured().values("pk"))
         .order_by("id")
     )
@@ -144,7 +144,7 @@ def inputs_without_row() -> Iterator[Entry]:
     rows = ((IngestJob, "stored_path"), (IngestJob, "mapping_path"), (SceneDownload, "stored_path"))
     named = {place for model, field in rows for place in model.objects.values_list(field, flat=True).distinct()}
     for entry in store.entries():
-        of = {entry.name, *map(str, PurePosixPath(entry.name).parents)}  # a key may name a folder
+        of = {entry.name, *map(str, PurePosixPath(entry.name).parents)}  # A key may name a folder.
         if entry.modified < oldest_kept and not of & named:
             yield entry
 

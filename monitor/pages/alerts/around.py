@@ -1,4 +1,4 @@
-"""Around an alert: its possible causes, what stands there, what residents report, and what has happened to it."""
+"""An alert's possible causes, buildings and roads, residents' reports, and history."""
 
 from collections import Counter
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from monitor.pages.glaciers.views import glacier_link
 from monitor.subscribers.organisations.escalations import Taken, alerts_taken
 from monitor.subscribers.reports.selectors import NEAR_M, reports_near
 from monitor.wording.cards.buildings import town_words
-from monitor.wording.cards.cards import AlertCard, Exposure, exposure_block, kin, step_row
+from monitor.wording.cards.cards import AlertCard, Exposure, exposure_block, related_rows, step_row
 from monitor.wording.cards.whereabouts import surroundings, with_surroundings
 from monitor.wording.dates import month_words
 from monitor.wording.figures import percent, whole
@@ -66,7 +66,7 @@ def cause_block(alert: Alert, card: AlertCard) -> Cause:
 
 
 def around_block(alert: Alert, glaciers: list[GlacierMotion]) -> Around:
-    """Return what stands at an alert."""
+    """Return buildings, people and known facts at an alert."""
     here, missing = surroundings(alert)
     town = town_words(area=alert.area, simulated=alert.simulated)
     return Around(exposure_block(alert), here, missing, town, [glacier_link(glacier) for glacier in glaciers])
@@ -101,7 +101,7 @@ def history_block(alert: Alert) -> History:
         }
         for review in reviews_standing(alert=alert)  # public, therefore without names and internal notes
     ]
-    return History(steps, kin(alert), alerts_taken(alerts=[alert]).get(alert.pk, []), reviews)
+    return History(steps, related_rows(alert), alerts_taken(alerts=[alert]).get(alert.pk, []), reviews)
 
 
 def truth_block(alert: Alert) -> Truth | None:

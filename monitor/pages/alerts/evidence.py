@@ -42,15 +42,14 @@ WHY_UNSEALED = {
     ),
     Why.LARGE: gettext_lazy("The data of this alert are too large to be sealed."),
 }
-OWN_CARDS = frozenset({"matched-filter", "multi-kernel"})  # methods with a model card of their own
+OWN_CARDS = frozenset({"matched-filter", "multi-kernel"})  # These methods have a model card of their own.
 SURE, HINT = 0.99, 0.1  # a method's scores above which a place is flagged clearly, and above which there is a hint
 
 
 class EvidenceRow(NamedTuple):
     """What one run shows of an alert, and what it was made from and with.
 
-    pair_url: shown to operators only; likely: how often such a score is right; weights_sha256, series: empty where
-    there are none.
+    pair_url: shown to operators only; likely: how often such a score is right; weights_sha256, series: may be empty.
     """
 
     detection: Detection
@@ -152,6 +151,7 @@ def _evidence_row(detection: Detection, card: AlertCard) -> EvidenceRow:
         prediction,
         run,
         source=data_set_name(str(run.input)),
+        method=_("search of wide areas, without learning") if region else method_name(version.task, version.method),
         product_url=reverse("product-detail", args=[run.product_id]) if run.product else "",
         pair_url=reverse("pair-detail", args=[run.pair_id]) if run.pair_id else "",
         finding=card.voice.finding(detection, run.input),
@@ -159,7 +159,6 @@ def _evidence_row(detection: Detection, card: AlertCard) -> EvidenceRow:
         likely=how_likely(version.parameters, detection),
         score=round(detection.score, 2),
         area_label=area_label(detection.area_m2),
-        method=_("search of wide areas, without learning") if region else method_name(version.task, version.method),
         run_version=run_version % {"version": version, "code": run.code_version, "device": run.device},
         weights_sha256="" if region else version.weights_sha256,
         thresholds=[] if region else [(name.replace("_", " "), value) for name, value in thresholds.items()],

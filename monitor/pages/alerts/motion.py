@@ -30,7 +30,7 @@ from monitor.wording.images import data_set_name
 from monitor.wording.points import tilt_sentence
 
 MAX_ROWS = 8  # rows of the table of places
-MIN_CHANGED = 0.1  # share of an outline; smaller changes of it are not drawn
+MIN_CHANGED = 0.1  # Smaller changes of the outline, as a share of it, are not drawn.
 LEVELS = ("half", "core")  # outlines inside the alert's own
 
 

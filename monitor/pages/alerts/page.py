@@ -23,7 +23,7 @@ from monitor.wording.places import coordinates
 MAX_SERIES = 2
 MOST = {"evidence": 4, "agreement": 8, "reviews": 2, "limits": 8, "credits": MAX_CREDITS}
 MAX_NOTE_LENGTH = 500
-PICTURES = ("points-1", "score")  # by priority: the first available one is printed
+PICTURES = ("points-1", "score")  # The first available one is printed.
 
 
 class AlertBlocks:

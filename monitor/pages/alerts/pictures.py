@@ -48,12 +48,12 @@ from monitor.wording.figures import figure
 from monitor.wording.images import data_set_name
 from monitor.wording.points import VerdictShare, release_words, since_sentence
 
-FREE_LICENCE = "Copernicus Sentinel data terms"  # free, full and open, with attribution
+FREE_LICENCE = "Copernicus Sentinel data terms"  # Data under these terms are free, full and open, with attribution.
 GREYS = RASTER_LAYERS_BY_NAME["radar"].stops
 MAX_ARROWS = 600
 SCORE = RASTER_LAYERS_BY_NAME["probability"]
-MAX_PRODUCTS = 4  # products of a run whose points are drawn
-MAX_POINTS = 200_000  # points read for a picture of a wide region, about; it has a few thousand squares
+MAX_PRODUCTS = 4  # Points of at most this many products of a run are drawn.
+MAX_POINTS = 200_000  # A picture of a wide region reads about this many points for its few thousand squares.
 PAINT_VERSION = 7  # raise when pictures of the same figures look different
 LAYER = RASTER_LAYERS_BY_NAME["release-change"]
 BANDS = ("verdict", "velocity_change_mm_yr", "sigma_mm_yr")
@@ -162,7 +162,7 @@ def _of_product(detection: Detection, product: Product, number: int) -> Iterator
     yield Captioned(
         f"rings-{number}",
         _("The same in rings"),
-        _("Means of neighbouring points. Colours begin anew every %(ring)s mm a year: the more rings, the more motion.")
+        _("Means of neighbouring points. Colours repeat every %(ring)s mm a year: the more rings, the more motion.")
         % {"ring": ring},
     )
 

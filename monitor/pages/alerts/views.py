@@ -22,7 +22,7 @@ from monitor.wording.cards.filters import alert_or_404
 
 ALERTS_ON_A_PAGE = 100
 VIEWS = (("pictures", gettext_lazy("Pictures")), ("table", gettext_lazy("Table")), ("kinds", gettext_lazy("By kind")))
-HEADINGS = (  # of the table, by the order that they sort by
+HEADINGS = (  # Columns of the table, by the order that they sort by
     (Order.IMPORTANT.value, gettext_lazy("Importance")),
     (Order.LARGEST.value, gettext_lazy("Area")),
     (Order.FOUND.value, pgettext_lazy("date", "Found")),
@@ -36,7 +36,7 @@ def alert_list(request: HttpRequest) -> HttpResponse:
     choice = Choice(request.GET)
     counts = alert_counts(alerts=choice.alerts_around())
     pages = Paginator(choice.alerts(), ALERTS_ON_A_PAGE)
-    pages.count = choice.n_alerts(counts)  # already counted, so that the paginator runs no query
+    pages.count = choice.n_alerts(counts)  # The number is known already, so that the paginator runs no query.
     page = pages.get_page(request.GET.get("page"))
     query = choice.query()
     view = request.GET.get("view", "")
@@ -97,7 +97,7 @@ def alert_card(request: HttpRequest, code: str) -> HttpResponseBase:
 
 @require_safe
 def alert_evidence(request: HttpRequest, code: str, seal: str) -> HttpResponseBase:
-    """Answer with the sealed evidence whose seal begins so: of the alert as it stands, or as a paper copy names it."""
+    """Answer with the sealed evidence whose seal begins with `seal`, which pages and paper copies state."""
     sealed = alert_or_404(code).sealed.exclude(file="").filter(seal__startswith=seal).first()
     if sealed is None or len(seal) < SEAL_DIGITS:
         raise Http404("There is no such evidence of this alert.")

@@ -43,16 +43,16 @@ from monitor.wording.cards.cards import alert_cards
 from monitor.wording.cards.whereabouts import area_names
 from monitor.wording.families.changes import passes_sentences
 
-MAX_PLACES = 300  # of a bulletin, the surest first
-MAX_PROVISIONAL = 50  # alerts from new passes
-MAX_STILL = 60  # names of regions without a change
+MAX_PLACES = 300  # A bulletin names this many places, the surest first.
+MAX_PROVISIONAL = 50  # Most alerts from new passes.
+MAX_STILL = 60  # Most names of regions without a change.
 MAX_TEXT_LENGTH = 4000
 Row = dict[str, Any]
 Days = NDArray[np.datetime64]
 GAUGE_KM = 25.0
 EARLIER_YEARS = 20
 MEAN_DAYS = 30  # step of a gauge's chart
-RAIN_SHARE = 0.8  # days of a period with a value, at least; with fewer, the sum of rain is not known
+RAIN_SHARE = 0.8  # The sum of rain is known only if this share of the days has a value.
 
 
 class PlaceAndPeriod(NamedTuple):
@@ -225,10 +225,7 @@ def _named(region: AdministrativeRegion) -> Row:
 
 
 def _merged(searches: Sequence[TrendSearch]) -> list[Row]:
-    """Return the places of all searches, the surest first; overlapping places of several fields are one place.
-
-    n_fields counts the fields that show the same trend there.
-    """
+    """Return the places of all searches, surest first. Overlapping places are one; n_fields counts their fields."""
     rows = [(one["sigmas"], search, one) for search in searches for one in search.places]
     kept: list[tuple[BaseGeometry, Row]] = []
     for _sigmas, search, place in sorted(rows, key=lambda row: -row[0]):
@@ -290,7 +287,7 @@ def gauges_around(*, places: Sequence[PlaceAndPeriod]) -> list[list[GaugePeriod]
     first, last = min(place.first for place in places), max(place.last for place in places)
     days = [first + timedelta(days=day) for day in range((last - first).days + 1)]
     near = list(Gauge.objects.filter(position__dwithin=(positions, reach), dates__overlap=days))
-    means = cache(_gauge_period)  # many places share a gauge and a period
+    means = cache(_gauge_period)  # Many places share a gauge and a period.
     return [_nearest_gauges(place, near, means) for place in places]
 
 

@@ -26,7 +26,7 @@ from monitor.wording.cards import bulletins as words
 from monitor.wording.states import in_language
 
 PER_PAGE = 50
-MAX_PLANS = 8  # maps of one bulletin; of further regions only the curves are drawn
+MAX_PLANS = 8  # A bulletin has this many maps; further regions get only their curves.
 
 
 def bulletin_context(bulletin: Bulletin) -> dict[str, Any]:

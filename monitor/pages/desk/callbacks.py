@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field, RootModel, StringConstraints, ValidationE
 
 from monitor.wording.refusals import Refusal
 
-MAX_PIDS = 200  # whose series one chart shows
+MAX_PIDS = 200  # One chart shows the series of at most this many points.
 MAX_LETTERS = 4000
 MAX_OUTLINE = 2000
 

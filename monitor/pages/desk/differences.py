@@ -33,7 +33,7 @@ class Difference(NamedTuple):
     n_only_first: int
     n_only_second: int
     median_mm_yr: float
-    spread_mm_yr: float  # from the median absolute deviation
+    spread_mm_yr: float  # Spread from the median absolute deviation
     correlation: float
     share_beyond: float  # share of cells more than two combined sigmas off the median; NaN if none is stated
     usual_sigma_mm_yr: float
@@ -50,7 +50,7 @@ class Picture(NamedTuple):
     longitude: Float64
     latitude: Float64
     change_mm_yr: Float64
-    side_m: float  # of a pixel
+    side_m: float  # Side of a pixel.
 
 
 def difference(first: Cells, second: Cells) -> Difference | None:
@@ -96,7 +96,7 @@ def cells_of_points(
 def picture(column: NDArray[np.int64], row: NDArray[np.int64], values: Float64, zoom: int) -> Picture:
     """Average cells onto a grid of at most MAX_PIXELS a side; pixels without cells are NaN."""
     side = CELLS * 2**zoom
-    if np.ptp(column) > side / 2:  # on both sides of 180 degrees
+    if np.ptp(column) > side / 2:  # The cells lie on both sides of 180 degrees.
         column = np.where(column < side / 2, column + side, column)
     left, top = int(column.min()), int(row.min())
     step = -(-max(int(column.max()) - left + 1, int(row.max()) - top + 1) // MAX_PIXELS)

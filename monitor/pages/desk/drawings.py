@@ -1,4 +1,4 @@
-"""Plotly charts of the workbench in the colours of the light theme; the sentences beside them are in `words`."""
+"""Plotly charts of the workbench in the colours of the light theme; their sentences are in `words`."""
 
 import re
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ TRACES = [LIGHT[trace] for trace in _TRACES]
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid", "dash")
 HEIGHT = 230
 LEGEND = {"orientation": "h", "y": 1.02, "yanchor": "bottom"}
-CHOSEN = LIGHT["trace-2"]  # the colour of what is chosen; linked.js fills these traces
+CHOSEN = LIGHT["trace-2"]  # The colour of chosen points; linked.js fills these traces.
 
 
 DOTS, LINES = ({"type": "scatter", "mode": mode} for mode in ("markers", "lines"))

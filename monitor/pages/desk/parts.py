@@ -20,9 +20,9 @@ from monitor.pages.desk.query import BY_NAME, View, address
 from monitor.pages.desk.samples import Marks
 from monitor.wording.figures import signed, whole
 
-MAX_DATES = 60  # rows of a table of series, about
+MAX_DATES = 60  # A table of series has about this many rows.
 MAX_LISTED = 20  # points at each end of a list
-UNKNOWN = 2**16 - 1  # code of a value that is not known
+UNKNOWN = 2**16 - 1  # Code of an unknown value.
 KEYS_READ = gettext_lazy("Arrow keys read the values.")
 KEYS = dict.fromkeys(
     ("histogram", "cross"), gettext_lazy("Arrow keys choose a band, with Shift a wider one; Escape clears.")
@@ -78,10 +78,7 @@ def values_map(
     *,
     of_cells: bool = True,
 ) -> Component:
-    """Return the section of a map of values, with their percentiles in each of the nine parts of the ground.
-
-    The page's script draws the map from `map_data`.
-    """
+    """Return the section of a map of values, which the page draws, with percentiles in nine parts of the ground."""
     # places: longitude, latitude and value, mm/yr, of each point or cell; caption: of the table
     *position, values = places
     ground = ninths(*position)
@@ -118,8 +115,7 @@ def positions(
 def packed(values: NDArray[Any]) -> dict[str, Any]:
     """Return values, (n,), as codes of 16 bits, little-endian, in base64: value = low + step * code, or UNKNOWN.
 
-    Integers up to 65,534 apart stay exact. Others are rounded to steps of their range / 65,534; the error is at most
-    half a step, 2 m on ground two degrees wide.
+    Integers up to 65,534 apart stay exact. Others are rounded to range / 65,534: 2 m on ground two degrees wide.
     """
     known = np.isfinite(values)
     low, high = (float(values[known].min()), float(values[known].max())) if known.any() else (0.0, 0.0)

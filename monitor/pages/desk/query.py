@@ -97,7 +97,7 @@ def view_of(asked: QueryDict) -> View:
         x=choice("x", asked.get("x", ""), list(BY_NAME)) or USUAL[0],
         y=choice("y", asked.get("y", ""), list(BY_NAME)) or USUAL[1],
     )
-    _ = view.ground  # parsed here, so that an invalid area is refused
+    _ = view.ground  # Parse the ground here, so that an invalid area is refused.
     return view
 
 
@@ -129,7 +129,7 @@ def map_address(product: Product, view: View) -> str:
     # The most specific of the layers that show a product is named.
     layer, ground = max(fitting, key=lambda one: one.direction is not None, default=None), view.ground
     said = {"layer": layer.name} if layer else {}
-    with suppress(Refusal):  # an area too large for a chart
+    with suppress(Refusal):  # The area may be too large for a chart.
         if named_area("area", view.area, MAX_AREA_KM2):
             said["area"] = view.area
     at = map_at(*bounds_of(ground or product.footprint))

@@ -34,11 +34,11 @@ from monitor.pages.desk.drawings import in_theme
 from monitor.pages.desk.query import BY_NAME, PLACE, Attribute, View
 from monitor.web.request_limits import WORKBENCH, place_held
 
-MAX_MARKS = 10_000  # points of the linked charts, which the browser holds, so that a choice needs no request
+MAX_MARKS = 10_000  # Linked charts hold this many points in the browser, so that a choice needs no request.
 MAX_BINNED = 100_000
 MAX_SERIES = 2000
 MAX_CELLS = 40_000
-FEW_CELLS = 400  # of the pyramid's finest level; on fewer, smaller cells are computed from points
+FEW_CELLS = 400  # If fewer cells of the pyramid's finest level exist, smaller ones are computed from points.
 SMALL_CELLS_ZOOM = 12  # about 50 m in the middle of Europe
 MAX_LISTED = 200  # data sets to choose from
 KEPT_SECONDS = 24 * 3600
@@ -94,7 +94,7 @@ def kept(product: Product, about: Sequence[object], theme: str, make: Callable[[
     found: str | None = cache.get(key)
     if found is None:
         with place_held(WORKBENCH):
-            found = cache.get(key)  # another request may have drawn them in the meantime
+            found = cache.get(key)  # Another request may have drawn the points meanwhile.
             if found is None:
                 with bounded():
                     found = to_json_plotly(make())
@@ -107,7 +107,7 @@ def points_about(*, product: Product, ground: GEOSGeometry | None) -> int:
     if ground is None:
         return product.n_points
     boxes = geos(box_around(ground))
-    if len(boxes) > 1:  # on both sides of 180 degrees
+    if len(boxes) > 1:  # The area lies on both sides of 180 degrees.
         return sum(points_about(product=product, ground=box) for box in boxes)
     west, north, east, south = _cells_around(ground, 1.0)
     zoom = FINEST_ZOOM

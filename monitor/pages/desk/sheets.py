@@ -25,9 +25,9 @@ from monitor.pages.desk.samples import Marks
 from monitor.wording.figures import signed, whole
 from monitor.wording.refusals import Refusal
 
-VELOCITY = BY_NAME["velocity"]  # always sent for the map, so that the cross-plot does not send it again
-MAX_LINES = 6  # series drawn one by one; of more, their median and a band
-MAX_EXTREMES = 3000  # points among which the extreme ones are looked for
+VELOCITY = BY_NAME["velocity"]  # The map always gets velocities, so that the cross-plot does not send them again.
+MAX_LINES = 6  # More series are drawn as their median and a band.
+MAX_EXTREMES = 3000  # Extreme points are found among this many.
 BUSY = gettext_lazy("Another sheet is being computed. Reload the page in a few seconds.")
 
 
@@ -67,7 +67,7 @@ def _points(view: View, product: Product) -> list[Component]:
         return [
             parts.fault(
                 _("No measurement point of this data set stands on this ground."),
-                _("That does not mean that the ground is still there. Choose another data set or another area."),
+                _("That does not mean that the ground is stable there. Choose another data set or another area."),
             )
         ]
     speed, unit = marks.velocity_mm_yr, str(BY_NAME["velocity"].unit)
@@ -116,7 +116,7 @@ def _points(view: View, product: Product) -> list[Component]:
 
 def _ground_part(view: View, product: Product, marks: Marks) -> Component:
     heading, said = _("Where they are"), _("Points chosen here or in a chart are marked in all of them.")
-    places, caption = marks[2:5], _("Velocities by part of the ground, %(unit)s")  # longitude, latitude, velocity
+    places, caption = marks[2:5], _("Velocities by part of the ground, %(unit)s")  # longitude, latitude and velocity
     return parts.values_map((view, product), "points", heading, said, places, caption, of_cells=False)
 
 

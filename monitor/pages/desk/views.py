@@ -29,7 +29,7 @@ SCRIPT = re.compile(r'<script src="/workbench/_dash-component-suites/([^"?]+)[^"
 NEEDED = ("dash/deps/react", "dash/deps/prop-types", "dash/dcc", "dash/html", "dash/dash-renderer")  # no polyfills
 GONE = "There is no such data set, or its points are deleted; a newer one replaces it."
 CHARTS = "vendor/plotly.js/plotly.min.js"  # Plotly with the kinds of charts that the sheets have
-FIRST = (CHARTS, "vendor/regenerator-runtime/runtime.js")  # scripts that those of Dash need
+FIRST = (CHARTS, "vendor/regenerator-runtime/runtime.js")  # Scripts that Dash's own ones need first.
 BASE = "/workbench/"
 PARTS = "{%app_entry%}{%config%}{%scripts%}{%renderer%}"  # parts of Dash's page that our page contains
 
@@ -118,7 +118,7 @@ def _tabs(view: View) -> list[dict[str, object]]:
 def _controls(view: View, product: Product | None) -> dict[str, Any]:
     if product is None:
         return {}
-    loaded, ground = Product.objects.filter(points_deleted_at=None), view.ground  # older releases are among them
+    loaded, ground = Product.objects.filter(points_deleted_at=None), view.ground  # Older releases are among them.
     on_ground = loaded.filter(footprint__intersects=ground) if ground else loaded
     listed = {one.pk: one for one in (*on_ground.order_by("name", "pk")[: samples.MAX_LISTED], product)}
     controls: dict[str, Any] = {

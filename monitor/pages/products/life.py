@@ -79,7 +79,7 @@ def steps_of(product: int) -> list[Step]:
 
 
 def ending_of(steps: list[Step]) -> Step | None:
-    """Return the step by which a data set was taken back or corrected; None if it stands or never existed."""
+    """Return the step by which a data set was taken back or corrected; None if it is valid or never existed."""
     last = next((step for step in steps if step.is_own and step.act in DECISIVE), None)
     return None if last is None or last.act is Act.RESTORED else last
 

@@ -85,7 +85,7 @@ def data_chosen(query: Mapping[str, str]) -> DataChoice:
     fields = Product.objects.annotate(last_day=last_date("dates")).order_by(*ORDERS[wanted.get("sort") or "kind"][1])
     scenes = Scene.objects.ready()
     if kind := wanted.get("kind"):
-        fields = fields.filter(component=kind)  # no velocity field has the kind of images
+        fields = fields.filter(component=kind)  # Kinds of images do not exist among velocity fields.
         scenes = scenes if kind == IMAGES else scenes.none()
     if origin := wanted.get("origin"):
         is_simulated = origin == "simulated"
@@ -129,16 +129,13 @@ def product_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache  # Browsers keep an answer 410, and would show it after an undo.
 def product_detail(request: HttpRequest, product: int) -> HttpResponse:
-    """Show a velocity field: its facts, what was declared of it and by whom, and what happened to it since.
-
-    What was taken back is gone for everybody but those who may undo that.
-    """
+    """Show a velocity field, its declarations and its life. Only those who may restore it see a withdrawn one."""
     loaded = Product.every.annotate(has_stations=has_stations()).filter(pk=product).first()
     steps = steps_of(product)
     ending = ending_of(steps)
     if ending and (loaded is None or not may_load(request.user)):
         return render(request, "pages/products/gone.html", {"ending": ending}, status=410)
-    if loaded is None or (loaded.withdrawn_at and not ending):  # what was made of data that were taken back
+    if loaded is None or (loaded.withdrawn_at and not ending):  # Its data may have been withdrawn.
         raise Http404("There is no such data set.")
     ground = [from_wkb(bytes(loaded.footprint.wkb))]
     context = {

@@ -56,7 +56,7 @@ from monitor.wording.states import UNREVIEWED
 MAX_CARDS = 24
 MAX_ON_WIDGET = 5
 MAX_ON_REPORT = 12
-MOST = {"fields": 6, "credits": MAX_CREDITS}  # rows in the printed report
+MOST = {"fields": 6, "credits": MAX_CREDITS}  # Most rows in the printed report.
 MONTHS = 12
 STATES = {  # headings of columns with numbers of places by state
     State.FIRST: pgettext_lazy("heading of a column", "Not yet reviewed"),
@@ -98,7 +98,7 @@ def region_page(region: AdministrativeRegion, most: int = MAX_CARDS, numbered: b
         "year": words.year_sentence(today.year, *found_and_finished) if counts else "",
         "coverage": words.measured_sentence(*coverage),
         "contact": _contact(region),
-        "unseen": visibility_sentence(region.outline, with_day=False),  # the day is part of `coverage`
+        "unseen": visibility_sentence(region.outline, with_day=False),  # `coverage` states the day already.
         "n_listed": n_moving + _n(counts, (State.FINISHED,)),
         "cards": cards,
         "by_kind": _table(counts),

@@ -68,7 +68,7 @@ def review_reports(request: HttpRequest) -> HttpResponse:
 @require_safe
 @deciders_only
 def review_report_photo(request: HttpRequest, report: int) -> HttpResponse:
-    """Return the photo of a report, which was encoded anew when it was uploaded."""
+    """Return the photo of a report, which was re-encoded when it was uploaded."""
     kept = get_object_or_404(ResidentReport, pk=report, confirmed_at__isnull=False, photo__isnull=False)
     headers = {
         "X-Content-Type-Options": "nosniff",
@@ -153,7 +153,7 @@ def _texts_page(request: HttpRequest, fault: str = "", status: int = 200) -> Htt
 
 
 def _text_row(text: PublicText, request: HttpRequest) -> dict[str, Any]:
-    """Return what a text is about, the page on which it would stand, and its paragraphs."""
+    """Return what a text is about, the page on which it would appear, and its paragraphs."""
     if text.kind == "region":
         region = AdministrativeRegion.objects.filter(slug=text.name).only("name", "names").first()
         title = _("Who is responsible in %(region)s") % {"region": region.title if region else text.name}

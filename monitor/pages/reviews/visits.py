@@ -39,7 +39,7 @@ RESULT_WORDS = {
     Result.SEEN: gettext_lazy("Traces of motion were seen"),
     Result.NOTHING: gettext_lazy("Nothing was seen"),
     Result.UNREACHED: gettext_lazy("The place could not be reached"),
-    Result.MOVED: gettext_lazy("The visit was planned anew"),
+    Result.MOVED: gettext_lazy("The visit was planned again"),
 }
 VERDICT_WORDS = {
     Result.SEEN: gettext_lazy("and confirm the alert"),

@@ -1,4 +1,4 @@
-"""Views of stations and benchmarks: how a data set agrees with them, and the series of one beside the points."""
+"""Views of stations and benchmarks: how a data set agrees with them, and their series with the points around."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ from monitor.wording.datum import zero_sentence
 from monitor.wording.figures import decimal, signed, whole, with_uncertainty
 from monitor.wording.images import data_set_name
 
-MAX_PRODUCTS = 6  # on the page of a station
+MAX_PRODUCTS = 6  # Most products on the page of a station.
 AROUND_DEGREES = 0.02
 TECHNIQUES: dict[str, Any] = {"gnss": gettext_lazy("GNSS station"), "levelling": gettext_lazy("levelling benchmark")}
 MORE: dict[str, tuple[Any, Any]] = {  # component: words for a lower and for a higher rate than the station's
@@ -40,7 +40,9 @@ LEFT: dict[str, Any] = {
     "dates": gettext_lazy("too few dates in common, or gaps that are too long"),
     "direction": gettext_lazy("its direction is not measured, or not stated"),
 }
-SCATTER = gettext_lazy("Around that, the stations scatter by %(scatter)s mm a year; their errors explain %(expected)s.")
+SCATTER = gettext_lazy(
+    "The stations scatter around that by %(scatter)s mm a year; their errors explain %(expected)s of it."
+)
 
 
 @costly(CHARTS)
@@ -87,7 +89,7 @@ def product_stations(request: HttpRequest, product: int) -> HttpResponse:
 @require_safe
 @bounded()
 def station_detail(request: HttpRequest, station: int) -> HttpResponse:
-    """Show the series of a station beside the points around it, in each data set there."""
+    """Show the series of a station and of the points around it, in each data set there."""
     known = get_object_or_404(Station.objects.select_related("file"), pk=station)
     derived = Exists(Product.derived_from.through.objects.filter(from_product=OuterRef("pk")))
     fields = Product.objects.current().filter(technique=Technique.INSAR, footprint__intersects=known.position)

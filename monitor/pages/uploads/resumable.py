@@ -83,7 +83,7 @@ class PrivateFolderHandler(TemporaryFileUploadHandler):
     def file_complete(self, file_size: int) -> Incoming:
         """Close the file and return it."""
         with self._onto_disk():
-            self.file.close()  # writes the buffered rest
+            self.file.close()  # This writes the buffered rest.
         self.file.size = file_size
         return self.file
 

@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 SHOWN = 40
 COLUMNS = "columns.toml"  # name under which a column list that was given before is stored again
-MAX_FILES = 50  # of one form; a browser sends each file by itself
+MAX_FILES = 50  # Most files of one form; a browser sends each by itself.
 BROKEN_OFF = gettext_lazy("The transfer was interrupted. Nothing was kept; please send it again.")
 
 

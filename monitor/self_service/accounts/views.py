@@ -32,7 +32,7 @@ from monitor.web.secret_links import Wrong
 from monitor.wording.refusals import Refusal
 
 PAGE_OR_DEED = ["GET", "HEAD", "POST"]
-OPENED = "invitation"  # in the session: so that the link stands in no address that is passed on
+OPENED = "invitation"  # The session keeps the invitation, so that no address that is passed on contains the link.
 
 
 class AddressForm(forms.Form):

@@ -28,7 +28,7 @@ SEVERITY_WORDS = [
     ),
 ]
 EXPOSURE_WORDS = [
-    ("0", gettext_lazy("Whatever stands there")),
+    ("0", gettext_lazy("Whatever is built there")),
     ("1", gettext_lazy("Where somebody lives or a building stands")),
     ("10", gettext_lazy("Where at least 10 people live or 10 buildings stand")),
     ("100", gettext_lazy("Where at least 100 people live or 100 buildings stand")),

@@ -67,7 +67,7 @@ def subscribe(request: HttpRequest) -> HttpResponse:
     if "search" in request.POST:
         return _page(request, places.searched(SubscribeForm, request.POST))
     form = SubscribeForm(request.POST, request.FILES)
-    if "look" in request.POST:  # before an address is asked for, and without a script
+    if "look" in request.POST:  # The form may be sent before an address is given, and without a script.
         form.fields["email"].required = False
         return _page(request, form, with_past=True, status=200 if form.is_valid() else 422)
     if not form.is_valid():
@@ -128,7 +128,7 @@ def subscribe_preview(request: HttpRequest) -> JsonResponse:
 
 def preview(form: places.WhereForm, found: Callable[[], dict[str, Any]]) -> JsonResponse:
     """Answer with the outline of a form's region and with what `found` returns, or with the faults of its fields."""
-    form.asks_geocoder = bool(form.data.get("hit"))  # then its answer is known already
+    form.asks_geocoder = bool(form.data.get("hit"))  # The geocoder's answer is known already then.
     if not form.is_valid():
         return JsonResponse({"errors": {name: list(faults) for name, faults in form.errors.items()}}, status=422)
     region = form.cleaned_data["region"]

@@ -13,7 +13,7 @@ from monitor.web.guards import PUBLISH, REVIEW
 from monitor.web.secret_links import signed_link
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
-ROLE_WORDS = Invitation.Role.choices[::-1]  # names of groups and words, the role with most rights first
+ROLE_WORDS = Invitation.Role.choices[::-1]  # Groups and their labels, the role with most rights first.
 INVITED_FOR = timedelta(hours=72)
 
 

@@ -16,7 +16,7 @@ from monitor.subscribers.accounts.sessions import sessions_end
 from monitor.wording.refusals import Refusal
 
 KEEP_INVITATIONS = timedelta(days=30)
-LINKS = 2  # mails with a link to a new password; the second if the first is lost
+LINKS = 2  # Two mails with a link to a new password are allowed, because the first may be lost.
 Kind = OutgoingMessage.Kind
 
 

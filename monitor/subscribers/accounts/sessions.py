@@ -24,7 +24,7 @@ from monitor.models.subscriptions import AccountLanguage, language_of_request
 from monitor.web.guards import FACTOR_MISSING, account_in, may_load, may_review, may_view_work
 from monitor.wording.refusals import number_or_none
 
-BEGAN, SEEN = "signed_in_at", "seen_at"  # seconds since 1970, in the session
+BEGAN, SEEN = "signed_in_at", "seen_at"  # Keys of the session; values are seconds since 1970
 TRUSTED = "trusted_sign_on"  # Key in the session: the account whose provider asked for a second factor.
 LASTS_UNTIL = "lasts_until"  # Key in the session of a single sign-on: its end, seconds since 1970.
 WRITTEN_EVERY_SECONDS = 60

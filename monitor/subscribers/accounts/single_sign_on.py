@@ -31,12 +31,12 @@ from monitor.web.identity.site_file import ROLES, OpenID
 from monitor.web.request_limits import SIGN_IN, costly
 
 logger = logging.getLogger(__name__)
-USUAL = timedelta(hours=1)  # life of a provider's token that states none
+USUAL = timedelta(hours=1)  # Lifetime of a provider's token that states none.
 SHORTEST = timedelta(minutes=30)  # A session lasts at least this; some providers' tokens last five minutes.
 
 
 class SignOnAdapter(DefaultSocialAccountAdapter):
-    """allauth's adapter of sign-ons, which opens an account to whoever has a role, and to nobody else."""
+    """allauth's adapter of sign-ons, which lets only people with a role sign in."""
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
         """Return True: `pre_social_login` has refused those without a role."""
@@ -71,7 +71,7 @@ def sign_on(request: HttpRequest, provider_id: str) -> HttpResponse:
     """Redirect to the provider; show a page if the provider cannot be reached."""
     try:
         answer: HttpResponse = openid_connect.login(request, provider_id)
-    except RequestException as fault:  # allauth handles it on the way back only
+    except RequestException as fault:  # allauth handles this error only on the way back.
         logger.warning("the provider of the sign-on cannot be reached: %s", fault)
         return render(request, "socialaccount/authentication_error.html", status=503)
     return answer
@@ -105,7 +105,7 @@ def role_apply(*, account: User, role: str) -> None:
         if before != ([role] if role else []):
             account.groups.set(Group.objects.filter(name=role))
             _audit(account, "role by sign-on", before=", ".join(before)[:40], after=role)
-        account.is_staff = role == ADMINISTRATORS or account.is_superuser  # which no claim gives or takes
+        account.is_staff = role == ADMINISTRATORS or account.is_superuser  # No claim gives or takes this right.
         account.save(update_fields=["is_staff"])
     if not role:
         sessions_end(user=account)
@@ -140,7 +140,7 @@ def _keep_little(sociallogin: SocialLogin, given: Mapping[str, Any]) -> None:
 
 
 def _account(sociallogin: SocialLogin) -> User:
-    return cast(User, sociallogin.user)  # allauth calls it any model of users
+    return cast(User, sociallogin.user)  # allauth's types allow any model of users.
 
 
 def _audit(account: User, action: str, **change: str) -> None:

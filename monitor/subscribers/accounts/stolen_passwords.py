@@ -16,8 +16,8 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 HASH = re.compile(rb"[0-9A-F]{40}(?=[:\r\n]|$)")
-MAX_LINE_LENGTH = 80  # bytes
-PROBES = 64  # lines whose order the check compares
+MAX_LINE_LENGTH = 80  # Most bytes of a line
+PROBES = 64  # The check compares the order of this many lines.
 
 
 class NotStolen:
@@ -41,7 +41,7 @@ def is_listed(path: Path, password: str) -> bool:
     wanted = hashlib.sha1(password.encode(), usedforsecurity=False).hexdigest().upper().encode()
     try:
         with path.open("rb") as file:
-            offsets = range(file.seek(0, 2))  # what follows the last line counts as larger than any hash
+            offsets = range(file.seek(0, 2))  # Positions after the last line count as larger than any hash.
             first = bisect_left(offsets, wanted, key=lambda offset: _next_hash(file, offset) or b"~")
             return _next_hash(file, first) == wanted
     except OSError:

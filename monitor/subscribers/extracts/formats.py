@@ -1,7 +1,6 @@
 """Files of points with their series, written table by table: GeoPackage, GeoParquet and CSV.
 
-A GeoPackage is written with sqlite3, as in `readers.vectors`: the only GDAL of the process is that of rasterio.
-Sources: OGC 12-128r19 (GeoPackage 1.4), GeoParquet 1.1.0.
+sqlite3 writes GeoPackages, so that rasterio's GDAL is the only one. OGC 12-128r19 (GeoPackage 1.4), GeoParquet 1.1.0.
 """
 
 import csv
@@ -25,9 +24,9 @@ from pyproj import CRS
 from ground_motion.core.errors import UnusableData
 from ground_motion.core.geoparquet import wkb_of, write_points
 
-GEOMETRY_HEAD = b"GP\0\1" + struct.pack("<i", 4326)  # version 1, little-endian, no envelope
+GEOMETRY_HEAD = b"GP\0\1" + struct.pack("<i", 4326)  # GeoPackage header: version 1, little-endian, no envelope.
 DATA_SETS = "data_sets"  # the table with one row for each layer
-ROWS_AT_ONCE = 1000  # held as Python objects, which take ten times the memory of arrays
+ROWS_AT_ONCE = 1000  # Rows are held as Python objects, which take ten times the memory of arrays.
 MANY_COLUMNS = 100  # Rows of more columns would leave half of SQLite's usual pages empty.
 PAGE_BYTES, WIDE_PAGE_BYTES = 4096, 65_536
 GEOPACKAGE_TABLES = """
@@ -47,7 +46,7 @@ INSERT INTO gpkg_spatial_ref_sys VALUES ('Undefined Cartesian', -1, 'NONE', -1, 
 MAX_POINTS = 1_000_000
 MAX_COLUMNS = 2000  # The limit of programs that read a GeoPackage.
 MAX_DATES = MAX_COLUMNS - 20  # The columns that are no dates are 13.
-# Room to reserve for a file, in the format that takes most (GeoPackage).
+# Space to reserve for a file, computed for GeoPackage, the largest format.
 NUMBER_BYTES, POINT_BYTES = 9, 300
 LAYER_BYTES = 2**18
 EMPTY_PAGES = 4 / 3  # At least three rows fit on a page, so that a quarter of it is empty at most.
@@ -97,7 +96,7 @@ def geopackage_write(path: Path, layers: Sequence[Layer], max_bytes: int) -> Non
         except sqlite3.OperationalError as fault:
             if fault.sqlite_errorcode != sqlite3.SQLITE_FULL:
                 raise
-            if free_bytes < max_bytes:  # SQLite says the same of a full disk.
+            if free_bytes < max_bytes:  # SQLite reports this limit as a full disk, so check first.
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from fault
             raise TooLarge from fault
 

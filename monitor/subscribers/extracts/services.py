@@ -41,13 +41,13 @@ from monitor.wording.regions import Region
 logger = logging.getLogger(__name__)
 State, Kind = Extract.State, OutgoingMessage.Kind
 CONFIRM_FOR, KEEP = timedelta(days=2), timedelta(days=7)
-COUNTED = 3  # times the limit: of areas with more points, the number is estimated
+COUNTED = 3  # Points are counted up to this multiple of the limit, and estimated beyond.
 MAX_BYTES = 2**30
-MAX_WORK = timedelta(minutes=30)  # of all attempts together
-COPIES = 2  # of an extract on the disk while it is made: the file, and the file in the storage
-FOLDER = "extract-"  # begins the names of the folders in which files are written
-FAILED = ":failed"  # ends the key of the mail that says so
-extract_token, _read_token = signed_link("monitor.extract", KEEP)  # opens the page of an extract, and its file
+MAX_WORK = timedelta(minutes=30)  # All attempts together may take this long.
+COPIES = 2  # While an extract is made, the disk holds the file and its copy in the storage.
+FOLDER = "extract-"  # Folders in which files are written have names with this prefix.
+FAILED = ":failed"  # The key of the mail about a failure ends with this.
+extract_token, _read_token = signed_link("monitor.extract", KEEP)  # The token opens an extract's page and its file.
 LEASE = Lease(
     model=Extract,
     queued=State.QUEUED,
@@ -131,10 +131,7 @@ def _check_series(contents: Contents, n_dates: Mapping[int, int], kind: FileKind
 
 
 def extract_room_check(*, contents: Contents, ip: str) -> None:
-    """Raise Refusal if the network that asks, or all visitors together, have no room for a file.
-
-    The mailbox is not checked, so that nobody learns what another person has asked for.
-    """
+    """Raise Refusal if the network or all visitors have no room for a file; mailboxes are not checked, for privacy."""
     claim = Claim(contents.size_bytes, network=network_key(ip=ip), is_proven=False)
     room_check(store=EXTRACTS, claim=claim)
 
@@ -162,8 +159,7 @@ def extract_request(
 def extract_confirm(*, extract: Extract, ip: str) -> None:
     """Let workers make the file, once the reader of the mail has confirmed; a second call changes nothing.
 
-    Room for the file is reserved; files that were downloaded, or offered for a day, are deleted for it where needed.
-    Raises Refusal if the room is not enough.
+    Room for the file is reserved; downloaded files, and those offered for a day, may be deleted for it. Raises Refusal.
     """
     if extract.confirmed_at:
         return
@@ -175,7 +171,7 @@ def extract_confirm(*, extract: Extract, ip: str) -> None:
 
 
 def extract_downloaded(*, extract: Extract) -> None:
-    """Record that the last byte of a file was asked for; such files are the first to go."""
+    """Record that a file was downloaded to its last byte; such files are deleted first."""
     Extract.objects.filter(pk=extract.pk, downloaded_at=None).update(downloaded_at=timezone.now())
 
 
@@ -190,8 +186,7 @@ def extract_read(token: str) -> Extract:
 def extracts_make() -> None:
     """Delete expired extracts, requeue those of dead workers, and make the first file that is due and has room.
 
-    Only one file is made, so that the worker's other tasks come between two. Whoever asked for one that failed for good
-    gets a mail.
+    Only one file is made, so that other tasks can come between two. A mail reports a failure for good.
     """
     now = timezone.now()
     over = Q(confirmed_at=None, created_at__lt=now - CONFIRM_FOR) | Q(created_at__lt=now - KEEP)
@@ -278,7 +273,7 @@ def extracts_cancel(*, extracts: QuerySet[Extract], by: str) -> int:
 
 def _folders_prune() -> None:
     """Delete what killed workers of this machine left of files that nobody writes now."""
-    there = [*Path(settings.WORK_DIR).glob(f"{FOLDER}*-*")]  # before the extracts: a new one is not deleted
+    there = [*Path(settings.WORK_DIR).glob(f"{FOLDER}*-*")]  # List these first, so that a new one is not deleted.
     written = {str(pk) for pk in LEASE.alive().values_list("pk", flat=True)}
     for folder in there:
         if folder.name.removeprefix(FOLDER).partition("-")[0] not in written:

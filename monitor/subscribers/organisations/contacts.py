@@ -20,7 +20,7 @@ from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal, number_or_none
 from monitor.wording.regions import Region
 
-OFFICE_ADDRESS = "works@example.org"  # The demo's.
+OFFICE_ADDRESS = "works@example.org"  # Address of the demo's office.
 MAX_CONTACTS = 10
 MAX_HOURS = 14 * 24
 
@@ -99,7 +99,7 @@ def demo_organisation_make(*, name: str, region: Region) -> None:
     mayor = organisation_found(email=VILLAGE_ADDRESS, name=name)
     own = mayor.organisation
     office = Membership.objects.create(organisation=own, email=OFFICE_ADDRESS, confirmed_at=timezone.now())
-    own.memberships.update(wants_mails=False)  # the mayor has a subscription of their own
+    own.memberships.update(wants_mails=False)  # The mayor has a subscription already.
     wish: dict[str, Any] = {"kinds": sorted(KIND_LABELS), "lowest_severity": SEVERITIES[0], "unreviewed": True}
     shared_add(organisation=own, region=region, frequency=Subscription.Frequency.AT_ONCE, **wish)
     for member in (mayor, office):

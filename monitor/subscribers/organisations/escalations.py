@@ -24,10 +24,10 @@ from monitor.web.secret_links import signed_link
 from monitor.wording.refusals import Refusal
 from monitor.wording.states import taken_sentence
 
-MAX_PRESSES = 500  # and changes of contacts, of one organisation in a day
-MAX_SHOWN = 10  # organisations of an alert on the operators' page
+MAX_PRESSES = 500  # Most answers and changes of contacts of one organisation per day.
+MAX_SHOWN = 10  # The operators' page shows this many organisations of an alert.
 TAKE_FOR = timedelta(days=90)
-take_token, read_take = signed_link("monitor.take", TAKE_FOR)  # key of the step that asked; it can do nothing else
+take_token, read_take = signed_link("monitor.take", TAKE_FOR)  # Its key is the step that asked; it can do nothing else.
 
 
 def take_path(step: EscalationStep) -> str:
@@ -48,7 +48,7 @@ def alerts_followed(*, organisation: Organisation) -> QuerySet[Alert]:
     wanted = Q(pk__in=[])
     for place in organisation.subscriptions.filter(ended_at=None):
         here = living_at(place) & Q(severity__in=SEVERITIES[SEVERITIES.index(place.lowest_severity) :])
-        if least := place.least_exposure:  # as rules.wants has it: what no layer covers is wanted
+        if least := place.least_exposure:  # Exposure that no layer covers counts as wanted, as in rules.wants.
             unknown = Q(exposure__people=None, exposure__buildings=None)
             here &= unknown | Q(exposure__people__gte=least) | Q(exposure__buildings__gte=least)
         wanted |= here
@@ -125,7 +125,7 @@ def alert_take(*, alert: Alert, organisation: Organisation, contact: Contact | N
 
 
 def alert_return(*, alert: Alert, organisation: Organisation) -> None:
-    """Take back that an organisation has an alert: the next contact is asked at once, unless the operators were."""
+    """Undo that an organisation took up an alert: ask the next contact at once, unless the operators were asked."""
     back = {"taken_at": None, "taken_by": None, "returned_at": timezone.now()}
     with alone(organisation) as mine:
         if mine.escalations.filter(alert=alert, closed_at=None).exclude(taken_at=None).update(**back):

@@ -54,7 +54,7 @@ def line_read(*, line: Line) -> None:
 
 @transaction.atomic
 def _keep(line: Line, product: Product, motion: LineMotion) -> None:
-    """Store a reading in place of an earlier one, and of those in releases before, unless the line was changed."""
+    """Store a line's reading; it replaces earlier ones and those of earlier releases. Skip it if the line changed."""
     now = timezone.now()
     if not Line.objects.select_for_update().filter(pk=line.pk, changed_at=line.changed_at).exists():
         return

@@ -27,9 +27,9 @@ from monitor.wording.refusals import Refusal
 
 DEMO_PART = (0.73, 1.0)  # The demo shows this part of the railway, which runs through the city that sinks.
 MAX_LINES = 20
-MAX_CHANGES = 50  # An organisation may change its lines so often in a day: after each they are read again.
+MAX_CHANGES = 50  # An organisation may change its lines this often in a day: after each they are read again.
 CORNER_BYTES = 16
-# A reading takes about so much: four lists of 2,000 stations, and 400 cells by 60 dates. Three are reserved at first.
+# A reading takes about this much: four lists of 2,000 stations, and 400 cells by 60 dates. Three are reserved at first.
 READING_BYTES, RESERVED_READINGS = 120_000, 3
 READ_WITH = ("half_width_m", "limit_mm_m_yr")  # A line's name, kind and first station change no reading.
 
@@ -66,10 +66,7 @@ def line_bytes(*, n_corners: int, n_readings: int) -> int:
 
 
 def line_change(*, line: Line, **wish: Any) -> None:
-    """Change what is known of a line; its readings are made again if they need it. wish: as for `line_add`.
-
-    Raises Refusal.
-    """
+    """Change a line, and make its readings again if they depend on it. wish: as for `line_add`. Raises Refusal."""
     with alone(line.organisation) as mine:
         _count(mine, "line changed", wish["name"])
         changed = mine.lines.filter(pk=line.pk)

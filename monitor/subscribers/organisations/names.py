@@ -28,7 +28,7 @@ _DIGIT_WORDS = "zero|one|two|three|four|five|six|seven|eight|nine|null|eins|zwei
 _DIGIT_WORDS += "zwo|un|deux|trois|quatre|cinq|sept|huit|neuf|cero|uno|dos|tres|cuatro|cinco|seis|siete|ocho|nueve"
 _DIGITS = re.compile(rf"\b(?:{_DIGIT_WORDS})\b|\d|(?<=\d)[oil]|[oil](?=\d)")  # O and l beside digits stand for 0 and 1
 _ALPHABETS = {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU"}
-_ALPHABETS |= {"ARABIC", "ARABIC-INDIC", "EXTENDED"}  # their zero looks like a dot
+_ALPHABETS |= {"ARABIC", "ARABIC-INDIC", "EXTENDED"}  # The zero of these digits looks like a dot.
 
 
 def title_of(name: str) -> str | None:
@@ -36,7 +36,7 @@ def title_of(name: str) -> str | None:
     title = one_line(unicodedata.normalize("NFKC", name))
     if not title or len(title) > MAX_TITLE_LENGTH or not _TITLE.fullmatch(title) or _reads_as_address(title):
         return None
-    others = sum(letter.isnumeric() and not letter.isdecimal() for letter in title)  # such as those of Chinese
+    others = sum(letter.isnumeric() and not letter.isdecimal() for letter in title)  # Numerals such as those of Chinese
     return title if others + len(_DIGITS.findall(_folded(title))) <= MAX_DIGITS else None
 
 

@@ -31,9 +31,9 @@ from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
 from monitor.wording.regions import Region
 
-MAX_MEMBERS = 50  # the invited included
+MAX_MEMBERS = 50  # Invited people count as members.
 MAX_SHARED = 20
-MAX_OWNED = 3  # or founded, by one mailbox
+MAX_OWNED = 3  # One mailbox may own or have founded this many.
 MAX_FOUNDED = 5  # One mailbox may found this number in a day.
 MAX_INVITATIONS = 20  # One organisation may send this number in a day.
 FOLLOWED = ("region", "label", "n_assets", *WISH)
@@ -91,7 +91,7 @@ def member_invite(*, owner: Membership, email: str) -> None:
     """Invite an address by mail; one that declined is not asked again while its refusal is kept. Raises Refusal."""
     email = services.email_normal(email)
     with alone(owner.organisation) as organisation:
-        _title(organisation.name)  # a stored name may be older than the rule
+        _title(organisation.name)  # A stored name may be older than the rule.
         known = organisation.memberships.filter(email=email).first()
         if known and known.left_at is None:
             raise Refusal(_("This address is listed already."))
@@ -103,7 +103,7 @@ def member_invite(*, owner: Membership, email: str) -> None:
         if not (may_invite and limits.allowed_for_address(email=email)):
             raise Refusal(_("Daily limit reached. Try again tomorrow."))
         if known:
-            known.delete()  # somebody who left is asked like anybody else
+            known.delete()  # Somebody who left is asked like anybody else.
         invited = Membership.objects.create(organisation=organisation, email=email, invited_by=owner)
         OutgoingMessage.queue(OutgoingMessage.Kind.MEMBERSHIP, f"membership:{uuid4()}", email, membership=invited)
 
@@ -200,11 +200,8 @@ def shared_end(*, organisation: Organisation, pk: int) -> None:
 
 
 def seats_settle(*, organisation: Organisation) -> None:
-    """Give each member who wants mails a seat for each place, and end all other seats, in the caller's transaction.
-
-    Who has left is no contact any more.
-    """
-    # A seat that its member ended stays ended. Repeated calls change nothing more.
+    """Give members who want mails a seat for each place; end other seats and leavers' contacts. In a transaction."""
+    # A subscription that its member ended stays ended. Repeated calls change nothing.
     shared = list(organisation.subscriptions.filter(ended_at=None))
     readers = {member.email: member for member in members(organisation=organisation).filter(wants_mails=True)}
     seats = Subscription.objects.filter(shared__organisation=organisation)
@@ -259,7 +256,7 @@ def organisation_exported(*, organisation: Organisation) -> dict[str, Any]:
 
 
 def _seats_again(organisation: Organisation, email: str) -> None:
-    """Reopen the seats that one member had ended; they report news from now on."""
+    """Reopen the subscriptions that one member had ended; they report news from now on."""
     seats = Subscription.objects.filter(shared__organisation=organisation, shared__ended_at=None, email=email)
     again = {"ended_at": None, "confirmed_at": timezone.now(), "paused_at": None, "paused_until": None}
     seats.exclude(ended_at=None).update(**again, pause_reason="")

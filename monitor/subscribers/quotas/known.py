@@ -39,5 +39,5 @@ def network_of_person(*, email: str, ip: str) -> str:
 
 def network_of_organisation(*, organisation: Organisation) -> str:
     """Return the network of its founder, against which an organisation's rows count; empty if it is trusted."""
-    # One that is older than this column has a network of its own.
+    # A row older than this column counts as a network of its own.
     return "" if organisation.trusted_at else organisation.network or organisation_key(organisation=organisation.pk)

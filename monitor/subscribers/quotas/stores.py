@@ -18,8 +18,8 @@ from monitor.models.lines import Line
 from monitor.models.operations import Extract, ResidentReport, UnconfirmedPhoto
 from monitor.models.subscriptions import Holding, Subscription
 
-STRANGERS_SHARE = 0.5  # of all that may be kept or sent; the rest is left for people who are known
-DISK_SHARE = 0.5  # of the room that a disk would have without a store
+STRANGERS_SHARE = 0.5  # Unknown people may use this share of what may be kept or sent; known people have the rest.
+DISK_SHARE = 0.5  # A store may use this share of the space that a disk would have without it.
 MIN_OFFERED = timedelta(days=1)  # A file is kept at least so long for its first download.
 DOWNLOAD = timedelta(hours=1)  # A file is kept at least so long after a download has begun.
 MIB = 2**20
@@ -91,7 +91,7 @@ PHOTOS = Store(
     quota=lambda: Quota(mailbox=20 * MIB, network=100 * MIB, total=1024 * MIB),
     remedy=gettext_lazy("Send the report without the photo, or try again in a few days."),
     room=database_room_bytes,
-    counted=~Q(state=ResidentReport.State.ACCEPTED),  # operators chose to keep those
+    counted=~Q(state=ResidentReport.State.ACCEPTED),  # Operators chose to keep accepted reports.
     unsaved=(UnconfirmedPhoto,),
 )
 PLACES = Store(
@@ -99,8 +99,8 @@ PLACES = Store(
     quota=lambda: Quota(mailbox=30 * MIB, network=60 * MIB, total=1024 * MIB),
     remedy=gettext_lazy("Give a shorter list of sites, or end a subscription that you no longer need."),
     room=database_room_bytes,
-    counted=Q(shared=None),  # the seats of an organisation's members are copies without sites
-    free_bytes=16_384,  # a region has 500 corners at most
+    counted=Q(shared=None),  # Subscriptions of an organisation's members are copies without sites.
+    free_bytes=16_384,  # A region has at most 500 corners.
 )
 LINES = Store(
     rows=Line,

@@ -19,7 +19,7 @@ from monitor.web.secret_links import signed_link
 
 MAX_TEXT_LENGTH, MAX_REASON_LENGTH = 1000, 300
 DIGITS = 4  # Coordinates are kept to about 10 m.
-report_token, read_report_token = signed_link("monitor.report")  # confirms, shows and deletes a report
+report_token, read_report_token = signed_link("monitor.report")  # The token confirms, shows and deletes a report.
 State, Kind = ResidentReport.State, OutgoingMessage.Kind
 
 
@@ -28,8 +28,7 @@ def report_request(
 ) -> ResidentReport | None:
     """Save an unconfirmed report and queue the mail to confirm it. Return None after too many mails today.
 
-    place: longitude and latitude, degrees; photo: already encoded anew; ip: address or network that sends it. Raises
-    Refusal if there is no room for the photo.
+    place: longitude, latitude, degrees; photo: encoded anew; ip: of the sender. Raises Refusal without room for it.
     """
     email = email_normal(email)
     claim = Claim(len(photo or b""), network=network_key(ip=ip))
@@ -64,7 +63,7 @@ def report_confirm(*, report: ResidentReport) -> None:
 def report_decide(*, report: ResidentReport, by: User, state: str, reason: str = "") -> bool:
     """Accept or reject a confirmed report, with an entry in the audit; return False if it has been decided before."""
     decided = {"state": State(state), "reason": reason.strip()[:MAX_REASON_LENGTH], "decided_by": by}
-    if decided["state"] == State.ACCEPTED:  # It does not count against a quota any more.
+    if decided["state"] == State.ACCEPTED:  # Accepted reports count against no quota.
         decided |= {"mailbox": "", "network": ""}
     with transaction.atomic():
         waiting = ResidentReport.objects.filter(pk=report.pk, state=State.WAITING, confirmed_at__isnull=False)

@@ -32,10 +32,10 @@ from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal, number_or_none
 
 BACK_OFF = [timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 7200, 21600, 43200, 86400, 86400, 86400)]
-END_AFTER = timedelta(days=7)  # An endpoint that takes nothing for this time is ended.
+END_AFTER = timedelta(days=7)  # An endpoint ends if its server accepts nothing for this time.
 MAX_RETRY_AFTER = timedelta(days=1)
 HOUR, SUM_UP_AFTER = timedelta(hours=1), timedelta(minutes=5)
-MAX_PER_PERSON = 10  # Each channel counts on its own.
+MAX_PER_PERSON = 10  # The limit is for each channel by itself.
 LISTED, MAX_URL_LENGTH = 20, 500
 State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
 
@@ -173,7 +173,7 @@ def is_still_needed(*, message: OutgoingMessage, endpoint: Endpoint) -> bool:
 
 
 def is_overtaken(transition: AlertTransition) -> bool:
-    """Return whether a step no longer holds: its alert was taken back after it, or stands again."""
+    """Return whether a step is outdated, because its alert has been withdrawn or restored since."""
     return (transition.to_state in TAKEN_BACK) != (transition.alert.state in TAKEN_BACK)
 
 

@@ -18,7 +18,7 @@ from monitor.wording.refusals import Refusal
 MAX_BYTES = 5 * 2**20  # Boundaries and lines; docker/nginx/site.conf allows slightly more.
 MAX_BYTES_OF_SITES = 2**20
 MAX_BYTES_OF_PHOTO = 10 * 2**20
-PHOTO_PX = 2048  # along the longer side, as it is kept
+PHOTO_PX = 2048  # A photo is kept with this longer side.
 FAULTS_NAMED = 3
 MAX_NAME = 32
 Shape = TypeVar("Shape", LineString, MultiPolygon)
@@ -89,7 +89,7 @@ def _read(reader: str, content: bytes, name: str, **options: float) -> bytes:
         values = {name: _shown(value) for name, value in fault.values.items()}
         problem, remedy = (_(words) % values if values else _(words) for words in fault.words)
         refusal = _("“%(file)s” cannot be used: %(problem)s. %(remedy)s.")
-        folder = str(Path(fault.path).parent)  # a temporary folder, which must not be shown
+        folder = str(Path(fault.path).parent)  # Messages must not show the temporary folder.
         shown = {"file": short(file), "problem": "", "remedy": remedy}
         shown["problem"] = shortened(problem.replace(folder, ""), len(refusal % shown))
         raise Refusal(refusal % shown) from fault

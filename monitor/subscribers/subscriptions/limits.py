@@ -13,7 +13,7 @@ from monitor.subscribers.quotas.known import is_known
 from monitor.subscribers.quotas.services import domain_of, mailbox_of
 from monitor.web.request_limits import WIDE_NETWORK_BITS
 
-# Domains whose many mailboxes belong to many people.
+# Mailboxes of these domains belong to different people.
 PUBLIC_DOMAINS = {
     "gmail.com",
     "outlook.com",
@@ -24,7 +24,7 @@ PUBLIC_DOMAINS = {
     "proton.me",
     "gmx.net",
 }
-WIDE_NETWORK_SHARE = 0.1  # of all mails of a day, for whoever has many networks of their own
+WIDE_NETWORK_SHARE = 0.1  # Share of all mails of a day for one wide network, whose owner may have many networks.
 MAILBOXES_OF_NETWORK = 3  # A network of founders may do as much in a day as this number of mailboxes.
 
 

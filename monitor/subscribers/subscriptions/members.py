@@ -42,7 +42,7 @@ def is_of_trusted_organisation(request: HttpRequest) -> bool:
     theirs = Q()
     if request.user.is_authenticated and request.user.email:
         theirs |= Q(email=request.user.email.lower())
-    with suppress(KeyError, Wrong):  # Most addresses have no such link.
+    with suppress(KeyError, Wrong):  # The address may belong to no member.
         subscription, membership = tokens.read_manage(promised(request.resolver_match).kwargs["token"])
         theirs |= Q(pk=membership) | Q(email__in=Subscription.objects.filter(pk=subscription).values("email"))
     return bool(theirs) and members_trusted().filter(theirs).exists()

@@ -35,7 +35,7 @@ WHERE_WORDS = [
     ("sites", gettext_lazy("Sites")),
 ]
 KEEP = "keep"
-REGION_MARK = "region:"  # before the part of an address of a region, as a value of `hit`
+REGION_MARK = "region:"  # Values of `hit` for a part of a region's address begin with this.
 SAME_DEGREES = 2e-5
 MAX_REGIONS = 8
 Form = TypeVar("Form", bound="WhereForm")

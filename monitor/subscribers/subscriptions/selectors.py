@@ -24,7 +24,7 @@ from monitor.subscribers.subscriptions.channels import endpoint_rules
 SEVERITIES = [step.value for step in Severity]  # The lowest comes first.
 NEWS = [State.FIRST.value, State.PROVISIONAL.value, State.CONFIRMED.value, State.FINISHED.value]
 QUARTER = timedelta(days=91)
-RESUMED = {"paused_at": None, "paused_until": None, "pause_reason": "", "bounces": 0}  # fields of no pause
+RESUMED = {"paused_at": None, "paused_until": None, "pause_reason": "", "bounces": 0}  # Fields of a subscription in use
 
 
 class Wanted(NamedTuple):
@@ -47,7 +47,7 @@ class Step(NamedTuple):
     severities: frozenset[str]
     reviewed: bool
     follow_up: bool
-    exposed: float | None  # people or buildings on it, the larger number; None: no layer says
+    exposed: float | None  # Number of people or buildings in it, the larger one; None if no layer covers it.
     news: bool
 
 
@@ -173,7 +173,7 @@ def awake(*, subscriptions: QuerySet[Subscription], now: datetime) -> QuerySet[S
 
 def is_held(*, now: datetime) -> Q:
     """Return the filter that selects queued messages which have to wait for the end of quiet hours."""
-    # They bring news or a sign of life to a subscription with quiet hours now, or would wake up its owner.
+    # These messages would wake up the owner of a subscription with quiet hours now.
     asleep = Subscription.objects.filter(_asleep(now))
     news = Notification.objects.filter(message=OuterRef("pk"), withdrawn_at=None, subscription__in=asleep)
     silent = asleep.filter(sign_of_life=True, channel=OuterRef("channel"))

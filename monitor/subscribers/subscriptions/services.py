@@ -37,29 +37,29 @@ from monitor.wording.regions import Region
 
 MAX_PER_ADDRESS = 20
 DEMO_ADDRESS = "resident@example.org"
-DEMO_PLACE = (-12.0, 47.0)  # the middle of the simulated region
-VILLAGE_ADDRESS, VILLAGE_RADIUS_M = "mayor@example.org", 2_000.0  # the demo's reader who watches one village
+DEMO_PLACE = (-12.0, 47.0)  # The middle of the simulated region
+VILLAGE_ADDRESS, VILLAGE_RADIUS_M = "mayor@example.org", 2_000.0  # The demo's reader who watches one village.
 HOURS = [str(hour) for hour in range(24)]
 KEEP_ENDED = timedelta(days=30)
 MAX_PAUSE = timedelta(days=2 * 365)
 KEEP_LETTERS = timedelta(days=7)
 KEEP_NEWS = timedelta(days=2 * 365)
 MAX_LABEL_LENGTH = 200
-SITE_BYTES = 200  # bytes that the row of a site takes, without its area
+SITE_BYTES = 200  # A row of a site takes about this many bytes without its area.
 MAX_NAME_LENGTH = 80
 State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
 LETTERS = {Kind.CONFIRM, Kind.LINK, Kind.INVITATION, Kind.MEMBERSHIP, Kind.RESET, Kind.TEST, Kind.CHECK, Kind.ENDED}
 LETTERS |= {Kind.EXTRACT, Kind.DISSOLVED, Kind.REPORT}
 SITE_FIELDS = ("name", "latitude", "longitude", "radius_m")
 OWN_FIELDS = ("language", "time_zone", "quiet_from", "quiet_until", "sign_of_life", "bulletins", "paused_until")
-DEEDS: dict[str, dict[str, Any]] = {  # deeds on the page of a person's subscriptions, with the fields that each sets
+DEEDS: dict[str, dict[str, Any]] = {  # Actions on the page of a person's subscriptions, with the fields that each sets.
     "sign": {"sign_of_life": True},
     "no-sign": {"sign_of_life": False},
     "bulletins": {"bulletins": True},
     "no-bulletins": {"bulletins": False},
-    "resume": RESUMED,  # what happened while it was paused is not sent
+    "resume": RESUMED,  # Events during the pause are not sent.
 }
-LEAST = {  # severity from which on something is sent
+LEAST = {  # Alerts of lower severity are not sent.
     "minor": gettext_lazy("Of any importance."),
     "moderate": gettext_lazy("Of medium or high importance."),
     "strong": gettext_lazy("Of high importance only."),
@@ -129,10 +129,7 @@ def demo_subscription_make(
 
 
 def subscription_confirm(*, subscription: Subscription) -> None:
-    """Confirm a subscription; a second call changes nothing.
-
-    Raises Refusal if its owner has too many subscriptions, or no room for its list of sites.
-    """
+    """Confirm a subscription, or change nothing. Raises Refusal if its owner has too many, or no room for sites."""
     if subscription.confirmed_at:
         return
     held = selectors.subscriptions_of(email=subscription.email).filter(ended_at=None, shared=None)
@@ -193,7 +190,7 @@ def time_zone_known(name: str) -> str:
     """Return a name of a time zone if the tz database has it, else UTC."""
     try:
         return ZoneInfo(name[:64]).key
-    except (KeyError, ValueError, OSError):  # no such name; one that leads out of the tz database; a folder of it
+    except (KeyError, ValueError, OSError):  # The name is unknown, leads out of the tz database, or is a folder of it.
         return "UTC"
 
 
@@ -276,7 +273,7 @@ def purge() -> None:
     Subscription.objects.filter(confirmed_at=None, created_at__lt=now - CONFIRM_FOR).delete()
     unanswered = Q(confirmed_at=None, left_at=None, created_at__lt=now - INVITED_FOR)
     Membership.objects.filter(unanswered | Q(left_at__lt=now - KEEP_ENDED)).delete()
-    # Members' seats for places still watched are kept: an ended one records that no mail is wanted.
+    # Keep members' subscriptions of places still watched: an ended one records that its member wants no mail.
     mine = Q(organisation=OuterRef("shared__organisation"), email=OuterRef("email"))
     kept = Subscription.objects.filter(Exists(Membership.objects.filter(members.ACTIVE, mine)), shared__ended_at=None)
     ended = Subscription.objects.filter(ended_at__lt=now - KEEP_ENDED).exclude(pk__in=kept.values("pk"))

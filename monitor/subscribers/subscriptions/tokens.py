@@ -13,12 +13,12 @@ CONFIRM_FOR, INVITED_FOR, MANAGE_FOR = timedelta(hours=48), timedelta(days=7), t
 _MEMBERSHIP = "membership"
 
 
-confirm_token, read_confirm = signed_link("monitor.confirm", CONFIRM_FOR)  # key of the subscription to confirm
-join_token, read_join = signed_link("monitor.join", INVITED_FOR)  # key of the membership to accept
-stop_token, read_stop = signed_link("monitor.stop")  # keys of the subscriptions to end; it can do nothing else
+confirm_token, read_confirm = signed_link("monitor.confirm", CONFIRM_FOR)  # The key is the subscription to confirm.
+join_token, read_join = signed_link("monitor.join", INVITED_FOR)  # The token names the membership to accept.
+stop_token, read_stop = signed_link("monitor.stop")  # The token names the subscriptions to end; it can do nothing else.
 manage_token, _read_manage = signed_link("monitor.manage", MANAGE_FOR)  # key of a subscription: data of its owner
 KEY_BYTES = 24
-FEEDS = ("feed-atom", "feed-calendar", "feed-cap")  # names of addresses
+FEEDS = ("feed-atom", "feed-calendar", "feed-cap")  # Names of the addresses of feeds.
 
 
 def member_token(membership_id: int) -> str:

@@ -19,7 +19,7 @@ from monitor.web.identity.site_file import contrast_faults, logo_type
 TITLES = {"imprint": _("Imprint"), "contact": _("Contact"), "accessibility": _("Accessibility")}
 VALID_DAYS = 180  # RFC 9116 recommends less than a year
 PLAIN = "text/plain; charset=utf-8"
-WITHOUT_TEXT = {"accessibility"}  # pages that exist without a text of the site, as the product has its own
+WITHOUT_TEXT = {"accessibility"}  # These pages exist without a text of the site, because the product has its own.
 
 
 @require_safe

@@ -15,7 +15,7 @@ ROLES = ("viewers", "operators", "publishers", "administrators")
 LOGO_TYPES = {b"\x89PNG": "image/png", b"<svg": "image/svg+xml", b"<?xm": "image/svg+xml"}
 LOGO_MOST_BYTES = 200_000
 ENOUGH = 4.5  # contrast of text, WCAG 2.2, 1.4.3
-TINT = 0.1  # share of the accent in the background of chosen lines
+TINT = 0.1  # Share of the accent colour in the background of chosen lines.
 # backgrounds of text in the accent colour (pages, mails), and the colour of text on the accent: light, then dark
 SURFACES = {
     "accent": (("#ffffff", "#f5f6f5", "#eef1f0"), "#ffffff"),
@@ -58,7 +58,7 @@ class OpenID:
 
 @dataclass(frozen=True)
 class Site:
-    """Identity of a site. Pages are texts or addresses by language, where the language "" stands for all."""
+    """Identity of a site. Pages are texts or addresses by language; "" is any language."""
 
     name: str = "Ground Motion Monitor"
     logo: Path | None = None
@@ -233,7 +233,7 @@ def _address(value: Any, remedy: str) -> str:
     line = _line(value)
     try:
         address = urlsplit(line)
-    except ValueError:  # such as an unclosed bracket
+    except ValueError:  # The pattern may have an unclosed bracket, for example.
         address = urlsplit("")
     local = address.scheme == "http" and address.hostname in ("localhost", "127.0.0.1")
     if not address.hostname or not (address.scheme == "https" or local) or address.query or address.fragment:

@@ -1,4 +1,4 @@
-"""Words of bulletins: headline, the change of each place, and rain and groundwater beside it."""
+"""Words of bulletins: headline, and the change of each place with rain and groundwater."""
 
 from collections.abc import Mapping
 from datetime import date

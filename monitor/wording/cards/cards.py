@@ -164,7 +164,7 @@ def _card(alert: Alert, place: str, contact: Contact | None, tilt: Tilt | None) 
     by_person = alert.source == Source.PERSON
     if by_person and alert.state in REPORTED_MEANINGS:
         state_meaning = REPORTED_MEANINGS[alert.state]
-    gone = alert.state == State.WITHDRAWN  # What the data showed is not said any more once they are taken back.
+    gone = alert.state == State.WITHDRAWN  # Withdrawn data are not described.
     if gone and (ended := alert.transitions.last()):
         state_meaning = what_happened(ended)  # type: ignore[assignment]
     severity = family_voice.severity(alert.severity)
@@ -321,7 +321,7 @@ def update_sentences(step: AlertTransition) -> list[str]:
     return change_sentences(step.alert.kind, update.changes, update.told_at.date()) if update else []
 
 
-def kin(alert: Alert) -> list[dict[str, Any]]:
+def related_rows(alert: Alert) -> list[dict[str, Any]]:
     """Return a row for each alert related to this one by a merge or a split, in either direction."""
     rows = []
     for one in alerts_related(alert=alert):
@@ -356,7 +356,7 @@ def _step_words(transition: AlertTransition) -> str:
 
 
 def why_words(alert: Alert, terms: Terms) -> str:
-    """Return why an alert stands where it does: 'Rank: its motion counts as large, faster of late.'; or ''."""
+    """Return why an alert has its rank: 'Rank: its motion counts as large, faster of late.'; or ''."""
     if terms.standing in BEHIND:
         return str(BEHIND[terms.standing])
     parts: list[Any] = [_size(alert, terms)] if alert.is_measured else []

@@ -1,4 +1,4 @@
-"""Lines in words: name stations (km 12.4) and breaks with their figures, and say what the points cannot tell."""
+"""Lines in words: name stations (km 12.4) and breaks with their figures, and say what points cannot show."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple

@@ -32,7 +32,7 @@ from monitor.wording.images import DIRECTION_WORDS, PLATFORMS
 
 logger = logging.getLogger(__name__)
 
-RECENT = timedelta(days=366)  # Older looks say nothing of the present.
+RECENT = timedelta(days=366)  # Older observations do not describe the present.
 KEPT_S = 24 * 3600
 FINENESS = 0.005  # Borders are simplified within this share of a region's size.
 SURE = 2.0  # Smaller differences of two dates, in standard deviations, are not called motion.

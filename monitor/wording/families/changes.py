@@ -160,14 +160,14 @@ def provisional(text: str) -> str:
 
 
 def provisional_sentence(until: date) -> str:
-    """Return what is said beside values that new passes added to a series."""
+    """Return the note on values that new passes added to a series."""
     # Translators: %(until)s is "12 May 2026"
     said = _("The values until %(until)s come from new passes and are provisional: the next release replaces them.")
     return said % {"until": day_words(until)}
 
 
 def living_sentence(last_day: date, difference: Mapping[str, Any] | None) -> str:
-    """Return how far new passes prolong a release; after the next release, how right they were."""
+    """Return until when new passes extend a release; after the next release, how far off they were."""
     if difference:
         said = _("New passes prolonged its series until %(until)s. %(right)s")
         return said % {"until": day_words(last_day), "right": right_sentence(difference["within_mm"], difference["n"])}

@@ -81,7 +81,7 @@ ASSUMES = {
         "much."
     ),
 }
-GAPS = gettext_lazy("Gaps between the points (forest, fields, water, snow) do not mean that the ground is still.")
+GAPS = gettext_lazy("Gaps between the points (forest, fields, water, snow) do not mean that the ground is stable.")
 UNNAMED = gettext_lazy("The computer is not sure enough of a cause to name one.")
 NOT_IDENTIFIED = gettext_lazy("The cause is not identified.")
 MISFITS = gettext_lazy("The likeliest cause does not fit the direction of the motion, so that none is named.")

@@ -40,7 +40,7 @@ LIMITS = {
         "(probably ",
         "compared with the ground around it",
         "Measured against the ground around it: motion of the whole region does not show.",
-        "Gaps between the points (forest, fields, water, snow) do not mean that the ground is still.",
+        "Gaps between the points (forest, fields, water, snow) do not mean that the ground is stable.",
         "Take this as a hint, not as a finding.",
         "The band holds the middle two thirds of them.",
     ),

@@ -69,10 +69,7 @@ def propose(bowls: Bowls, rate_mm_yr: Float32) -> Proposed:
 def least_squares(
     tracks: Sequence[PointCloud], config: LeastSquaresConfig, device: torch.device | None = None
 ) -> tuple[DeformationMaps, Affine, float]:
-    """Flag cells of 100 m where noise would rarely produce the best bowl and the ground itself moves.
-
-    Returns the maps, their transform, and the smallest share of still ground of any track (`still_ground`).
-    """
+    """Flag cells of 100 m by their best bowl and own motion; return maps, transform and least share of still ground."""
     tracks, zeros, _ = against_backgrounds(tracks)
     bowls = best_bowls(tracks, device)
     rate, still, sigma_mm_yr = local_motion(bowls, config)

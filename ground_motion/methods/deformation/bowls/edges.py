@@ -17,20 +17,20 @@ from ground_motion.rasters.regions import regions
 from ground_motion.statistics.robust import MAD_TO_SIGMA
 
 MIN_CELLS = 3
-MIN_POINTS, MIN_POINTS_INSIDE = 12, 4  # A track needs so many points around and inside a candidate.
+MIN_POINTS, MIN_POINTS_INSIDE = 12, 4  # A track needs this many points around and inside a candidate.
 MAX_INSIDE = 75.0  # More points inside a candidate do not count: over kilometres no ground is as simple as the models.
 MIN_RING_M, MAX_RING_M = 300.0, 1_500.0  # The ring around a candidate is as wide as its radius, within these limits.
 APART_M = 200.0  # Points farther from a candidate show its stable ground.
 MIN_SIGMA_MM_YR = 0.5
 MAX_CYCLE_MM_YR = 35.0  # A cycle of C band lost in each winter moves a patch by 28 mm/yr; faster ones are no error.
-JOINED_CELLS = 2  # Candidates that meet when widened by so many cells are one.
+JOINED_CELLS = 2  # Candidates that meet when widened by this many cells are one.
 # Areas of exp(-(r/a)^(2/s)) beyond a share u of its peak grow as ln(1/u)^s: from a Gaussian bowl to one of order 8.
 STEEPNESS = (1.0, 0.5, 0.25)
 SHARES = np.exp(-np.linspace(0.0, 4.0, 26))  # These are shares of the peak.
 PEAKS = np.linspace(0.5, 1.6, 12)  # The peak is sought among these multiples of the highest tenth's rate.
-OUTLIER_SHARE, OUTLIER_WIDTH = 0.05, 20.0  # This share of points has any rate, spread over so many deviations.
+OUTLIER_SHARE, OUTLIER_WIDTH = 0.05, 20.0  # Share of outliers, and the width of their distribution in deviations.
 BIN_SIGMA = 0.2  # width of the histogram's bins, deviations
-ROUNDS = 15  # The share of moving ground takes so many rounds of expectation and maximisation.
+ROUNDS = 15  # The share of moving ground takes this many rounds of expectation and maximisation.
 
 
 def edges_of(

@@ -23,12 +23,12 @@ from ground_motion.methods.deformation.gridding.points import Float64
 from ground_motion.methods.deformation.places.surface import square_of
 from ground_motion.statistics.robust import MAD_TO_SIGMA
 
-EXPONENTIAL_M = (60.0, 200.0, 600.0, 1_800.0, 5_400.0)  # scales of parts with covariance exp(-d / scale)
+EXPONENTIAL_M = (60.0, 200.0, 600.0, 1_800.0, 5_400.0)  # The noise is a sum of parts with covariance exp(-d / scale).
 GAUSSIAN_M = (1_000.0, 3_000.0, 8_000.0)  # These parts have the covariance exp(-(d / scale)²).
 EDGES_M = (5, 20, 40, 70, 120, 200, 350, 600, 1_000, 1_700, 2_500, 3_500, 5_000, 7_000, 10_000)  # classes of distance
-PAIRS, NEAR_POINTS = 40_000, 2_500  # So many random pairs, and the near pairs of so many points, show the noise.
+PAIRS, NEAR_POINTS = 40_000, 2_500  # This many random pairs, and the near pairs of this many points, show the noise.
 NEAR_RANKS = (2, 3, 5, 9, 17, 33, 65)  # Rank 1 is left out, because the nearest point of a point is itself.
-MIN_PAIRS = 150  # A class of distances needs so many pairs.
+MIN_PAIRS = 150  # A class of distances needs this many pairs.
 ROUNDING_MM_YR = 0.1  # Released rates are rounded: without noise, medians of differences would move in steps.
 MEDIAN_TO_SIGMA = 0.9539  # median of |a - b| of two normal values of standard deviation 1
 # Squares that stand out by 4 deviations are left out.
@@ -59,10 +59,7 @@ class NoiseCovariance(NamedTuple):
         return spectrum, self.white_mm2_yr2 + float((parts * (1 - shares)).sum())
 
     def radial_spectrum(self, frequency: Tensor, cell_m: float) -> Tensor:
-        """Return that spectrum at radial frequencies, 1/cell, (n,), (mm/yr)²: nearly the same in all directions.
-
-        Along the diagonal the error is of the fourth order.
-        """
+        """Return the spectrum at radial frequencies, 1/cell, (n,), (mm/yr)²; its error is of fourth order."""
         side = frequency / (cell_m * 2**0.5)
         spectrum: Tensor = torch.tensordot(torch.tensor(self.parts_mm2_yr2), _shapes(side, side, cell_m), 1)
         return spectrum

@@ -14,8 +14,8 @@ from ground_motion.methods.deformation.bowls.pyramid import Points
 
 LOWEST = -9.0  # score where nothing is known
 LIKELY, LIKELY_MM_YR = -0.5, 1.5  # Bowls of this score and rate are taken out before the noise is fitted again.
-REACH = 2.5  # radii of such a bowl at which it is taken out
-INSIDE = 1.2  # radii of such a bowl that do not count in the spread of ratios
+REACH = 2.5  # A found bowl is removed out to this number of its radii.
+INSIDE = 1.2  # The spread of ratios ignores points within this number of radii of a found bowl.
 
 
 class Peak(NamedTuple):

@@ -15,11 +15,11 @@ from ground_motion.methods.deformation.gridding.points import Float32, Float64, 
 from ground_motion.methods.deformation.places.surface import square_of
 from ground_motion.statistics.robust import MAD_TO_SIGMA
 
-WIDE_CELLS = 10.0  # standard deviation of the Gaussian mean that is taken out
-MARGIN = 32  # Cells around what is transformed.
+WIDE_CELLS = 10.0  # Standard deviation of the Gaussian mean that is subtracted, cells.
+MARGIN = 32  # Margin around the transformed field, cells.
 SLOPE_M = 400.0  # about the side of the cells on which rates are compared with heights
-SLOPE_CELLS = 20.0  # standard deviation of the ground over which their slope is fitted
-MIN_RELIEF_M = 15.0  # With less relief, a slope is drawn toward none.
+SLOPE_CELLS = 20.0  # The slope of rates with height is fitted over ground of this standard deviation, cells.
+MIN_RELIEF_M = 15.0  # With less relief, the slope is shrunk toward 0.
 SLOPE_ROUNDS = 3  # Each round clips rates far from the slope of the round before.
 MAX_POINTS = 4  # More points of a finest cell share their errors, so they do not count.
 SPIKE, SPIKE_MM_YR = 4.0, 0.3  # deviations of a point from the median around it; least deviation

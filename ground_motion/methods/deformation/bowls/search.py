@@ -65,18 +65,18 @@ from ground_motion.statistics.robust import MAD_TO_SIGMA
 
 FINEST_M, COARSEST_M = 50.0, 1_600.0
 RADII_CELLS, ALSO_FINEST = (3.0, 4.2), 2.0  # radii where a bowl falls to 1/e: 100 m to 6.7 km
-CORE, SIZES = 256, 64  # cells of a block, without its margin; the sides of a torus are multiples of these
-NOISE_SQUARE_M = 25_600.0  # side of the squares that have a noise covariance each
-FLOOR_MM2_YR2 = 0.02  # All points of a cell share so much variance beyond the noise covariance.
-OUTLIER, ROUNDS = 2.5, 2  # A cell beyond so many deviations counts less; there are so many rounds.
+CORE, SIZES = 256, 64  # A block has this many cells, without its margin; FFT sizes are multiples of SIZES.
+NOISE_SQUARE_M = 25_600.0  # Each square of this side has its own noise covariance.
+FLOOR_MM2_YR2 = 0.02  # All points of a cell share this much variance beyond the noise covariance.
+OUTLIER, ROUNDS = 2.5, 2  # A cell beyond this many deviations counts less; there are this many rounds.
 TURNS = 2  # The second fits the noise without the bowls that the first found; the first leaves out cells of 100 m.
-PROPOSED, PROPOSED_CELLS = 0.0, 3  # Cells of FINEST_M are searched so near to wider ones with a higher score.
+PROPOSED, PROPOSED_CELLS = 0.0, 3  # Cells of FINEST_M are searched this near to wider ones with a higher score.
 AREA_M2 = 1e9
 MIN_PLACES = 4.0  # A bowl that fills the ground cannot be told from its level, so a block needs independent places.
 # Ratios spread less than 1, as SHARED_MM_YR is mostly too high; this prior counts as 30 places.
 USUAL_SPREAD, PRIOR_BOWLS = 0.7, 30.0
-FOUND_DECADES, NINE_OF_TEN = 1.5, 1.28  # Bowls of this score are found; so many deviations above it, nine of ten are.
-OF_LIMIT_M = (700.0, 1_000.0)  # radii of the bowls for which the smallest detectable rate is stated
+FOUND_DECADES, NINE_OF_TEN = 1.5, 1.28  # Bowls of this score are found; this many deviations above it, nine of ten are.
+OF_LIMIT_M = (700.0, 1_000.0)  # The smallest detectable rate is stated for bowls of these radii.
 NOISES = torch.logspace(-3, 4, 15)  # Information is tabulated for these noises of a cell, (mm/yr)².
 # The table integrates over these, 1/radius: a bowl has no higher frequency.
 FREQUENCIES = (torch.arange(256) + 0.5) / 256
@@ -132,7 +132,7 @@ def best_bowls(
     transform = Affine(cell_m, 0, west, 0, -cell_m, north)
 
     def strips(numbers: range, proposed: Tensor | None = None) -> Strips:
-        """Return the blocks of some levels by rows; of the finest, those with a proposed cell."""
+        """Return the blocks of some levels by rows; on the finest level, only blocks with a proposed cell."""
         return {
             f"{number}-{row}": (number, list(cores))
             for number in numbers
@@ -178,7 +178,7 @@ def best_bowls(
 
 
 def _nothing(shape: Sequence[int], device: torch.device | None = None) -> Tensor:
-    """Return the planes of Bowls, (4, rows, cols), before anything is found."""
+    """Return empty planes of Bowls, (4, rows, cols), to be filled by the search."""
     best = torch.zeros(4, *shape, device=device)
     best[0], best[3] = LOWEST, torch.inf
     return best
@@ -211,7 +211,7 @@ class NoiseCovariances:
         order = np.argsort(of, kind="stable")
         parts = np.split(order, np.cumsum(np.bincount(of))[:-1])
         self.rate_mm_yr = rate
-        self.pairs: dict[tuple[int, int], Pairs] = {}  # They serve both turns.
+        self.pairs: dict[tuple[int, int], Pairs] = {}  # Both turns use the same pairs.
 
         def covariance_of(square: tuple[int, int], part: NDArray[np.intp]) -> tuple[int, NoiseCovariance]:
             if before and np.array_equal(before.rate_mm_yr[part], rate[part]):
@@ -318,7 +318,7 @@ def _improve(best: Tensor, view: BowlFits, still: Tensor, radius: float, cell_m:
     area = math.pi * radius**2
     beside = known & still
     if float(beside.sum()) < MIN_PLACES * area:
-        beside = known  # Where almost everything stands out, noise does, not motion.
+        beside = known  # If almost everything stands out, it is noise, not motion.
     places = float(beside.sum()) / area
     if places < MIN_PLACES:
         return

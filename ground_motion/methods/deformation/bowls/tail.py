@@ -11,18 +11,15 @@ from scipy import ndimage
 from ground_motion.methods.deformation.gridding.points import Float32
 
 FROM_DECADES = -0.75  # Noise has about eight higher maxima on 100 km²; their excesses are exponential.
-MEDIAN_EXCESS = float(np.log10(2))  # In Gaussian noise, maxima exceed a low score by so many decades.
-USUAL_STRETCH, USUAL_MAXIMA = 1.0, 20.0  # A tail is taken for a Gaussian's as if so many maxima had shown it.
+MEDIAN_EXCESS = float(np.log10(2))  # In Gaussian noise, maxima exceed a low score by this many decades.
+USUAL_STRETCH, USUAL_MAXIMA = 1.0, 20.0  # A tail is taken for a Gaussian's as if this many maxima had shown it.
 MAX_STRETCH = 5.0  # A scene full of motion must keep some of it.
-APART_CELLS = 9  # Maxima are the highest of so many cells.
-SQUARE_CELLS = 1_000  # Side of the ground that has one tail.
+APART_CELLS = 9  # Maxima are the highest of this many cells.
+SQUARE_CELLS = 1_000  # Side of a block, in cells; each block has its own tail fit.
 
 
 def rescale_by_tail(score: Float32) -> Float32:
-    """Return scores, (rows, cols), decades, in decades of each square's own maxima; low ones as they are.
-
-    The median of the excesses counts, so that places that move, fewer than half of the maxima, do not set it.
-    """
+    """Return scores, (rows, cols), in decades of each square's own maxima (median excess); low ones unchanged."""
     highest = (score == ndimage.maximum_filter(score, APART_CELLS)) & (score > FROM_DECADES)
     labels, _ = ndimage.label(highest, np.ones((3, 3)))  # Wide bowls have one score on many cells.
     _, first = np.unique(labels, return_index=True)

@@ -14,7 +14,7 @@ from torch.nn.functional import pad
 from ground_motion.statistics.robust import MAD_TO_SIGMA
 
 STEPS, TOLERANCE = 20, 2e-2  # Conjugate gradients end at this share of the first residual.
-KEPT = 64  # So many transforms of Gaussians are kept, because products differ in size and a worker lives long.
+KEPT = 64  # This many transforms of Gaussians are kept, because products differ in size and a worker lives long.
 
 
 def fast(size: int) -> int:

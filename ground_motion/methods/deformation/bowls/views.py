@@ -7,9 +7,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-SHOWN_ELSEWHERE = 0.3  # Least share of a bowl that every other track shows, with either sign.
+SHOWN_ELSEWHERE = 0.3  # Every other track must show this share of a bowl's rate, with either sign.
 MAX_AGAINST = 3.0  # Decades; a limit, because a slide along one line of sight is hidden from the other.
-MIN_POINTS = 5.0  # A bowl needs so many points under it.
+MIN_POINTS = 5.0  # A bowl needs this many points under it.
 # All cells under a bowl share an error of this standard deviation, which the noise covariance does not contain.
 SHARED_MM_YR = 0.3
 

@@ -20,7 +20,7 @@ from ground_motion.methods.deformation.gridding.points import Float32, Float64
 
 SQUARE_CELLS = 8  # side of the squares over which rates are averaged
 BLOCK = 4  # Side of a block whose squares share one fit of the delay, in squares.
-MARGIN = 6  # So many squares on each side of a block are read for its fit, too.
+MARGIN = 6  # This many squares on each side of a block are read for its fit, too.
 ALIGN_CELLS = BLOCK * SQUARE_CELLS  # Maps must begin at whole multiples of it, in cells.
 RADII_CELLS = (7.0, 12.0, 20.0, 35.0)
 PLANES = len(RADII_CELLS) + 1
@@ -33,11 +33,11 @@ NOISE_MM2_YR2 = 0.35  # variance of a point's rate, with errors shared by its ne
 MIN_NOISE_MM2_YR2 = 0.005  # All cells of a square share errors of this variance at least.
 FASTEST_MM_YR = 10.0  # Faster rates are clipped to this.
 MIN_SQUARES = 12
-MANY_SQUARES = 96  # With so many squares, every other one gives the delay's spectrum.
+MANY_SQUARES = 96  # With this many squares, every other one gives the delay's spectrum.
 MIN_WEIGHT = 0.4
 MIN_INFORMATION = 0.1  # With less information on a bowl of 1 mm/yr there is no value.
-LAG_M, LAGS = 100.0, 256  # step and number of the distances at which a covariance is computed
-FINER = 16  # A steep spectrum does not bear distances rounded to whole steps, so steps have so many parts.
+LAG_M, LAGS = 100.0, 256  # A covariance is computed at 256 distances, 100 m apart.
+FINER = 16  # A steep spectrum does not bear distances rounded to whole steps, so steps have this many parts.
 
 
 class Squares(NamedTuple):
@@ -59,8 +59,7 @@ def standing_out(
 ) -> Float32:
     """Compute the significance of a bowl at each place against the atmosphere, (PLANES, rows, cols).
 
-    The planes: amplitude of a bowl of each of RADII_CELLS over its standard deviation, + as the rate; and the delay's
-    strength as its index in STRENGTHS, from FIRST_STRENGTH.
+    The planes: a bowl of each of RADII_CELLS in standard deviations, + as the rate; the index in STRENGTHS.
 
     velocity: (rows, cols), mm/yr, NaN unknown; height_m: NaN unknown, None without heights; noise: standard deviation
     of a cell's rate. Values are 0 if too few squares are known. A score depends on no cell farther away than
@@ -132,10 +131,7 @@ def _lags(down: Float64, right: Float64, lag_m: float) -> NDArray[np.int32]:
 
 
 def _bowls(down: Float64, right: Float64, square_m: float) -> Float32:
-    """Return bowls of 1 mm/yr around the squares of a block, (radii * BLOCK * BLOCK, n).
-
-    down, right: from its middle, m.
-    """
+    """Return bowls of 1 mm/yr around a block's squares, (radii * BLOCK * BLOCK, n). down, right: from its middle, m."""
     middle = (np.arange(BLOCK) + 0.5 - BLOCK / 2) * square_m
     radii_m = np.array(RADII_CELLS)[:, None, None, None] * (square_m / SQUARE_CELLS)
     away = np.subtract.outer(middle, np.stack([down, right])) / radii_m

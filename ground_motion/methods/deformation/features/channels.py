@@ -14,7 +14,7 @@ from ground_motion.methods.deformation.filters.still import still_ground
 from ground_motion.methods.deformation.gridding.cells import RobustGrid
 from ground_motion.methods.deformation.gridding.points import Float32
 
-OWN = 7  # channels before those of the surroundings
+OWN = 7  # Number of channels before those that describe the surroundings.
 CHANNELS = OWN + PLANES
 STILL_WITHIN_MM_YR = 5.0
 MAX_DISTANCE_M = 1_000.0
@@ -27,8 +27,7 @@ BEARABLE_SPREAD_MM_YR = 1.2  # Robust deviation of 1-km cells from their median 
 class TrackCells(NamedTuple):
     """One track on a lattice, (rows, cols) each. velocity: minus the product's background, NaN without a point.
 
-    raw: velocity of points that were not despiked, None if the same; around: (PLANES, rows, cols) of `surroundings`,
-    None if a network does not use it.
+    raw: without despiking, None if the same; around: (PLANES, rows, cols) of `surroundings`, or None.
     """
 
     velocity_mm_yr: Float32

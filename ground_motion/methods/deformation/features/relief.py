@@ -12,7 +12,7 @@ from ground_motion.methods.deformation.gridding.points import Float32
 
 PLANES = 3
 NEAR_CELLS, WIDE_CELLS = 21, 61  # windows: of the mean height; of the regression of rates on heights
-SMOOTH_CELLS = 1.5  # Heights before their slope is taken.
+SMOOTH_CELLS = 1.5  # Heights are smoothed before the slope is computed.
 FASTEST_MM_YR = 5.0  # The regression clips faster rates to this.
 FLAT_M = 30.0  # If heights spread less, the regression's slope is shrunk toward 0.
 MIN_WEIGHT = 1e-3

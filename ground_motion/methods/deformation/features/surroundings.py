@@ -44,7 +44,7 @@ class CellRates(NamedTuple):
     noise_mm_yr: float = CELL_NOISE_MM_YR
 
     def at(self, window: tuple[slice, slice]) -> CellRates:
-        """Return the ground of a window, which begins at whole multiples of ALIGN_CELLS."""
+        """Return the cells of a window on the ground, which begins at whole multiples of ALIGN_CELLS."""
         height = None if self.height_m is None else self.height_m[window]
         return self._replace(velocity=self.velocity[window], n_points=self.n_points[window], height_m=height)
 
@@ -52,8 +52,7 @@ class CellRates(NamedTuple):
 def surroundings(ground: CellRates) -> Float32:
     """Describe the surroundings of each cell, (PLANES, rows, cols).
 
-    The planes: of `relief`; differences of means, mm/yr; these over their scatter; of `atmosphere`. They are 0 where
-    unknown.
+    The planes: of `relief`; differences of means, mm/yr; these over their scatter; of `atmosphere`. 0: unknown.
     """
     planes = np.zeros((PLANES, *ground.velocity.shape), dtype=np.float32)
     for plane, values in zip(planes, _mean_planes(ground), strict=False):

@@ -23,11 +23,11 @@ MIN_WIDTHS = 1.25  # Narrower scenes have no background: most of them may move.
 MAX_SPREAD_MM_YR = 10.0  # Delay and faults leave less: a scene with more moves itself, like a basin that fills it.
 OUTLIER = 4.0  # Cells that differ by more robust deviations have no weight.
 MIN_SPREAD_MM_YR = 0.5
-ROUNDS = 3  # Rounds at each width: each leaves out the cells that move against the background so far.
+ROUNDS = 3  # Rounds at each width: each leaves out the cells that differ from the background found so far.
 PRIOR_CELLS = 25.0  # Weight of the wider background, because few cells do not determine a slope.
 STILL_WITHIN_MM_YR = 5.0
 TERMS = ((0, 0), (1, 0), (0, 1))  # Powers of the offsets down and right in a plane.
-REACH_WIDTHS = 3.5  # The Gaussian is cut at so many standard deviations.
+REACH_WIDTHS = 3.5  # The Gaussian is cut at this many standard deviations.
 
 
 class Background(NamedTuple):
@@ -50,9 +50,8 @@ class Background(NamedTuple):
 def background_of(points: PointCloud) -> Background:
     """Estimate the background of one track: local planes through the cells that move like their surroundings.
 
-    Every cell counts once, because a sinking city has most of the points. Planes, because a
-    mean would leave the slope of tectonics at the edge of a scene. A scene that is hardly wider than such surroundings,
-    or that moves as a whole, has none: 0.
+    Every cell counts once, because a sinking city has most of the points. A mean would leave tectonic slopes at edges.
+    A scene that is hardly wider than such surroundings, or that moves as a whole, has none: 0.
     """
     cells = assign_cells(points.x, points.y, max(CELL_M, float(np.ceil(points.posting_m or 0.0))))
     median, _ = cell_median(cells, points.velocity_mm_yr.astype(np.float32, copy=False))
@@ -75,10 +74,7 @@ def background_of(points: PointCloud) -> Background:
 
 
 def against_backgrounds(tracks: Sequence[PointCloud]) -> tuple[list[PointCloud], list[float], float]:
-    """Subtract the background from each track's rates.
-
-    Returns the tracks, the median background of each, and the largest spread of any, mm/yr.
-    """
+    """Subtract each track's background; return the tracks, their median backgrounds and the largest spread, mm/yr."""
     found = [background_of(points) for points in tracks]
     around = [background.at(points.x, points.y) for background, points in zip(found, tracks, strict=True)]
     pairs = zip(tracks, around, strict=True)

@@ -21,8 +21,7 @@ class DeformationMaps(NamedTuple):
     """Maps of a detector on a grid: (rows, cols) float32, NaN where unknown.
 
     probability that the ground moves against its surroundings, split into away (subsidence) and toward (uplift) by the
-    sign of the product; rate_mm_yr: local rate minus the background; backgrounds_mm_yr: rate that counts as still, of
-    each track.
+    sign of the product; rate_mm_yr: minus the background; backgrounds_mm_yr: rate that counts as still, of each track.
     """
 
     probability: Float32
@@ -112,10 +111,7 @@ def background_and_noise(velocity_mm_yr: Float32, still_within_mm_yr: float) -> 
 
 
 def cell_noise(velocity_mm_yr: Float32) -> float:
-    """Return the standard deviation of a cell's rate, mm/yr, from second differences, which cancel slopes.
-
-    It is 0 if too few cells lie three in a row.
-    """
+    """Return the noise of a cell's rate, mm/yr, from second differences; 0 if too few cells lie in a row."""
     return _spread(second_differences(velocity_mm_yr, 1)) / float(np.sqrt(6))
 
 
@@ -153,8 +149,7 @@ class LocalRate:
 def local_rate(rate_mm_yr: Float32, n_points: NDArray[np.number], cell_m: float, config: LocalRate) -> Float32:
     """Return the rate of each cell's neighbourhood, (rows, cols), NaN beyond reach_m of known cells.
 
-    It is the weighted mean under the narrowest Gaussian that has enough cells under it. rate: against the background,
-    NaN unknown.
+    It is the weighted mean under the narrowest Gaussian with enough cells. rate: against the background, NaN unknown.
     """
     known = np.isfinite(rate_mm_yr)
     residual = np.where(known, rate_mm_yr, 0).astype(np.float32)

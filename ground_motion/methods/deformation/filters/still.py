@@ -9,7 +9,7 @@ from ground_motion.methods.deformation.gridding.points import Float32
 MIN_STILL = 5  # cells
 STILL_SPREAD_MM_YR = 1.0  # Stable ground differs from its level by less.
 MOSTLY_STILL = 0.6  # If fewer of the cells are stable so, the level is the commonest rate.
-STANDS_AT_MM_YR = 0.75  # Cells this close to any other level count for it.
+STANDS_AT_MM_YR = 0.75  # A cell supports another level if it is this close to it.
 MIN_STILL_SHARE = 0.01  # Any other level needs this share of the cells, and more if it is far from zero.
 ZERO_OFF_MM_YR = 2.0  # The zeros of products differ from stable ground by this standard deviation.
 
@@ -17,8 +17,7 @@ ZERO_OFF_MM_YR = 2.0  # The zeros of products differ from stable ground by this 
 class StillGround(NamedTuple):
     """Level of still ground.
 
-    rate_mm_yr: rate that counts as still; share: of the known cells with this rate, 0 if the product's zero is kept
-    because too few cells are still.
+    rate_mm_yr: counts as still; share: of the known cells, 0 if the product's zero is kept because too few are still.
     """
 
     rate_mm_yr: float

@@ -53,10 +53,7 @@ class Cells(NamedTuple):
 
 
 def assign_cells(x: Float64, y: Float64, cell_m: float = CELL_M) -> Cells:
-    """Assign points to the cells of a grid whose edges are whole multiples of cell_m, as those of EGMS L3 are.
-
-    x, y: (n,), m. A point on an edge belongs to the cell east and north of it, even if rounding moved it off the edge.
-    """
+    """Assign points, m, to cells with edges at whole multiples of cell_m; one on an edge lies east and north of it."""
     col, up = np.floor(x / cell_m + ON_EDGE).astype(np.int64), np.floor(y / cell_m + ON_EDGE).astype(np.int64)
     west, top = int(col.min()), int(up.max())
     rows, cols = top - int(up.min()) + 1, int(col.max()) - west + 1
@@ -126,10 +123,7 @@ def cell_median(cells: Cells, values: Float32) -> tuple[Float32, NDArray[np.int3
 
 
 def _rank(values: Float32) -> NDArray[np.uint32]:
-    """Return integers in the same order as the values.
-
-    The bits of floats have this order once those of negative values are inverted.
-    """
+    """Return integers in the order of the values, because floats' bits have it once negative ones are inverted."""
     bits = np.where(np.isnan(values), np.float32(np.nan), values).astype(np.float32).view(np.uint32)
     return bits ^ np.where(bits & SIGN, ~np.uint32(0), SIGN)
 

@@ -14,7 +14,7 @@ from ground_motion.methods.deformation.gridding.points import Float32, PointClou
 NEIGHBOURS = 5
 REACH_M = 250.0
 Near = NDArray[np.int32]
-AT_ONCE = 1_000_000  # points whose neighbours are searched at a time
+AT_ONCE = 1_000_000  # Search the neighbours of this many points at a time, because of memory.
 
 
 def neighbours(points: PointCloud, workers: int = 1) -> Near:

@@ -1,7 +1,6 @@
 """Standard error of a cell's rate where all the ground may move, so that differences between cells include motion.
 
-It is taken from the residuals of series, or from a plane through neighbouring points, which both exclude motion. If
-neither is available, differences between cells are used (`baseline.cell_noise`).
+Residuals of series or of planes through neighbours exclude motion; else cells are compared (`baseline.cell_noise`).
 """
 
 import numpy as np
@@ -11,9 +10,9 @@ from ground_motion.methods.deformation.gridding.points import Float32, PointClou
 
 SAMPLED = 3_000
 DATES_MISS = 2.0  # A rate's standard deviation lacks errors shared by all dates, so twice is used for a cell.
-CELL_RATIO = 4 / 3  # noise of a cell over that of despiked points, whose neighbours share values; on simulated ground
+CELL_RATIO = 4 / 3  # Noise of a cell by that of despiked points, which share values; measured on simulated ground.
 MIN_POINTS = 10
-TAIL = 0.9  # quantile of the misfits: some products of few points have far longer tails than their middle shows
+TAIL = 0.9  # Quantile of the misfits: products of few points may have far longer tails than their middle shows.
 # This is the quantile TAIL of a sum of two squares of Gaussian noise, over its mean.
 TAIL_OF_TWO = float(-np.log(1 - TAIL))
 
@@ -34,8 +33,7 @@ def stated_noise(points: PointCloud, near: Near, despiked_mm_yr: Float32) -> flo
 def point_noise(points: PointCloud, near: Near, rate_mm_yr: Float32) -> float | None:
     """Return the standard deviation of one point's rate, mm/yr, from its misfit to a plane through its neighbourhood.
 
-    It is that of a Gaussian with this TAIL. At most SAMPLED points are used. None if fewer than MIN_POINTS have four
-    neighbours.
+    A Gaussian has this TAIL. At most SAMPLED points count. None if fewer than MIN_POINTS have four neighbours.
     """
     some = near[:: max(1, len(near) // SAMPLED)]
     some = some[(some < len(near)).all(axis=1)]

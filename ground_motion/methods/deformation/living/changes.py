@@ -2,8 +2,7 @@
 
 The deviations of a cluster are compared with those of all other clusters on the same dates, so that the noise of each
 pass, and what passes share, are known from the passes themselves. A bend that begins on any date since the release is
-fitted by generalised least squares; what the ground around shares is taken off first, because it cannot be told from
-delay.
+fitted by generalised least squares; what the ground around shares is taken off first, as it may be delay.
 """
 
 from collections.abc import Sequence
@@ -19,15 +18,15 @@ from ground_motion.statistics.decomposition import Cells, cells_around, count_by
 from ground_motion.statistics.robust import MAD_TO_SIGMA
 
 CELL_M = 200.0
-MIN_POINTS = 8  # of a cluster
-GROUND_CELLS = 5  # along each side of the squares of which 3 by 3 show what the ground around has in common
+MIN_POINTS = 8  # A cluster has at least this many points.
+GROUND_CELLS = 5  # The square around a cell has 3 by 3 parts of this side, which show what the ground has in common.
 MIN_DATES = 4
 MIN_CLUSTERS = 20  # Fewer do not show the noise of a pass.
 MIN_KNOWN = 0.5  # A cluster is tested if more than this share of the passes measured it.
-MIN_SCORE = 5.0  # A bend is reported from so many standard deviations on.
+MIN_SCORE = 5.0  # A bend is reported from this many standard deviations on.
 MIN_NOISE_MM = 0.2
-SEAM_MM = 30.0  # prior standard deviation of what all new dates inherit from the delay of the release's last dates
-CLIP = 2.5  # Deviations beyond so many standard deviations of their date are clipped to it.
+SEAM_MM = 30.0  # Prior standard deviation of what all new dates inherit from the delay of the release's last dates.
+CLIP = 2.5  # Deviations beyond this many standard deviations of their date are clipped to it.
 
 
 class Clusters(NamedTuple):

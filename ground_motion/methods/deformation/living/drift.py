@@ -18,8 +18,8 @@ from ground_motion.statistics.robust import MAD_TO_SIGMA
 
 BACK = timedelta(days=2 * 365)  # Earlier years are forecast from too few years to be like the next one.
 AHEAD = timedelta(days=365)
-STEP = timedelta(days=91)  # between the days from which earlier years are forecast
-EVERY = 4  # dates are skipped between those that are compared
+STEP = timedelta(days=91)  # Earlier years are forecast from days this far apart.
+EVERY = 4  # Only every fourth date is compared, to save time.
 MIN_ROWS = 8
 MIN_LOCAL_MM2_YR = 0.5
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ground_motion.methods.deformation.series.regression import DAYS_PER_YEAR, Float32, Float64
 from ground_motion.statistics.series import curve_terms, fit_curves
 
-MIN_SPARE_DATES = 4  # A series needs so many dates more than its curve has terms.
+MIN_SPARE_DATES = 4  # A series needs this many dates more than its curve has terms.
 
 
 class Forecast(NamedTuple):

@@ -4,8 +4,7 @@ A network of interferograms is inverted as it grows. The state holds where each 
 delay included, relative to its forecast, with covariances. A new date is added with the interferograms that end on it;
 the oldest leaves the state, whose other dates keep what was learned from it (marginalisation). So each date is
 estimated from all interferograms so far, and costs the same however long the series has grown. Delay is screened once
-for each date, after the inversion: closed loops of interferograms hold no delay, so that they show unwrapping errors,
-and errors of the screening do not add up.
+for each date, after the inversion: closed loops of interferograms hold no delay, so that they show unwrapping errors.
 
 What is left of a date is drift + usual scatter of the point around its curve + delay that screening left. A release
 would show the first two, so these are estimated, by a random walk. How fast ground drifts, the release tells.
@@ -25,10 +24,10 @@ from ground_motion.methods.deformation.living.forecast import Forecast, forecast
 from ground_motion.methods.deformation.living.screening import Ground, aligned, screen
 from ground_motion.methods.deformation.series.regression import DAYS_PER_YEAR, Float32
 
-MAX_SAMPLED = 20_000  # So many points of a release are enough to learn its drift.
-ACTIVE_DATES = 5  # kept in the state: interferograms reach back so many dates at most
+MAX_SAMPLED = 20_000  # This many points of a release are enough to learn its drift.
+ACTIVE_DATES = 5  # The state keeps this many dates, because no interferogram reaches back further.
 ANCHOR_FADES = timedelta(days=90)  # What neighbourhoods deviated at the end of the release fades at this rate.
-MAX_DELAY_MM = 100.0  # prior standard deviation of the seeming position on a new date
+MAX_DELAY_MM = 100.0  # Prior standard deviation of the delay on a new date.
 SURELY = 3.0  # standard deviations beyond which a point has surely left its forecast
 MOVING_MM2_YR = 200.0  # variance by which such ground drifts further in a year
 MIN_DELAY_MM = 0.3
@@ -177,7 +176,7 @@ def extend(state: LivingState, day: date, interferograms: Sequence[Interferogram
     left = np.asarray(left + seam, dtype=np.float32)
     innovation = np.where(known, deviation - state.drift_mm, 0.0)
     expected = drift_variance + state.forecast.noise_mm**2
-    shown = np.where(known, expected / (expected + left), 0.0)  # share of what the release would show, too
+    shown = np.where(known, expected / (expected + left), 0.0)  # Share that a release would show as well.
     gain = np.where(known, drift_variance / (expected + left), 0.0)
     years = (day - state.released).days / DAYS_PER_YEAR
     displacement = np.where(known, state.forecast.on(day) + state.drift_mm + shown * innovation, np.nan)
@@ -250,7 +249,7 @@ def _update(position: Float32, covariance: Float32, earlier: int, change_mm: Flo
     """
     innovation = change_mm - (position[:, -1] - position[:, earlier])
     known = np.isfinite(innovation)
-    shared = covariance[:, :, -1] - covariance[:, :, earlier]  # with the change
+    shared = covariance[:, :, -1] - covariance[:, :, earlier]  # The covariance of each earlier date with the change.
     variance = shared[:, -1] - shared[:, earlier] + np.where(known, sigma_mm, 1.0) ** 2
     gain = np.where(known, 1 / variance, 0)[:, None] * shared
     position += gain * np.where(known, innovation, 0)[:, None]

@@ -13,10 +13,10 @@ SHARED_M = 5_000.0  # Motion that is wider than this is not told from delay.
 SQUARE_M = 500.0  # side of the squares whose medians are smoothed
 KERNEL_SQUARES = SHARED_M / 2 / SQUARE_M  # standard deviation of the Gaussian
 CENTRE = 1 / (2 * np.pi * KERNEL_SQUARES**2)  # weight of a square in its own smoothed value
-TURNS = 6  # of the robust regression
+TURNS = 6  # Number of iterations of the robust regression.
 BIWEIGHT = 4.685  # standard deviations, for 95 % efficiency on Gaussian noise (Beaton and Tukey 1974)
 MIN_SIGMA_MM = 0.01
-CLIP = 2.5  # Differences beyond so many standard deviations are clipped to it.
+CLIP = 2.5  # Differences beyond this many standard deviations are clipped to it.
 NO_WEIGHT = 1e-9
 
 

@@ -10,7 +10,7 @@ from ground_motion.methods.deformation.series.steps import undo
 from ground_motion.methods.deformation.series.summary import summarise
 
 MIN_AROUND = 5
-KNOWN = 0.8  # share of the dates on which a point needs a value: points that come and go cause jumps in a mean
+KNOWN = 0.8  # A point needs values on this share of the dates, because points that come and go cause jumps in a mean.
 
 
 def series_of_area(

@@ -1,8 +1,7 @@
 """Stepwise search for changes in a series; a change is kept if its likelihood ratio exceeds a critical value.
 
-The ratio compares the likeliest curves with and without a change, each under its likeliest noise model, so that
-correlated noise is not taken for a change. Critical values come from simulated series without change
-(docs/models/series.md).
+The ratio compares the likeliest curves with and without a change, each under its likeliest noise model, because
+correlated noise is no change. Critical values come from simulated series without change (docs/models/series.md).
 """
 
 import numpy as np
@@ -14,11 +13,11 @@ from ground_motion.methods.deformation.series.regression import DAYS_PER_YEAR
 KINDS: tuple[Kind, ...] = ("rate", "step")  # The search looks for these kinds of changes.
 CRITICAL = {"rate": 22.0, "step": 24.0}  # twice the log of the likelihood ratio that a change needs
 MAX_CHANGES = 5
-EDGE_DATES, EDGE_YEARS = 6, 0.3  # A change of rate needs so many dates and years on either side.
-STEP_DATES = 4  # A step needs so many dates on either side.
-APART_YEARS = 0.3  # Two changes of rate lie at least so far apart.
-TRIED = 40  # dates tried first, before those between them
-MAX_DATES = 120  # The interval of a change is sought among at most so many dates.
+EDGE_DATES, EDGE_YEARS = 6, 0.3  # A change of rate needs this many dates and years on either side.
+STEP_DATES = 4  # A step needs this many dates on either side.
+APART_YEARS = 0.3  # Two changes of rate lie at least this far apart.
+TRIED = 40  # Number of dates tried first, before those between them.
+MAX_DATES = 120  # The interval of a change is sought among at most this many dates.
 
 
 def find_changes(series: SeriesLikelihood) -> Fit:

@@ -21,12 +21,12 @@ from ground_motion.statistics.robust import MAD_TO_SIGMA
 MIN_DATES = 24
 MIN_YEARS = 1.0
 WITHIN_90 = 1.645  # standard deviations
-DROP_90 = 5.0  # Twice the log-likelihood drops so much: 2.7 if the noise were known, 5 on validation series.
-STILL_MM_YR = 2.0  # ground whose rate lies within this, with 90 % certainty, is at rest
-SURELY = 3.0  # A rate of so many standard deviations is surely not 0.
+DROP_90 = 5.0  # Twice the log-likelihood drops this much: 2.7 if the noise were known, 5 on validation series.
+STILL_MM_YR = 2.0  # Ground is at rest if its rate lies within this, with 90 % certainty.
+SURELY = 3.0  # A rate of this many standard deviations is surely not 0.
 MIN_CHANGE_MM_YR = 1.0  # Smaller changes of the rate are not reported.
-WILD = 5.0  # A value is wild if it differs so much from the medians of its neighbours (robust standard deviations).
-BESIDE = 3  # neighbours on either side
+WILD = 5.0  # A value is wild if it differs this much from the medians of its neighbours (robust standard deviations).
+BESIDE = 3  # Number of neighbours on either side.
 MIN_NOISE_MM = 0.1
 SURE_SEASON = 4.0  # The season is sure if its coefficients have this mean square, in their standard deviations.
 
@@ -37,7 +37,7 @@ class Trend(StrEnum):
     STEADY = "steady"  # no change, or only small ones
     FASTER = "faster"
     SLOWER = "slower"
-    AT_REST = "at rest"  # After it had moved.
+    AT_REST = "at rest"  # It moved before.
     BEGAN = "began"  # moves, and did not before
     REVERSED = "reversed"
     SPEEDING = "speeding"  # gradually faster, without a day on which it began

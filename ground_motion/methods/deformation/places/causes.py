@@ -2,7 +2,7 @@
 
 The network classifies cells; a whole area has further features: the difference of core and rim, size, rate, sharpness,
 elongation, slope, and the agreement of two tracks. Coefficients are fitted by `python -m lab.deformation.causes` to one
-set of weights and hold for these only. A kind that core, slope and shape of the core do not show is not sure.
+set of weights and hold for these only. A kind is not sure if neither the core nor its slope and shape show it.
 """
 
 import json
@@ -40,7 +40,7 @@ WITHOUT_HEIGHTS = " without heights"
 MINING, GROUNDWATER, LANDSLIDE = "mining_subsidence", "groundwater_subsidence", "landslide"
 SHARP_M2, SHARP_SHARE, SHARP_RATIO = 500_000.0, 0.1, 4.0  # half outline: size, share of the motion; peak over median
 SHARP_ODDS = 0.05  # Factor of the odds of pumped ground, judged: small fast cores are rare there.
-DOUBT = 0.6  # the highest share of a kind that is not sure
+DOUBT = 0.6  # A share is lowered to this where shape and network contradict each other.
 DOWN_THE_SLOPE = 0.7  # From here on, the slope itself speaks for a slide.
 FEATURES = (
     *(f"core {kind}" for kind in KINDS),
@@ -86,8 +86,7 @@ class Causes(NamedTuple):
     def shares(self, features: Float64, n_tracks: int, heights: bool = True) -> dict[str, float]:
         """Return the probability of each of KINDS from an area's features.
 
-        heights: whether points have heights; otherwise the slope is unknown, not 0, and coefficients fitted
-        without heights are used, if there are any.
+        heights: whether points have any; otherwise the slope is unknown, and coefficients fitted without it are used.
         """
         usual = self.coefficients[table_name(n_tracks, True)]
         table = self.coefficients.get(table_name(n_tracks, heights), usual)
@@ -150,10 +149,7 @@ def _has_sharp_core(area: Area) -> bool:
 
 
 def reconcile(shares: Mapping[str, float], seen: Collection[str]) -> dict[str, float]:
-    """Return shares, with a sum of 1, whose likeliest kind is sure only if it is in `seen`.
-
-    Otherwise its share is lowered to DOUBT, because shape and network contradict each other.
-    """
+    """Return shares (sum 1). The likeliest kind is lowered to DOUBT if not in `seen`, as both contradict each other."""
     whole, name = sum(shares.values()), max(shares, key=lambda each: shares[each])
     share = shares[name] / whole
     if name in seen or share <= DOUBT:

@@ -120,10 +120,7 @@ def _ice(place: Surroundings) -> Sequence[Term]:
 
 
 def _line(place: Surroundings) -> Sequence[Term]:
-    """Return the terms for long, thin motion along lines: embankments settle, and ground sinks over tunnels.
-
-    A tunnel is none of the network's causes and therefore counts as OTHER.
-    """
+    """Return the terms of long, thin motion: embankments settle; over a tunnel, which counts as OTHER, ground sinks."""
     if place.line_share is None or place.line_share < ALONG_SHARE or place.elongation < LONG:
         return ()
     factors = {OTHER: 20.0, GROUNDWATER: 0.5} if place.in_tunnel else {FILL: 4.0, GROUNDWATER: 0.5}

@@ -1,7 +1,4 @@
-"""Measurement of a flagged area on the points of its tracks: outlines, rates, and the places inside.
-
-The detector finds whether and roughly where ground moves; its extent and rate are measured here on the points.
-"""
+"""Measurement of a flagged area, known only roughly, on its tracks' points: outlines, rates and places."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -27,23 +24,23 @@ from ground_motion.methods.deformation.places.tilt import steepest
 from ground_motion.rasters.areas import DEFAULT_THRESHOLDS, Area, PeakRate, Place, SortedPoints, Tilt, outline
 from ground_motion.statistics.robust import MAD_TO_SIGMA
 
-MOVING_MM_YR = 2.0  # least rate that is drawn as moving
-# The level also exceeds so many standard errors of the surface, and of its surroundings.
+MOVING_MM_YR = 2.0  # Slower cells are not drawn as moving.
+# The level also exceeds this many standard errors of the surface, and of its surroundings.
 LEVEL_SIGMAS, AROUND_SIGMAS = 3.0, 1.5
 HALF, CORE = 0.5, 0.8  # Outlines are drawn at these shares of the peak.
 OUTLINE_SHARE = 0.15  # Slower ground than this share of a peak belongs to its surroundings.
 CLEAR_MM_YR = 5.0  # Ground that moves this fast is outlined beside any peak.
 WIDER_M, WIDER_SHARE = 200.0, 0.25  # A margin of this width, or this share of the side, is read around a flagged area.
-AROUND_M, AROUND_SHARE = 1_500.0, 1.0  # The surroundings reach so far: at least, and as a share of the side.
+AROUND_M, AROUND_SHARE = 1_500.0, 1.0  # The surroundings reach this far: at least, and as a share of the side.
 OFF_M, OFF_SHARE = 300.0, 0.5  # The surroundings begin here: at least, and as a share of the side.
 MIN_AROUND = 20
 MAX_PARTS = 100  # More parts of an area are scattered over all of its ground.
-PEAK_REACH = 1.3  # radii of the half outline whose points give the peak
+PEAK_REACH = 1.3  # The peak is measured on points within this number of radii of the half outline.
 MIN_CELLS = 4
 MODEL_SHARE = 0.07  # A smooth covariance does not fit all shapes of ground: an error of this share of the peak.
 MEDIAN_SHARE = 0.2  # Outlines drawn too narrow or wide change the median by this share, on validation tiles.
 INTERVAL_FACTOR = 1.2  # Nine in ten intervals of validation tiles then contain the truth.
-SINGLE_PIECE_SIGMAS = 3.0  # A second piece must exceed the level at which it is drawn by so many sigmas.
+SINGLE_PIECE_SIGMAS = 3.0  # A second piece must exceed the level at which it is drawn by this many sigmas.
 
 
 class Background(NamedTuple):
@@ -175,10 +172,7 @@ def _background(ring: BaseGeometry, square_m: float, samples: Samples, otherwise
 
 
 def _level(view: TrackSurface) -> float:
-    """Return the height at which the outline of motion is drawn, mm/yr.
-
-    It exceeds the errors of surface and surroundings, but not half of the peak.
-    """
+    """Return the height of the outline, mm/yr: above the errors of surface and surroundings, up to half of the peak."""
     known = np.isfinite(view.height)
     surface = LEVEL_SIGMAS * float(np.median(view.surface.sigma_mm_yr[known]))
     errors = float(np.hypot(surface, AROUND_SIGMAS * view.background.sigma_mm_yr))

@@ -60,10 +60,7 @@ def peaks_of(height: Float64, sigma: Float64, lowest: float) -> list[Peak]:
 
 
 def fill_gaps(height: Float64, gap_nodes: float) -> Float64:
-    """Fill gaps with the nearest known height within gap_nodes: unmeasured ground divides nothing.
-
-    Filled heights are minimally lower, so that no peak lies on unmeasured ground.
-    """
+    """Fill gaps with the nearest height within gap_nodes, slightly lowered, so that no peak lies in a gap."""
     unknown = np.isinf(height)
     away, (row, col) = ndimage.distance_transform_edt(unknown, return_indices=True)
     return np.where(unknown & (away <= gap_nodes), height[row, col] - 1e-6, height)

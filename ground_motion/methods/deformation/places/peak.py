@@ -17,7 +17,7 @@ from ground_motion.methods.deformation.places.surface import CORRELATED_M, Sampl
 MAX_CELLS = 120  # Points are averaged into at most about this many cells, for speed.
 RANGES = (0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0)  # The covariance has one of these ranges, in radii.
 SILLS = tuple(0.1 * 2.0**j for j in range(8))  # The covariance has one of these sills, in variances of the cells.
-NOISES = (1.0, 1.5, 2.2, 3.2)  # factors of the cells' standard errors, too small with tall buildings and heavy tails
+NOISES = (1.0, 1.5, 2.2, 3.2)  # Factors on the cells' standard errors, which are too small where buildings are tall.
 DRAWS = 240
 SEED = 20
 
@@ -71,7 +71,7 @@ def field_draws(cells: Cells, radius_m: float, sign: float) -> Float64:
     fields = []
     for count, (vectors, middle, spread) in zip(counts, fits, strict=True):
         if count:
-            # Drawn by cell and turned: which vectors a processor finds for near eigenvalues then does not matter.
+            # Drawn by cell, the result does not depend on which eigenvectors a processor finds for close eigenvalues.
             noise = vectors.T @ rng.standard_normal((middle.size, count))
             draws = middle[:, None] + spread[:, None] * noise
             fields.append(cells.sigma_mm_yr[:, None] * (vectors @ draws))

@@ -19,16 +19,16 @@ from ground_motion.rasters.areas import SortedPoints
 from ground_motion.rasters.line_of_sight import LineOfSight
 
 MIN_POINTS, MIN_CELLS, MIN_HEIGHTS = 3, 8, 10
-NEAR_M = 100.0  # margin around an outline in which heights are used
+NEAR_M = 100.0  # Heights within this margin around an outline are used.
 OFF_M, AROUND_M, MIN_AROUND = 300.0, 1_500.0, 20  # An area's rates count from the median of 20 points this far away.
-STEEP = 0.1  # rise per metre from which a slope counts fully
+STEEP = 0.1  # A slope counts fully from this rise per metre on.
 MIN_SEEN = 0.2  # A line of sight must measure this share of a motion down the slope.
-OPPOSITE = 0.6  # least length of the difference of two horizontal directions
+OPPOSITE = 0.6  # Two horizontal directions are opposite if the length of their difference is at least this.
 CELLS_A_RADIUS, MAX_DISTANCE_RADII = 5.0, 2.5
-SPACINGS = 1.5  # Squares in which two tracks are compared have so many spacings of points a side.
-EDGE_REACH = 0.6  # radii on either side of an outline
+SPACINGS = 1.5  # Squares in which two tracks are compared have this many spacings of points a side.
+EDGE_REACH = 0.6  # An outline's edge reaches this number of radii to either side.
 WIDTHS = tuple(0.04 * 1.4**j for j in range(12))  # Edges may have these widths, in radii.
-SHIFTS = (-0.2, -0.1, 0.0, 0.1, 0.2)  # The outline may lie so far off, in radii.
+SHIFTS = (-0.2, -0.1, 0.0, 0.1, 0.2)  # The outline may lie this far off, in radii.
 MIN_AT_EDGE = 15
 Outline = Polygon | MultiPolygon
 

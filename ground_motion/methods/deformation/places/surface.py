@@ -17,16 +17,16 @@ from ground_motion.methods.deformation.gridding.points import Float32, Float64
 from ground_motion.statistics.robust import MAD_TO_SIGMA
 
 NEIGHBOURS = 8
-SPIKE_SIGMAS = 4.0  # A spike differs from its neighbours' median by so many sigmas.
+SPIKE_SIGMAS = 4.0  # A spike differs from its neighbours' median by this many sigmas.
 SPIKE_SHARE = 0.5  # A spike also differs by more than this share of that median.
-MIN_ALIKE, ALIKE_SIGMAS, ALIKE_SHARE = 2, 2.0, 0.3  # A point to which so many neighbours are so similar is no spike.
-CORRELATED_M = 50.0  # points closer than this share their errors
+MIN_ALIKE, ALIKE_SIGMAS, ALIKE_SHARE = 2, 2.0, 0.3  # A point to which this many neighbours are so similar is no spike.
+CORRELATED_M = 50.0  # Points closer together than this share their errors.
 REACH_M = 200.0  # No motion is drawn farther than this from all points.
 FINEST_M, MAX_NODES = 50.0, 250  # The grid is no finer, and has no more nodes along its longer side.
 SCALES = tuple(0.6 * 2 ** (0.5 * j) for j in range(9))  # standard deviations of the kernels, in nodes
-AGREEMENT = 2.0  # standard errors by which agreeing kernels may differ
-NOISE_POINTS = 3_000  # points from which the noise is estimated
-MIN_CELLS = 3.0  # The narrowest kernel of a node averages so many cells.
+AGREEMENT = 2.0  # Two kernels agree if they differ by at most this number of standard errors.
+NOISE_POINTS = 3_000  # The noise is estimated from at most this many points.
+MIN_CELLS = 3.0  # The narrowest kernel of a node averages this many cells.
 MIN_NOISE_MM_YR = 0.2
 
 
@@ -64,8 +64,7 @@ class Surface(NamedTuple):
 def drop_spikes(x: Float64, y: Float64, velocity_mm_yr: Float32, height_m: Float32 | None = None) -> Samples | None:
     """Drop points (n,) that their neighbours contradict; return None for fewer points than NEIGHBOURS.
 
-    A point that differs from the median of its nearest NEIGHBOURS is dropped, unless MIN_ALIKE of them move like
-    it, because three points that agree are motion.
+    A point unlike the median of its NEIGHBOURS is dropped, unless MIN_ALIKE of them move like it.
     """
     if x.size < NEIGHBOURS:
         return None

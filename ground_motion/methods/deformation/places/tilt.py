@@ -11,7 +11,7 @@ from ground_motion.methods.deformation.gridding.points import Float64
 from ground_motion.methods.deformation.places.peak import Cells
 from ground_motion.rasters.areas import Tilt
 
-NEIGHBOURS = 9  # cells of a plane
+NEIGHBOURS = 9  # A plane is fitted to this many cells.
 MIN_CELLS = 6
 SPREAD = 0.25  # Added to the simulations' spread of the logarithm, it makes nine in ten intervals right.
 WITHIN_90 = 1.645

@@ -18,7 +18,7 @@ from ground_motion.rasters.areas import Area, SortedPoints, place_as_dict
 from ground_motion.statistics.reasons import TrackReason, track_reason
 from ground_motion.statistics.series import fit_series
 
-MeanSeries = tuple[Sequence[date], NDArray[np.floating]]  # dates, and the mean displacement on each, mm
+MeanSeries = tuple[Sequence[date], NDArray[np.floating]]  # The dates, and the mean displacement on each in mm.
 COMPONENT_RANK = {"up": 2, "los": 1}  # The figures of an alert are of the highest; other components have 0.
 
 
@@ -68,7 +68,7 @@ def figures_of(
         "peak_rate_mm_yr": area.peak_rate_mm_yr,
         "peak_low_mm_yr": strongest.low if strongest else None,
         "peak_high_mm_yr": strongest.high if strongest else None,
-        # The plane of far clusters changes sizes.
+        # Far clusters lie in a plane that changes sizes, so use the true area.
         "area_m2": area_of(outline) if "window" in statistics else area.area_m2,
         "class_shares": {name: round(share, 4) for name, share in area.kinds.items()},
         "places": [place_as_dict(place, epsg) for place in area.places],

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from ground_motion.methods.deformation.sealed.measurement import Measurement
 
 MANIFEST, STAMP, FACTS, README = "manifest.json", "manifest.tsr", "alert.json", "README.txt"
-STATED = ("format", "code", "kind", "simulated", "made_with", "figures")  # Of the alert, in this order.
+STATED = ("format", "code", "kind", "simulated", "made_with", "figures")  # Files of a package, in this order.
 MAX_BYTES, MAX_FILES = 128 * 2**20, 200
 MAX_HEADER_BYTES = 10_000
 NAME = re.compile(r"[a-zA-Z0-9-]{1,40}\.(json|npy|tsr|txt)")
-TIME = (1980, 1, 1, 0, 0, 0)  # The earliest that an archive can state.
+TIME = (1980, 1, 1, 0, 0, 0)  # A zip archive can state no earlier time.
 INSTRUCTIONS = """\
 Check this file offline, with the command line that belongs to Ground Motion Monitor:
 ground-motion verify FILE.zip --seal "SEAL ON THE PAGE OR PAPER"
@@ -138,7 +138,7 @@ def _entries(archive: bytes) -> dict[str, bytes]:
             return {entry.filename: given.read(entry) for entry in entries}
     except Altered:
         raise
-    except Exception as fault:  # zipfile raises many kinds for what is no archive
+    except Exception as fault:  # zipfile raises errors of many types for a file that is no archive.
         raise Altered(f"The archive is damaged: {fault}") from fault
 
 

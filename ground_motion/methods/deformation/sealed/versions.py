@@ -27,8 +27,7 @@ def versions() -> dict[str, str]:
 def arithmetic() -> str:
     """Return a hash of the bits of a computation, by the routines of the figures whose bits may differ.
 
-    Linear algebra rounds in another order on another processor, and with another number of threads: `verify` and the
-    services compute with one (OMP_NUM_THREADS=1).
+    Threads change the order of rounding: `verify` and the services compute with one (OMP_NUM_THREADS=1).
     """
     matrix = np.random.default_rng(0).standard_normal((300, 300))
     whole = matrix @ matrix.T + 300 * np.eye(300)

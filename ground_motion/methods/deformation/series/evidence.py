@@ -49,7 +49,7 @@ def series_evidence(displacement_mm: Float32, dates: Sequence[date], half_wave_m
     if not mostly.any():
         return SeriesEvidence(odd_even_mm_yr=odd_even)
     when = np.bincount(steps.date[mostly], minlength=len(dates))
-    around = np.convolve(when, [1, 1, 1], "same") + when / (when.sum() + 1)  # Of equal sums, that with most steps wins.
+    around = np.convolve(when, [1, 1, 1], "same") + when / (when.sum() + 1)  # If equal, the date with most steps wins.
     at = int(np.argmax(around))
     those = mostly & (np.abs(steps.date - at) <= 1)
     size = float(np.median(steps.size_mm[those]))

@@ -19,8 +19,8 @@ from ground_motion.methods.deformation.series.summary import SeriesSummary
 # are so and more than MIN_EVERYWHERE of the points step then; or if more than MAX_STEPPING step then, which changes no
 # relative rate and may be an earthquake. Sizes are shares of a cycle.
 CELL_M = 250.0
-ODD_BEYOND, MAX_ODD = 0.25, 0.25  # Odd steps are so far from every whole number; a product may have this share of them.
-MIN_STEPS, MAX_BIAS = 5, 0.08  # So many others can contradict, if their mean distance from whole numbers is no larger.
+ODD_BEYOND, MAX_ODD = 0.25, 0.25  # Distance of an odd step from whole numbers; most share of odd steps.
+MIN_STEPS, MAX_BIAS = 5, 0.08  # This many others can contradict, if their mean distance is no larger.
 MIN_EVERYWHERE, MAX_STEPPING = 0.02, 0.4
 MIN_UNDONE = 0.4  # If this share of the others, and at least MIN_STEPS, are undone, a doubtful step is, too.
 

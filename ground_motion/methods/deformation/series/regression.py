@@ -1,7 +1,6 @@
 """Least squares for many series at once, with different missing dates.
 
-A mask is (1, dates) if all series of a block miss the same dates, as in most products, and (n, dates) otherwise. All
-functions accept both; by numpy's broadcasting the first is cheap.
+A mask is (1, dates), which is cheap, if all series of a block miss the same dates, else (n, dates).
 """
 
 from typing import NamedTuple
@@ -18,7 +17,7 @@ DAYS_PER_YEAR = 365.25
 MIN_SEASON_SPAN_YEARS = 1.5
 RATE = 1  # column of `curves`
 MAX_LAG_ONE = 0.95
-HUBER = 1.5  # robust standard deviations from which a value's weight falls
+HUBER = 1.5  # A value's weight falls from this number of robust standard deviations on.
 REWEIGHTED = 2
 RIDGE = 1e-3  # dates: if the dates cannot separate the curves, errors are large instead of infinite
 
@@ -105,8 +104,7 @@ def robust_sigma(values: Float32, mask: Float32) -> Float32:
 def widening(residual: Float32, mask: Float32) -> Float32:
     """Return the factor by which correlated residuals (n, dates), 0 where missing, widen a standard error, (n,).
 
-    It is sqrt((1 + r) / (1 - r)) of the lag-one correlation r, 0 to 0.95: AR(1), Santer et al. 2000, doi
-    10.1029/1999JD901105.
+    It is sqrt((1 + r) / (1 - r)), r the lag-one correlation, 0 to 0.95: Santer et al. 2000, doi 10.1029/1999JD901105.
     """
     power = np.einsum("nt,nt->n", residual, residual) / np.maximum(mask.sum(axis=1), 1)
     pairs = np.einsum("nt,nt->n", residual[:, 1:], residual[:, :-1])

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from ground_motion.methods.deformation.series.regression import Float32, Projection, robust_sigma
 
-MAX_STEPS = 5  # A series has at most so many steps.
-MIN_DATES = 5  # Each side of a step needs so many dates.
+MAX_STEPS = 5  # A series has at most this many steps.
+MIN_DATES = 5  # Each side of a step needs this many dates.
 MIN_SIGMAS = 5.0  # size of a step, in standard errors of the noise between neighbouring dates
 MIN_NOISE_MM = 0.2
 
@@ -56,10 +56,7 @@ class ProjectedSeries(NamedTuple):
 
 
 def _product(curves: Float32, factors: Float32) -> Float32:
-    """Multiply curves (s, dates, curves) by factors (s, curves), (s, dates).
-
-    OpenBLAS may raise the flag for invalid values though all are finite: github.com/numpy/numpy/issues/24067.
-    """
+    """Multiply curves (s, dates, curves) by factors (s, curves). OpenBLAS flags finite values: numpy issue 24067."""
     with np.errstate(invalid="ignore"):
         return np.asarray((curves @ factors[:, :, None])[:, :, 0])
 
@@ -83,7 +80,7 @@ def pick(series: ProjectedSeries, min_mm: float) -> tuple[NDArray[np.intp], Pick
     rows = np.flatnonzero(_best(series, series.sums, noise_mm, min_mm))
     some, noise_mm = series.only(rows), noise_mm[rows]
     steps = fit(some, np.zeros((rows.size, MAX_STEPS), dtype=np.intp))
-    for refined in (False, True):  # one after the other; then each once more, given the others
+    for refined in (False, True):  # Fit them one after the other, then each again with the others known.
         active = np.flatnonzero((steps.at > 0).sum(axis=1) > 1) if refined else np.arange(rows.size)
         for slot in range(MAX_STEPS):
             if not active.size:

@@ -19,7 +19,7 @@ from ground_motion.methods.deformation.series.steps import HALF_WAVE_MM, NO_STEP
 
 BLOCK = 1024
 MIN_DATES = 12
-SHARING, MIN_SHARING = 2_000, 100  # So many points of a piece show what all share; fewer than the second do not.
+SHARING, MIN_SHARING = 2_000, 100  # This many points of a piece show what all share; fewer than the second do not.
 
 
 class SeriesSummary(NamedTuple):
@@ -41,8 +41,7 @@ class SeriesSummary(NamedTuple):
 def summarise(displacement_mm: Float32, days: NDArray[np.integer], half_wave_mm: float = HALF_WAVE_MM) -> SeriesSummary:
     """Summarise series (n, dates), mm, NaN where missing. days: (dates,), ascending, since any day.
 
-    Steps are searched in each series by itself, without the errors of whole images; `neighbours.agree` then compares
-    steps of near points. ValueError if the shapes do not match.
+    Steps are searched without the errors of whole images; `neighbours.agree` compares them. ValueError for shapes.
     """
     if displacement_mm.shape[1:] != days.shape:
         raise ValueError(f"{displacement_mm.shape[1]} columns of displacement for {days.size} dates")
@@ -53,8 +52,7 @@ def summarise(displacement_mm: Float32, days: NDArray[np.integer], half_wave_mm:
 def _shared_errors(displacement_mm: Float32, days: NDArray[np.integer], half_wave_mm: float) -> Float32:
     """Return the median residual of a piece's points at each date, (dates,), mm: the errors of its images.
 
-    They hide or feign steps of single points. It is 0 if few points show it, or if it has a step itself, because then
-    most points may be wrong.
+    They hide or feign steps. 0 if few points show it, or if it has a step, because then most points may be wrong.
     """
     some = displacement_mm[:: max(1, len(displacement_mm) // SHARING)]
     nothing = np.zeros(days.size, dtype=np.float32)

@@ -29,18 +29,18 @@ from ground_motion.statistics.comparison import MAX_CELLS, POSTING_M
 from ground_motion.statistics.decomposition import Cells, cells_around, count_by_cell, median_by_cell
 from ground_motion.statistics.robust import MAD_TO_SIGMA
 
-NEWEST_DAYS = 180  # length of the newest period
+NEWEST_DAYS = 180  # Number of days in the newest period.
 MIN_BEFORE_DAYS = 550  # In a shorter time before, season, curvature and rate are not separable.
-MIN_NEWEST, MIN_BEFORE = 5, 16  # dates of a series in the newest period, and before it
-MIN_POINTS = 3  # A cluster needs so many points.
-REACHES = (0, 1)  # cells around a cell whose points belong to its cluster
-FALSE_SHARE = 0.01  # expected share of false discoveries among the clusters (not the places) that are found
+MIN_NEWEST, MIN_BEFORE = 5, 16  # Least number of dates of a series in the newest period, and before it.
+MIN_POINTS = 3  # A cluster needs this many points.
+REACHES = (0, 1)  # A cell's cluster includes the points of cells within this reach.
+FALSE_SHARE = 0.01  # Expected share of false discoveries among the clusters (not the places) found.
 MIN_CHANGE_MM_YR = 3.0  # Smaller changes are not reported.
-MAX_SAMPLED = 200  # About so many tested cells, spread over the ground, are stored with a search.
-BESIDE_SIGMAS = 2.5  # cells beside a found one belong to its place if they change by this number of sigmas
+MAX_SAMPLED = 200  # About this many tested cells, spread over the ground, are stored with a search.
+BESIDE_SIGMAS = 2.5  # Neighbours of a found cell belong to its place if they change by this number of sigmas.
 POINT_SIGMAS = 3.0
-GROUND_CELLS = 25  # 3 x 3 squares of so many cells a side show what the ground around has in common.
-MEDIAN_ERROR = 1.2533  # standard error of a median, in that of a mean
+GROUND_CELLS = 25  # 3 x 3 squares of this many cells a side show what the ground around has in common.
+MEDIAN_ERROR = 1.2533  # Standard error of a median, divided by that of a mean.
 MIN_SIGMA_MM_YR = 0.1
 
 
@@ -54,8 +54,7 @@ class PointChanges(NamedTuple):
 class ChangedPlace(NamedTuple):
     """Neighbouring cells whose rates changed in the same direction. outline: of the cells, metres.
 
-    change_mm_yr: median of the cells, relative to the ground around; sigmas: the largest of a cell. n_changed: points
-    that show the change each by itself.
+    change_mm_yr: median against the ground around; sigmas: the largest; n_changed: points that show it alone.
     """
 
     outline: shapely.MultiPolygon
@@ -117,9 +116,8 @@ def _fit(series_mm: Float32, mask: Float32, days: NDArray[np.integer]) -> tuple[
 def changed_places(x_m: Float64, y_m: Float64, points: PointChanges) -> ChangedPlaces:
     """Test clusters of points, and join neighbouring cells that change alike. x_m, y_m: (n,), metres.
 
-    A cluster is the points of a cell of 100 m or, for ground with few points, also those of the cells around it. A
-    change that more than half of the ground within about 4 km shares cannot be told from the atmosphere of the newest
-    images, and is not reported.
+    A cluster is the points of a cell of 100 m, and of those around if they are few. A change that more than half of the
+    ground within about 4 km shares cannot be told from the atmosphere of the newest images, and is not reported.
     """
     known = np.isfinite(points.change_mm_yr)
     x, y, change, sigma = x_m[known], y_m[known], points.change_mm_yr[known], points.sigma_mm_yr[known]
@@ -197,10 +195,7 @@ def _ground(cells: Cells, tested: NDArray[np.int64], change: Float32) -> Float64
 
 
 def _least_score(scores: Float64) -> float:
-    """Return the least |score| of a found cluster, infinite if none is found.
-
-    It keeps the expected share of false discoveries at FALSE_SHARE (Benjamini and Hochberg 1995).
-    """
+    """Return the least |score| of a found cluster, infinite if none, for FALSE_SHARE (Benjamini and Hochberg 1995)."""
     chance = np.sort(2 * scipy.stats.norm.sf(np.abs(scores)))
     below = np.flatnonzero(chance <= FALSE_SHARE * np.arange(1, scores.size + 1) / scores.size)
     return float(np.sort(np.abs(scores))[::-1][below[-1]]) if below.size else np.inf

@@ -11,7 +11,7 @@ from ground_motion.methods.deformation.gridding.cells import assign_cells, cell_
 from ground_motion.methods.deformation.gridding.points import Float32, PointCloud
 
 CELL_M = 1_000.0
-MAX_POINTS = 4_000_000  # More are thinned evenly: a dozen points give a cell's median.
+MAX_POINTS = 4_000_000  # More points are thinned evenly; a dozen per cell suffice for its median.
 MAX_FINE_CELLS = 15_000  # If more cells are known, they are twice as wide: they still show bowls of 5 km.
 STABLE_WITHIN_MM_YR = 5.0
 STABLE_SHARE = 0.1

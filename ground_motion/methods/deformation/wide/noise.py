@@ -1,8 +1,7 @@
 """Strength and exponent of a scene's own noise: white scatter of cells, and a power law of long waves.
 
 Both are fitted to second differences z(-h) - 2 z(0) + z(h) of the cells: slopes cancel and the curvature of a wide bowl
-hardly counts over a few kilometres, so that the motion sought is not taken for noise. Medians keep narrow motion and
-unwrapping errors out of it.
+hardly counts over a few kilometres. Medians keep narrow motion and unwrapping errors out of it.
 """
 
 from functools import cache
@@ -17,7 +16,7 @@ from ground_motion.methods.deformation.gridding.points import Float32, Float64
 from ground_motion.statistics.robust import MAD_TO_SIGMA
 
 LAGS_KM = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0)
-MIN_LAGS, LAGS_A_SCENE = 4, 12  # A scene has so many lags: motion that fills it is nearly straight over one.
+MIN_LAGS, LAGS_A_SCENE = 4, 12  # A scene has this many lags: motion that fills it is nearly straight over one.
 KNEE_KM = 10.0
 # The two-dimensional spectrum has one of these exponents; turbulent atmosphere has 8/3.
 EXPONENTS = (2.2, 2.4, 2.67, 3.0, 3.3, 3.67)

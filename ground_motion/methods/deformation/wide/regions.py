@@ -17,15 +17,15 @@ from ground_motion.rasters.areas import outline
 from ground_motion.rasters.regions import EIGHT
 from ground_motion.statistics.robust import MAD_TO_SIGMA
 
-SIGNIFICANT = 4.5  # score of a bowl that is reported
-SLOWEST_MM_YR = 3.0  # peak of a bowl that is reported: seams between frames are up to 2
+SIGNIFICANT = 4.5  # A bowl is reported from this score on.
+SLOWEST_MM_YR = 3.0  # A bowl is reported from this peak on; seams between frames reach 2 mm/yr.
 DRAWN_MM_YR = 2.0
 MAX_BOWLS = 16
 PLACES_FOR_SPREAD = 25.0  # If fewer places fit side by side in a scene, the scatter of a shape's scores is unknown.
 WIDEST_SPREAD = 2.0
 MIN_M2, MIN_HOLE_M2 = 20e6, 25e6
-MAX_DISTANCE_RADII = 1.5  # A bowl is drawn to so many radii from its middle.
-SHARP_KM = 1.0  # width of the smoothing of rates that limit the peak
+MAX_DISTANCE_RADII = 1.5  # A bowl is drawn to this many radii from its middle.
+SHARP_KM = 1.0  # Rates are smoothed over this width to limit the peak.
 SHADOW = 0.5  # A bowl of the other sign at the rim, weaker than this share of the peak, is a misfit of the shape.
 
 
@@ -95,10 +95,7 @@ def _surest(shape: Shape, amplitude: Float32, sigma: Float32, spread: float) -> 
 
 
 def _spread(score: Float32, cell_km: float, shape: Shape) -> float:
-    """Return the scatter of a shape's scores over a scene, at least 1, from their centre and their tails.
-
-    Unwrapping errors cause heavier tails than a Gaussian's. It is limited, because motion may fill much of a scene.
-    """
+    """Return the scatter of a shape's scores over a scene, at least 1: of their centre and, limited, of their tails."""
     known = np.abs(score[np.isfinite(score)])
     if known.size * cell_km**2 < PLACES_FOR_SPREAD * np.pi * shape.radius_km**2:
         return 1.0

@@ -21,13 +21,13 @@ from ground_motion.methods.deformation.wide.cells import WideCells
 from ground_motion.methods.deformation.wide.noise import WideNoise
 
 RADII_KM = (5.0, 8.0, 12.5, 20.0, 32.0, 50.0)
-ELONGATED = 2.0  # long axis over short one
+ELONGATED = 2.0  # Least ratio of the long axis to the short one.
 WAYS_DEG = (0.0, 45.0, 90.0, 135.0)
 MARGIN_KM, MIN_KM = 100.0, 128.0  # The torus has this margin and size at least.
 MIN_INFORMATION = 1e-3  # A bowl of 1 mm/yr must have this information.
-MIN_SEEN = 0.3  # share of a shape, or of the scene if that is smaller, that must be known
-LARGE_SCENE = 10.0  # A large scene is so many times as large as a shape.
-MIN_CELLS = 12.0  # A shape needs so many cells under it.
+MIN_SEEN = 0.3  # Least share of a shape, or of the scene if that is smaller, that must be known.
+LARGE_SCENE = 10.0  # A large scene is this many times as large as a shape.
+MIN_CELLS = 12.0  # A shape needs this many cells under it.
 SEEN_BINS = np.array([0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.01])
 TOLERANCE, MAX_STEPS, MIN_DOT = 5e-3, 50, np.float32(1e-30)
 OUTLIER, ROUNDS = 2.5, 2
@@ -230,7 +230,7 @@ class Scores:
         simulated = np.square(self._correlate(self._draws, bowl)).mean(axis=0)
         if self.known.sum() >= LARGE_SCENE * weight:
             information = _smooth_by_share(simulated, seen / weight)
-        else:  # no covered share of it occurs at enough places
+        else:  # No share of the area is covered at enough places.
             information = ndimage.gaussian_filter(simulated, shape.radius_km / self.cell_km / 2)
         usable = (
             (seen >= MIN_SEEN * min(weight, self.known.sum())) & (seen >= MIN_CELLS) & (information > MIN_INFORMATION)

@@ -42,12 +42,12 @@ ASSUMES = {
     Reference.LOCAL: "The part of the scene that is nearest to zero is taken for still; its own motion is missing.",
 }
 MIN_CELLS = 60
-SIGNIFICANT_IN_TWO = 3.5  # score of a bowl that is reported if another track shows it
-# Another track confirms a bowl of so many deviations, and this share of the peak.
+SIGNIFICANT_IN_TWO = 3.5  # A bowl is reported from this score on if another track shows it.
+# Another track confirms a bowl of this many deviations, and this share of the peak.
 CONFIRMING, CONFIRMING_SHARE = 2.0, 0.5
 MAX_REPORTED = 0.5  # A region that lies more in areas reported separately is dropped.
 SAME_SHARE = 0.5
-# One track has so many false regions; their number may exceed it by so many deviations.
+# One track has this many false regions; their number may exceed it by this many deviations.
 FALSE_PER_KM2, CROWDED_SIGMAS = 1e-4, 2.0
 log = logging.getLogger(__name__)
 
@@ -67,8 +67,7 @@ class Track(NamedTuple):
 class WideFit(NamedTuple):
     """Bowls on the cells of a scene.
 
-    still: (rows, cols), rate that counts as no motion, mm/yr; beside: (rows, cols), motion outside the bowls, mm/yr;
-    level_mm_yr: rate of the product that counts as stable.
+    still, beside: (rows, cols), rate of no motion, motion outside the bowls, mm/yr; level_mm_yr: of the product.
     """
 
     cells: WideCells
@@ -160,8 +159,7 @@ def confirmed_regions(
 def is_crowded(regions: Sequence[WideRegion], cut_out: int, cells: WideCells) -> bool:
     """Return whether regions that one track alone shows rise and sink, and are more than its noise would give.
 
-    Delay and tectonics that the noise model does not hold are such regions; none of them can be told from motion.
-    cut_out: number of reported areas as wide as regions, which count like them.
+    Delay and tectonics outside the noise model look like motion. cut_out: number of wide reported areas.
     """
     expected = float(np.count_nonzero(cells.known)) * cells.cell_km**2 * FALSE_PER_KM2
     signs = {bool(region.peak_mm_yr > 0) for region in regions}

@@ -103,8 +103,7 @@ def sigma0_amplitude(
 ) -> tuple[Float32, NDArray[np.bool_]]:
     """Return (square root of sigma0, where data exist: DN is not 0), both (lines, pixels).
 
-    A pixel with no power left after the noise is subtracted gets MIN_POWER, so that its logarithm exists. Leaving
-    such pixels out would make dark water brighter by far more than this floor does.
+    A pixel without power beyond the noise gets MIN_POWER, because leaving it out would brighten dark water.
     """
     seen = digital != 0
     power = digital.astype(np.float32)

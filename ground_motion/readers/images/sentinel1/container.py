@@ -36,7 +36,7 @@ PRODUCT_NAME = re.compile(
 MANIFEST = "manifest.safe"
 FOLDERS = ("", "annotation", "annotation/calibration", "measurement")
 MAX_XML_BYTES = 64 * 2**20  # The longest annotation has about 5 million.
-MAX_DEPTH = 3  # folders around a product
+MAX_DEPTH = 3  # Most folders between the archive's root and a product.
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def open_safe(path: Path) -> Safe:
 
 
 def _folder_of(path: Path, depth: int = 0) -> Path | None:
-    """Return the product's folder: the given one, or one in it that stands alone; None if there is no such folder."""
+    """Return the product's folder: this one, or the only one in it; None if there is no such folder."""
     if _is_product(path):
         return path
     with os.scandir(path) as entries:

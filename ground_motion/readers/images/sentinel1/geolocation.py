@@ -29,12 +29,12 @@ from ground_motion.readers import raster
 from ground_motion.readers.images.sentinel1.calibration import MIN_POWER, Window
 from ground_motion.readers.records import Float32, Float64
 
-TABLE_STEP = 32  # The nodes of the table of positions are so many pixels apart.
+TABLE_STEP = 32  # The nodes of the table of positions are this many pixels apart.
 MAX_ROUNDS = 12
 CLOSE_PX = 1e-4
-MAX_STRETCH = 4.0  # A pixel may be so many times wider or narrower on the map than it should be.
-PIECE = 1024  # A piece of the map has so many rows and columns, a multiple of NODE_STEP.
-NODE_STEP = 16  # Line and pixel are computed at nodes so far apart, and interpolated between.
+MAX_STRETCH = 4.0  # A pixel may be this many times wider or narrower on the map than it should be.
+PIECE = 1024  # A piece of the map has this many rows and columns, a multiple of NODE_STEP.
+NODE_STEP = 16  # Line and pixel are computed at nodes this far apart, and interpolated between.
 MARGIN = 14  # Samples farther from a piece move its spline by 1e-8 at most.
 AROUND_PX = 2
 

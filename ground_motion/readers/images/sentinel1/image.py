@@ -29,7 +29,7 @@ from ground_motion.readers.images.sentinel1.terrain import Terrain
 
 MAX_WINDOW_PIXELS = 64 * 10**6
 WORKERS = min(2, os.cpu_count() or 1)
-# only the samples that are wanted, past the cache of blocks; nothing that lies beside the file
+# Read only the wanted samples, without the cache of blocks and without side files.
 GDAL = {"GTIFF_DIRECT_IO": True, "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": False}
 
 
@@ -45,7 +45,7 @@ class Image:
     measurement: str
 
     def unpack(self) -> AbstractContextManager[Path]:
-        """Unpack the measurement once, as reading each piece from a zip would inflate lines anew."""
+        """Unpack the measurement once, because reading each piece from a zip would inflate lines again."""
         return self.safe.unpack(self.measurement, 4 * self.annotation.lines * self.annotation.pixels + 2**26)
 
     @property
@@ -79,7 +79,7 @@ def blocks_of(
         stack.callback(pool.shutdown, wait=True, cancel_futures=True)
         waiting, found = deque[Future[Block | None]](), False
         pieces = geolocation.pieces_of(grid, positions, lines, pixels, terrain.reach_m if terrain else 0.0)
-        for piece in chain(pieces, repeat(None, WORKERS)):  # None: what is still waiting is yielded.
+        for piece in chain(pieces, repeat(None, WORKERS)):  # Each None yields one result that is still waiting.
             if piece:
                 waiting.append(pool.submit(work, piece))
             ready = waiting and (piece is None or len(waiting) > WORKERS)

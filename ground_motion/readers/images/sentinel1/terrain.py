@@ -125,7 +125,7 @@ def image_of_orbit(annotation: Annotation) -> ImageOf:
         geocoded: Any = geocoding.backward_geocode_simple(
             ecef, orbit, zero_doppler_distance=CLOSE_M, method="newton", maxiter=20
         )
-        seconds = np.asarray(geocoded[0], dtype=np.float64)  # since the first line
+        seconds = np.asarray(geocoded[0], dtype=np.float64)  # Seconds since the first line.
         distance = np.sqrt((np.asarray(geocoded[1].transpose("axis", "y", "x")) ** 2).sum(axis=0))
         return seconds / interval_s, ranges.pixel_of(seconds, distance)
 

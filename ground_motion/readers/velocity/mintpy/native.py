@@ -1,8 +1,7 @@
 """MintPy: a geocoded `timeseries*.h5`, a `velocity.h5`, or the folder `geo` that holds both with their geometry.
 
 Source: MintPy (Yunjun et al. 2019, doi 10.1016/j.cageo.2019.104331). `timeseries` (dates, rows, cols) is m and
-`velocity` m/yr along the line of sight, positive toward the satellite. A single file is read alone; the other files
-are used only if their folder is given.
+`velocity` m/yr along the line of sight, positive toward the satellite. A single file is read without its neighbours.
 """
 
 from dataclasses import replace
@@ -60,7 +59,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     if len(given) > MAX_FILES:
         raise InputError(path, f"it holds {len(given)} .h5 files", "Give the folder geo, with the files of one product")
     for file in given:
-        with hdf5.open_file(file) as content:  # A damaged file of a folder is not passed over.
+        with hdf5.open_file(file) as content:  # A damaged file must stop the load, not be skipped.
             kind = _kind(frozenset(content), hdf5.attributes(file, content), file)
         if kind in files:
             others = f"{files[kind].name} and {file.name}"

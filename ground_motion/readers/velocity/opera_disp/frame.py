@@ -34,7 +34,7 @@ ATTRIBUTION = "Contains modified Copernicus Sentinel data, processed by NASA/JPL
 LICENCE = "NASA Earth Science data: free and open"
 MM_PER_M = 1000.0
 MIN_KNOWN = 0.5  # A pixel is a point if it is good in at least this part of the files.
-BLOCK_PIXELS = 256  # rows and columns of a block: the file's own chunks, which are unpacked whole
+BLOCK_PIXELS = 256  # Blocks have the size of the file's chunks, which are unpacked whole.
 MASKS = ("recommended_mask", "connected_component_labels", "water_mask")
 NO_COMPONENT = 65_535
 SIGNS = {"displacement", "short_wavelength_displacement", "unwrapped_phase", "temporal_correlation"}
@@ -172,7 +172,7 @@ def _batches(frame: Frame) -> Iterator[records.PointBatch]:
 def _block(frame: Frame, opened: list[h5py.File], rows: slice, cols: slice) -> records.PointBatch:
     shape = (rows.stop - rows.start, cols.stop - cols.start)
     chain = np.full((len(frame.dates), *shape), np.nan, dtype=np.float32)  # (dates, rows, cols), m
-    chain[0] = 0  # the first reference
+    chain[0] = 0  # Start from the first reference.
     coherence, n_known = np.full(shape, np.nan, dtype=np.float32), np.zeros(shape, dtype=np.int32)
     for index, (file, content) in enumerate(zip(frame.files, opened, strict=True), start=1):
         good = _good(file.path, content, (rows, cols))

@@ -22,7 +22,7 @@ TRY_AGAIN_SECONDS = 3600.0
 class Command(BaseCommand):
     """Command that backs up the database, the rasters and the key."""
 
-    requires_system_checks = []  # they would import the whole site
+    requires_system_checks = []  # System checks would import the whole site.
     help = "Copy database, rasters, secret key and .env into a folder; again into the same one copies what is new."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -52,7 +52,7 @@ class Command(BaseCommand):
 
     def _every_day(self, series: Path, keep: int) -> None:
         """Add a backup every day, or an hour after one that failed; run until stopped."""
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # otherwise ignored by the first process of a container
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # A container's first process would ignore it.
         while True:
             if folders := series_folders(series):
                 last = datetime.strptime(folders[-1].name, SERIES_TIME).replace(tzinfo=UTC)

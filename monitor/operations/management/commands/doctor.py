@@ -16,7 +16,7 @@ class Command(BaseCommand):
     """Command that examines the service."""
 
     help = "Examine the service; exit code 1, and what to do, where something is wrong."
-    requires_system_checks = []  # it must report also if they fail
+    requires_system_checks = []  # The command must report even if system checks fail.
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the option that examines the deployment instead."""
@@ -44,7 +44,7 @@ class Command(BaseCommand):
         """Print which optional context is loaded; missing context is not a fault."""
         try:
             states = layer_states()
-        except DatabaseError:  # reported above
+        except DatabaseError:  # Another check reports this fault.
             return
         for known, mark in ((True, "ok     "), (False, "without")):
             kinds = [state.kind.value for state in states if bool(state.layers) == known]

@@ -38,7 +38,7 @@ class Command(BaseCommand):
 
     help = "Simulate a small country and load it; does nothing where a simulation is loaded."
     requires_system_checks = []  # `prepare` has made them
-    config = NationConfig()  # tests load a smaller one
+    config = NationConfig()  # Tests load a smaller one.
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the seed of the simulation."""

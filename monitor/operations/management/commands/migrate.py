@@ -18,8 +18,7 @@ OURS = {"ingest", "ml", "detection", "monitor"}
 class WholeMigrationExecutor(MigrationExecutor):
     """Executor that commits a migration together with the row that says it was applied.
 
-    Django writes that row after the commit if indexes or foreign keys come last. If it is killed in between, it applies
-    the migration again next time, which then always fails.
+    Django may write that row after the commit; killed in between, it would apply the migration again and fail.
     """
 
     def apply_migration(self, state: Any, migration: Migration, *options: Any, **more: Any) -> Any:
@@ -60,5 +59,5 @@ class Command(migrate.Command):
             refuse_older()
             super().handle(*args, **options)
             executor = WholeMigrationExecutor(connection)
-            if not executor.migration_plan(executor.loader.graph.leaf_nodes()):  # rights refer to the newest tables
+            if not executor.migration_plan(executor.loader.graph.leaf_nodes()):  # Rights refer to the newest tables.
                 rights_settle()

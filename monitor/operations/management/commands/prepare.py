@@ -36,7 +36,7 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0, interactive=False)
         call_command("collectstatic", verbosity=0, interactive=False)
         call_command("loadcontext", shipped=True)
-        importances_recompute()  # The rule may differ from that of the version before.
+        importances_recompute()  # The rule of importance may have changed since the last version.
         if not settings.PUSH_PRIVATE_KEY:
             key_make(path=settings.PUSH_KEY_FILE)
 

@@ -14,7 +14,7 @@ from monitor.operations.backups.services import backup_restore, unsaved_rows_del
 class Command(BaseCommand):
     """Command that restores a backup."""
 
-    requires_system_checks = []  # they would import the whole site
+    requires_system_checks = []  # System checks would import the whole site.
     help = "Fill an empty database, the raster storage and the secret key from a backup; migrate."
 
     def add_arguments(self, parser: CommandParser) -> None:

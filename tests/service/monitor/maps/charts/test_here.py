@@ -88,7 +88,7 @@ def test_forty_places_are_told_what_the_points_around_them_show(client, country)
         told[body["motion"]] += 1
         if body["motion"] == "none":
             assert not any(around(country[name], longitude, latitude, 199).size for name in country)
-            assert "that does not mean that the ground is still" in body["sentence"]
+            assert "that does not mean that the ground is stable" in body["sentence"]
             continue
         main = body["tracks"][0]
         radii.add(body["radius_m"])

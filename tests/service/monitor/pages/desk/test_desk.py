@@ -344,7 +344,7 @@ def test_data_sets_are_chosen_by_area_layer_and_address_and_compared_with_what_i
     assert client.get("/workbench/?bbox=100,10,101,11").status_code == 200
     assert "No data set is loaded for this ground" in texts(drawn(sheet_body("?bbox=100,10,101,11")))
     said = texts(drawn(sheet_body(f"?on={first.pk}&area=7.0,52.4,7.001,52.401")))
-    assert "does not mean that the ground is still" in said, "there are no points"
+    assert "does not mean that the ground is stable" in said, "there are no points"
 
     newer = load_towns(points=500, track=997)
     Product.objects.filter(pk=first.pk).update(superseded_by=newer)
