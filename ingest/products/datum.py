@@ -32,11 +32,6 @@ COMPARABLE = {Component.LOS.value, Component.UP.value}  # Their rates are much a
 UP_SHARE = 0.75  # The line of sight has about this part of vertical motion.
 
 
-def datum_sigma_of(product: Product) -> float:
-    """Return the standard deviation of a product's datum, mm/yr: an error that all its points have in common."""
-    return product.datum_sigma_mm_yr
-
-
 def datums_due() -> QuerySet[Product]:
     """Return products whose datum was not solved since stations, a field beside or a parent came, moved or went."""
     solved = ExpressionWrapper(OuterRef("datum_at") - LOADING, output_field=DateTimeField())
