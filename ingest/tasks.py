@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 ANNOUNCE_AGAIN_AFTER = timedelta(seconds=60)  # The broker may have lost the message.
 MAX_ANNOUNCED = 20
 DERIVE_AFTER_SECONDS = 60  # Neighbours of a new track may arrive meanwhile.
+DATUM_SECONDS = 30.0  # After an update of the software, every datum is due; other data need the worker meanwhile.
 FETCH_SECONDS = 50.0  # afterwards the worker is free for other tasks, and the next round resumes the file
 
 
@@ -47,7 +48,10 @@ def compare_releases() -> None:
             if unsettled := releases_unsettled().filter(pk=product.pk).first():
                 releases_settle(like=unsettled)
     rests_delete()
+    ends_at = time.monotonic() + DATUM_SECONDS
     for product in rows_due(Step.DATUM, datums_due()):
+        if time.monotonic() >= ends_at:
+            break
         with attempt(Step.DATUM, product):
             datum_settle(product=product)
     if not disk_full():

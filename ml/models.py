@@ -96,7 +96,11 @@ class Run(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [
-            models.UniqueConstraint(fields=["model_version", "product"], name="one_run_per_model_and_product"),
+            models.UniqueConstraint(
+                fields=["model_version", "product"],
+                condition=~models.Q(state="succeeded"),  # Results stand until those of another zero are searched.
+                name="one_run_per_model_and_product",
+            ),
             models.UniqueConstraint(fields=["model_version", "pair"], name="one_run_per_model_and_pair"),
             models.CheckConstraint(condition=models.Q(product=None) ^ models.Q(pair=None), name="a_run_has_one_input"),
         ]

@@ -43,6 +43,7 @@ from ground_motion.runtime.code_version import code_version
 from ingest.foundation.locks import Lock, hold_lock, lock
 from ingest.products.selectors import points_count_within
 from ml.models import ModelVersion, Prediction, Run
+from ml.runs.queue import runs_take_over
 
 INSIDE_SHARE = 0.5  # An alert takes over another one if this share of the other's area lies in it.
 FAMILY_OF: dict[str, Family] = {
@@ -53,7 +54,7 @@ FAMILY_OF: dict[str, Family] = {
 
 
 def prediction_scan(*, prediction: Prediction) -> Scan | None:
-    """Search a prediction and merge its detections into alerts, in one transaction.
+    """Search a prediction and merge its detections into alerts, in place of those of runs that it replaces, at once.
 
     Return None if the prediction has been searched, or another worker is searching it. Several workers search in
     parallel, because no search reads an alert; they merge one after the other.
@@ -66,6 +67,7 @@ def prediction_scan(*, prediction: Prediction) -> Scan | None:
         lock(Lock.ALERTS)
         if not Prediction.objects.filter(pk=prediction.pk).exists():
             return None  # Its product was taken back during the search.
+        runs_take_over(run=prediction.run)
         used = SEARCHES[prediction.run.model_version.task].thresholds
         scan = Scan.objects.create(
             prediction=prediction, thresholds=used._asdict(), code_version=code_version(), n_detections=len(detections)

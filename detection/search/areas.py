@@ -34,7 +34,6 @@ from ingest.context.selectors import ground_at
 from ingest.foundation.geos import geos
 from ingest.models import Product
 from ingest.products import selectors as ingest_selectors
-from ingest.products.datum import datum_sigma_of
 from ml.models import ModelVersion, Prediction
 from ml.runs.selectors import products_of
 from ml.runs.stored import StoredRaster, background_mm_yr, clusters_of, opened_bands, read_prediction
@@ -122,7 +121,7 @@ def _region_detection(prediction: Prediction, feature: Mapping[str, Any]) -> Det
         peak_low_mm_yr=peak - math.copysign(WITHIN_90 * sigma, peak),
         peak_high_mm_yr=peak + math.copysign(WITHIN_90 * sigma, peak),
         rate_sigma_mm_yr=sigma,
-        datum_sigma_mm_yr=datum_sigma_of(product),
+        datum_sigma_mm_yr=product.datum_sigma_mm_yr,
         area=place,
         area_m2=area_m2,
         n_points=ingest_selectors.points_count_within(product=product, area=place),
@@ -160,7 +159,7 @@ def _area_detection(
         n_points=_points_within(products, place),
         around_mm_yr=around and around.rate_mm_yr,
         around_sigma_mm_yr=around and around.sigma_mm_yr,
-        datum_sigma_mm_yr=datum_sigma_of(product),
+        datum_sigma_mm_yr=product.datum_sigma_mm_yr,
         **figures,
     )
 

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Model, Q
+from django.db.models.functions import MD5
 from psycopg import sql
 from pyproj import CRS
 from shapely.geometry import Point, box
@@ -218,9 +219,14 @@ def layer_load(
 
 
 def layer_delete(*, layer: ContextLayer) -> None:
-    """Delete a layer with its rows; its raster is deleted once the transaction is committed."""
+    """Delete a layer with its rows; its raster is deleted once the transaction is committed.
+
+    What comes with the software and gave way to it returns when `world_load` is called next.
+    """
     for tiles in (ElevationTile, PopulationTile):
         delete_files(tile.raster for tile in tiles.objects.filter(layer=layer))
+    if not layer.shipped and layer.kind in _OWN_STAND:
+        ContextLayer.objects.filter(kind=layer.kind, shipped=True).update(file_sha256=MD5("file_sha256"))
     layer.delete()
 
 

@@ -170,6 +170,7 @@ def _submission(job: IngestJob) -> Submission:
         licence=job.licence,
         loaded_by=job.given_by,
         called=Path(job.original_name).stem,
+        still=job.still,
     )
 
 

@@ -335,6 +335,7 @@ def _declared_facts(submission: Submission) -> dict[str, object]:
         "mapping_path": str(declared.mapping or ""),
         "acquired_at": declared.acquired_at,
         "direction": declared.direction or "",
+        "still": submission.still,
         **dict(zip(("first_day", "last_day"), declared.period or (None, None), strict=True)),
     }
 

@@ -94,6 +94,7 @@ class IngestJob(models.Model):
     acquired_at = models.DateTimeField(null=True, blank=True, help_text="when an image was taken")
     platform = models.CharField(max_length=10, blank=True)
     direction = models.CharField(max_length=10, blank=True, choices=DIRECTIONS)
+    still = models.TextField(blank=True, help_text="ground that was declared to stand still, WKT in degrees")
     attribution = models.CharField(max_length=300, blank=True)
     licence = models.CharField(max_length=300, blank=True)
     given_by = models.CharField(max_length=150, blank=True, help_text="account; never shown to the public")

@@ -111,7 +111,7 @@ class Product(FromFile):
         help_text="zero of the file: gnss, stations; local, a point or the mean of the scene",
     )
     datum_mm_yr = models.FloatField(default=0.0, help_text="subtracted from the file's rates; see products.datum")
-    datum_sigma_mm_yr = models.FloatField(default=FILE_SIGMA_MM_YR)
+    datum_sigma_mm_yr = models.FloatField(default=FILE_SIGMA_MM_YR)  # An error that all its points have in common.
     datum_source = models.CharField(max_length=10, choices=[(s.value, s.value) for s in Source], default=Source.FILE)
     datum_n = models.PositiveIntegerField(default=0, help_text="stations, points or fields that the datum comes from")
     datum_share = models.FloatField(

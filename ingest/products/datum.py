@@ -9,13 +9,15 @@ from datetime import timedelta
 
 import numpy as np
 from django.contrib.gis.geos import GEOSGeometry
-from django.db import transaction
-from django.db.models import DateTimeField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet
+from django.db.models import Count, DateTimeField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from ground_motion.core.projections import transformer
 from ground_motion.readers.records import Component, Float64, Reference, Technique
+from ground_motion.readers.stations.records import StationTechnique
 from ground_motion.statistics import datum as solving
 from ground_motion.statistics.datum import ANCHORS, Datum, Source
+from ingest.foundation.locks import rows_of
 from ingest.models import Product, Station
 from ingest.models.products import DERIVED
 from ingest.products import functions
@@ -30,33 +32,29 @@ COMPARABLE = {Component.LOS.value, Component.UP.value}  # These components agree
 UP_SHARE = 0.75  # The line of sight has about this part of vertical motion.
 
 
-def datum_sigma_of(product: Product) -> float:
-    """Return the standard deviation of a product's datum, mm/yr: an error that all its points have in common."""
-    return product.datum_sigma_mm_yr
-
-
 def datums_due() -> QuerySet[Product]:
     """Return products whose datum is older than the last change of stations, overlapping fields or a parent."""
     solved = ExpressionWrapper(OuterRef("datum_at") - LOADING, output_field=DateTimeField())
-    newer = Station.objects.filter(position__intersects=OuterRef("footprint"), file__loaded_at__gt=solved)
+    stations = Station.objects.filter(position__intersects=OuterRef("footprint"))
+    gnss = stations.filter(technique=StationTechnique.GNSS).order_by().values("technique")
+    left = Coalesce(Subquery(gnss.annotate(n=Count("pk")).values("n")), 0)
+    changed = Q(Exists(stations.filter(file__loaded_at__gt=solved))) | Q(datum_n__gt=left, datum_source=Source.STATIONS)
     parents = Product.objects.filter(derived=OuterRef("pk"), datum_at__gt=OuterRef("datum_at"))
-    due = Q(datum_at=None) | Q(Exists(newer)) & ~Q(level=DERIVED) | Q(Exists(parents), level=DERIVED)
+    due = Q(datum_at=None) | changed & ~Q(level=DERIVED) | Q(Exists(parents), level=DERIVED)
     return Product.objects.filter(due, is_rest=False, points_deleted_at=None).order_by("pk")
 
 
-@transaction.atomic
 def datum_settle(*, product: Product) -> bool:
-    """Solve a product's datum, and store its points against that; return whether it moved."""
-    # Fields beside that are loaded meanwhile wait for this transaction, or are seen by it. Merging waits, too: a part
-    # that was copied before the points changed would replace them.
-    functions.points_lock()
-    return datum_store(product=product)
+    """Solve a product's datum, and store its points against that; return whether it moved.
 
-
-def datum_store(*, product: Product) -> bool:
-    """Do the same for points that nobody merges, as those that this transaction has loaded, without waiting."""
+    Call it outside of a transaction, or in the one that loads the product, so that solving holds no lock.
+    """
+    ((seen,),) = rows_of("SELECT xmin::text FROM ingest_product WHERE id = %s", [product.pk])
+    product.refresh_from_db(fields=COLUMNS)
     datum = _solve(product).applied
-    moved = functions.datum_set(product.pk, datum.mm_yr, datum.sigma_mm_yr, datum.source.value, datum.n, datum.share)
+    moved = functions.datum_set(
+        product.pk, seen, datum.mm_yr, datum.sigma_mm_yr, datum.source.value, datum.n, datum.share
+    )
     product.refresh_from_db(fields=COLUMNS)
     return moved
 

@@ -31,7 +31,7 @@ from ingest.foundation.geos import geos
 from ingest.foundation.locks import content_key, hold_lock
 from ingest.models import DerivedTile, Product
 from ingest.models.products import DERIVED
-from ingest.products.datum import datum_store
+from ingest.products.datum import datum_settle
 from ingest.products.selectors import views_in
 from ingest.products.services import field_publish, product_delete
 
@@ -153,7 +153,7 @@ def tile_derive(*, tile: Tile) -> list[Product]:
             with transaction.atomic():
                 product = field_publish(cursor, path=Path(tile.name), sha256=tile.key, field=field)
             product.derived_from.set(tile.products)
-            datum_store(product=product)
+            datum_settle(product=product)
             made.append(product)
     return made
 

@@ -54,40 +54,51 @@ _UNSEAL = f"""
     UPDATE ingest_product SET withdrawn_at = NULL, derived_at = NULL, datum_at = NULL WHERE id = product; END"""  # noqa: S608
 # Rests of a release share its datum. Products that have no datum of their own take it from one that has, and are due
 # again when that is new. A process that may not change products settles only those whose tables its transaction has
-# made, and so has locked.
+# made, and so has locked. Others are solved without a lock. Merging waits while their points are rewritten; loads wait
+# for the rows only. A row that changed since it was solved (its xmin) is not overwritten: the product stays due.
 _DATUM = f"""
-    DECLARE known ingest_product; held bigint; moved boolean; BEGIN
-    SELECT * INTO known FROM ingest_product WHERE id = product FOR UPDATE;
-    IF NOT has_table_privilege(session_user, 'ingest_product', 'UPDATE') AND NOT EXISTS (
+    DECLARE known ingest_product; held bigint; done bigint[] := '{{}}'; moved boolean; BEGIN
+    SELECT * INTO known FROM ingest_product WHERE id = product;
+    moved := mm_yr <> known.datum_mm_yr;
+    IF NOT EXISTS (
         SELECT FROM pg_locks WHERE pid = pg_backend_pid() AND mode = 'AccessExclusiveLock'
             AND relation = to_regclass('{POINTS}_p' || product)
     ) THEN
-        RAISE EXCEPTION 'product % was loaded by somebody else', product USING ERRCODE = 'insufficient_privilege';
+        IF NOT has_table_privilege(session_user, 'ingest_product', 'UPDATE') THEN
+            RAISE EXCEPTION 'product % was loaded by somebody else', product USING ERRCODE = 'insufficient_privilege';
+        END IF;
+        IF moved THEN PERFORM pg_advisory_xact_lock({Lock.PARTS:d}); END IF;
     END IF;
-    moved := mm_yr <> known.datum_mm_yr;
-    FOR held IN
-        SELECT product UNION ALL SELECT from_product_id FROM ingest_product_derived_from
-        JOIN ingest_product AS rest ON rest.id = from_product_id
-        WHERE to_product_id = product AND rest.level <> '{DERIVED}'
-    LOOP
-        IF moved THEN
+    FOR round IN 1..2 LOOP
+        IF round = 2 THEN LOCK TABLE ONLY {POINTS} IN SHARE UPDATE EXCLUSIVE MODE; END IF;
+        FOR held IN
+            SELECT product UNION ALL SELECT from_product_id FROM ingest_product_derived_from
+            JOIN ingest_product AS rest ON rest.id = from_product_id
+            WHERE to_product_id = product AND rest.level <> '{DERIVED}'
+        LOOP
+            CONTINUE WHEN held = ANY (done);
+            done := done || held;
+            CONTINUE WHEN NOT moved;
             UPDATE {POINTS} SET velocity_mm_yr = velocity_mm_yr + (known.datum_mm_yr - mm_yr) WHERE product_id = held;
             UPDATE {pyramid.TABLE} SET velocity_mm_yr = velocity_mm_yr + (known.datum_mm_yr - mm_yr)
             WHERE product_id = held;
-        END IF;
-        UPDATE ingest_product SET
-            datum_mm_yr = mm_yr, datum_sigma_mm_yr = sigma, datum_source = source, datum_n = n, datum_share = share,
-            datum_at = clock_timestamp(), derived_at = CASE WHEN moved THEN NULL ELSE derived_at END,
-            datum_moved_at = CASE WHEN moved THEN clock_timestamp() ELSE datum_moved_at END
-        WHERE id = held;
+        END LOOP;
     END LOOP;
+    PERFORM FROM ingest_product WHERE id = product AND xmin = seen::xid FOR UPDATE;
+    IF NOT FOUND THEN RAISE serialization_failure; END IF;
+    UPDATE ingest_product SET
+        datum_mm_yr = mm_yr, datum_sigma_mm_yr = sigma, datum_source = source, datum_n = n, datum_share = share,
+        datum_at = clock_timestamp(), derived_at = CASE WHEN moved THEN NULL ELSE derived_at END,
+        datum_moved_at = CASE WHEN moved THEN clock_timestamp() ELSE datum_moved_at END
+    WHERE id = ANY (done);
     IF known.level <> '{DERIVED}' AND source = ANY ('{{{",".join(ANCHORS)}}}') AND (known.datum_at IS NULL OR
         (known.datum_mm_yr, known.datum_sigma_mm_yr, known.datum_source) IS DISTINCT FROM (mm_yr, sigma, source)) THEN
         UPDATE ingest_product SET datum_at = NULL
         WHERE id <> product AND footprint && known.footprint AND level <> '{DERIVED}'
             AND datum_source NOT IN ('{"', '".join(ANCHORS)}') AND simulated = known.simulated;
     END IF;
-    RETURN moved; END"""  # noqa: S608
+    RETURN moved;
+    EXCEPTION WHEN serialization_failure THEN RETURN false; END"""  # noqa: S608
 LOCK_MS = 1000  # Readers wait at most so long behind a waiting exchange.
 _MEMBERS = f"""
     (SELECT string_agg(id::text, ', ' ORDER BY id) FROM ingest_product WHERE points_deleted_at IS NULL AND id IN
@@ -214,12 +225,7 @@ CREATE_FUNCTIONS = "".join(
         _function("ingest_product_seal(product bigint) RETURNS bigint", _SEAL),
         _function("ingest_product_unseal(product bigint) RETURNS void", _UNSEAL),
         _function(
-            "ingest_points_lock() RETURNS void",
-            f"BEGIN PERFORM pg_advisory_xact_lock({Lock.PARTS:d});"
-            f" LOCK TABLE ONLY {POINTS} IN SHARE UPDATE EXCLUSIVE MODE; END",
-        ),
-        _function(
-            "ingest_datum_set(product bigint, mm_yr float8, sigma float8, source text, n int, share float8)"
+            "ingest_datum_set(product bigint, seen text, mm_yr float8, sigma float8, source text, n int, share float8)"
             " RETURNS boolean",
             _DATUM,
         ),
@@ -259,10 +265,9 @@ product_drop: Callable[[int], None] = partial(_call, "ingest_product_drop")
 product_seal: Callable[[int], int] = partial(_call, "ingest_product_seal")
 # Undo the seal of a product, but not of what was derived from it.
 product_unseal: Callable[[int], None] = partial(_call, "ingest_product_unseal")
-# Wait for merging, and for loads, deletions and settling of other products; they wait until this transaction ends.
-points_lock: Callable[[], None] = partial(_call, "ingest_points_lock")
 # Store a product's datum (mm/yr, its sigma, source, n and share), and its points against that; return whether it moved.
-datum_set: Callable[[int, float, float, str, int, float], bool] = partial(_call, "ingest_datum_set")
+# Nothing is stored if the product's row is no longer the version (its xmin) for which the datum was solved.
+datum_set: Callable[[int, str, float, float, str, int, float], bool] = partial(_call, "ingest_datum_set")
 # Copy parts into a new, detached and indexed part; return its number. Commit before `parts_swap`.
 parts_build: Callable[[list[int]], int] = partial(_call, "ingest_parts_build")
 # Replace the source parts by the merged part. OperationalError if readers would wait longer than a second.

@@ -9,9 +9,8 @@ from django.utils import timezone
 from ingest.models import Product, ProductEvent
 from ingest.models.products import restored, withdrawn
 from ingest.products import functions
-from ingest.products.datum import datum_settle
 from ingest.products.releases import releases_settle
-from ingest.products.services import product_delete, product_event, product_seal
+from ingest.products.services import product_event, product_seal
 
 SEALED_DAYS = 30  # A withdrawn product is kept for this time, and can be restored.
 Act = ProductEvent.Act
@@ -37,18 +36,17 @@ def product_withdraw(*, product: Product, why: str, by: str) -> None:
 
 @transaction.atomic
 def product_restore(*, product: Product, by: str) -> None:
-    """Restore a sealed product under its number. ValueError if it is not sealed, or its file is loaded again."""
+    """Restore a sealed product under its number. ValueError if it is not sealed, or its file is loaded again.
+
+    Its datum is due again; what was derived from it stays sealed until it is deleted, and is derived anew.
+    """
     if not products_sealed().filter(pk=product.pk).exists():
         raise ValueError(f"product {product.pk} ({product.name}) was not taken back in the last {SEALED_DAYS} days")
     again = Product.objects.filter(file_sha256=product.file_sha256).first()
     if again is not None:
         raise ValueError(f"product {again.pk} ({again.name}) holds the same file; take it back first")
-    functions.points_lock()
     functions.product_unseal(product.pk)
-    for derived in Product.every.filter(derived_from=product).exclude(withdrawn_at=None):
-        product_delete(product=derived)  # These are derived again from all products that stand then.
     product.refresh_from_db()
     product_event(product=product, act=Act.RESTORED, by=by)
     releases_settle(like=product)
-    datum_settle(product=product)
     restored.send(Product, product=product)

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from ground_motion.core.errors import promised
 from ground_motion.core.projections import transformer
@@ -46,8 +46,10 @@ def releases_newer_than(release: Product) -> QuerySet[Product]:
 
 
 def release_changes_make() -> list[ReleaseChange]:
-    """Compare superseded releases that have not been compared with their successor, or not by cell."""
-    compared = ReleaseChange.objects.filter(newer=F("older__superseded_by"), verdicts__isnull=False).values("older")
+    """Compare superseded releases that have not been compared with their successor, its zero and theirs by cell."""
+    moved = Q(older__datum_moved_at__gt=F("updated_at")) | Q(newer__datum_moved_at__gt=F("updated_at"))
+    known = ReleaseChange.objects.filter(newer=F("older__superseded_by"), verdicts__isnull=False)
+    compared = known.exclude(moved).values("older")
     with_points = Product.objects.filter(points_deleted_at=None, superseded_by__points_deleted_at=None)
     due = (
         with_points.filter(derived_from=None)

@@ -21,7 +21,7 @@ from ingest.foundation.locks import content_key, hold_lock
 from ingest.foundation.storage import delete_files
 from ingest.models import MeasurementPoint, Product, ProductEvent, ReleaseChange
 from ingest.products import functions
-from ingest.products.datum import datum_store
+from ingest.products.datum import datum_settle
 from ingest.products.loading import Expect, Progress, Totals, field_copy, fields_check
 from ingest.products.releases import releases_settle
 
@@ -204,9 +204,11 @@ def field_publish(
     product.refresh_from_db(fields=["superseded_by", "tile", "newer_releases"])
     for older in [*Product.objects.filter(superseded_by=product), *([product] if product.superseded_by else [])]:
         product_event(product=older, act=Act.SUPERSEDED, by=submission.loaded_by, other=older.superseded_by)
-    datum_store(product=product)
+    datum_settle(product=product)
     if submission.still and product.datum_source not in (Source.STATIONS, Source.DECLARED):
-        raise InputError(path, "none of its points lies on the ground that --still declares", "Name ground within it")
+        raise InputError(
+            path, "none of its points lies on the ground that is declared to stand still", "Name ground within it"
+        )
     return product
 
 

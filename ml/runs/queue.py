@@ -2,12 +2,13 @@
 
 from datetime import timedelta
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from ingest.foundation.disk import disk_full
 from ingest.foundation.leases import NO_FAULT, Lease
+from ingest.foundation.storage import delete_files
 from ml.models import Prediction, Run
 
 LEASE = Lease(
@@ -46,3 +47,16 @@ def runs_retry(*, runs: QuerySet[Run]) -> int:
 def runs_cancel(*, runs: QuerySet[Run], by: str) -> int:
     """Cancel waiting and running runs; return their number. A running one ends at its worker's next heartbeat."""
     return LEASE.cancel(runs, by=by, finished_at=timezone.now())
+
+
+def runs_delete(which: Q) -> None:
+    """Delete runs with their results and rasters, also those of withdrawn products. For use in a transaction."""
+    runs = list(Run.every.filter(which).values_list("pk", flat=True).distinct())
+    delete_files(result.raster for result in Prediction.every.filter(run__in=runs))
+    Run.every.filter(pk__in=runs).delete()
+
+
+def runs_take_over(*, run: Run) -> None:
+    """Delete the runs that a searched one replaces: earlier ones of its version on the same velocity field."""
+    if run.product_id:
+        runs_delete(Q(pk__lt=run.pk, model_version=run.model_version_id, product=run.product_id))

@@ -23,10 +23,9 @@ Task = ModelVersion.Task
 MAX_ANNOUNCED = 128  # More runs than workers begin between two checks are not announced.
 MAX_COMPANIONS = 8  # Each neighbouring file of a track counts as a track, because it has its own zero.
 SAME_GROUND = ("track", "direction", "burst", "polarisation", "source_format", "simulated", "backscatter")
-# Compute results again if they used another datum or a withdrawn track.
+# A result that was made against another datum is made again; so is one that the managers hide with a withdrawn track.
 MOVED = Q(started_at__lt=F("product__datum_moved_at")) | Q(started_at__lt=F("companions__datum_moved_at"))
 MOVED &= Q(state=Run.State.SUCCEEDED)
-STALE = MOVED | Q(companions__withdrawn_at__isnull=False)
 MIN_SHARE = 0.5  # A predecessor must show this share of a pair's ground, because slices of one track overlap a little.
 
 

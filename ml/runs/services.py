@@ -27,7 +27,7 @@ from ground_motion.runtime.progress import listening
 from ingest.foundation.disk import disk_full
 from ingest.foundation.failures import Cause, cause_of, reason_of
 from ingest.foundation.leases import NO_FAULT, Overtaken, Progress, heartbeat
-from ingest.foundation.storage import delete_files, raster_put
+from ingest.foundation.storage import raster_put
 from ingest.models import Product, ScenePair
 from ml.models import ModelVersion, Prediction, Run
 from ml.runs import selectors
@@ -87,13 +87,14 @@ def runs_queue(*, method: str, task: str | None = None) -> list[Run]:
 
 
 def run_queue(*, subject: Product | ScenePair, version: ModelVersion) -> Run:
-    """Return the run of a version on a product or pair, creating it if there is none."""
+    """Return the run of a version on a product or pair, creating it if there is none, or only stale ones.
+
+    The results of stale ones stand until their successor is searched (`ml.runs.queue.runs_take_over`).
+    """
     wanted = {"product": subject} if isinstance(subject, Product) else {"pair": subject}
-    for stale in Run.every.filter(selectors.STALE, model_version=version, **wanted).distinct():
-        delete_files(result.raster for result in Prediction.every.filter(run=stale))
-        stale.delete()
-    run, _ = Run.objects.get_or_create(model_version=version, **wanted)
-    return run
+    runs = Run.objects.filter(model_version=version, **wanted)
+    fresh = runs.exclude(pk__in=runs.filter(selectors.MOVED).values("pk"))
+    return fresh.first() or Run.objects.get_or_create(model_version=version, **wanted, state=Run.State.QUEUED)[0]
 
 
 def run_execute(*, run_id: int) -> Run | None:

@@ -18,7 +18,6 @@ from django.views.decorators.http import require_GET
 from detection.rules.motion import Figure
 from ground_motion.core.errors import promised
 from ground_motion.core.projections import EARTH
-from ingest.products.datum import datum_sigma_of
 from ingest.products.encoding import unpack_series
 from monitor.maps.imaging.lines import rate_profile, strip_chart
 from monitor.maps.map.place_search import NumberField
@@ -209,7 +208,7 @@ def _shown(line: Line, reading: LineReading, n_beyond: int) -> dict[str, Any]:
         for rate, sigma in zip(reading.rate_mm_yr, reading.sigma_mm_yr, strict=True)
     ]
     # All points share the error of the zero, so that it widens a rate, but no difference along the line.
-    zero = datum_sigma_of(reading.product)
+    zero = reading.product.datum_sigma_mm_yr
     absolute = [rate and replace(rate, sigma=rate.sigma and hypot(rate.sigma, zero)) for rate in rates]
     first_m, last_m = _ends_m(line)
     ends_km = (first_m / 1000, last_m / 1000)

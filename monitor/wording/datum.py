@@ -1,46 +1,44 @@
 """Sentences that name the zero of stated rates. Pure."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from detection.rules.motion import SHOWN_SIGMAS
 from ground_motion.statistics.datum import Datum, Source
-from monitor.wording.figures import decimal, percent, whole
+from monitor.wording.figures import decimal, percent
 
 UNCONFIRMED = gettext_lazy("The zero comes from the file itself; nothing outside confirms it.")
+# Translators, in the sentences on what speeds are against: %(margin)s is "1.4"
+RELATIVE_TO: dict[Source, Any] = {
+    Source.STATIONS: ngettext_lazy(
+        "Speeds are relative to %(n)s GNSS station; this zero is known to ± %(margin)s mm a year.",
+        "Speeds are relative to %(n)s GNSS stations; this zero is known to ± %(margin)s mm a year.",
+        "n",
+    ),
+    Source.DECLARED: gettext_lazy(
+        "Speeds are relative to ground declared to stand still, a zero known to ± %(margin)s mm a year."
+    ),
+    Source.OVERLAP: ngettext_lazy(
+        "Speeds have the zero of %(n)s other data set on this ground; it is known to ± %(margin)s mm a year.",
+        "Speeds have the zero of %(n)s other data sets on this ground; it is known to ± %(margin)s mm a year.",
+        "n",
+    ),
+    Source.CALIBRATED: gettext_lazy(
+        "Speeds are relative to the publisher's GNSS stations; this zero is known to ± %(margin)s mm a year."
+    ),
+    Source.STILL: gettext_lazy("Speeds are relative to the edge of the data, of which %(share)s moves alike."),
+}
 
 
 def zero_sentence(datum: Datum) -> str:
     """Return what rates are relative to, with its margin of two standard deviations, or that nothing confirms it."""
-    figures = {
-        "n": whole(datum.n),
-        # Translators, in the sentences on what speeds are against: %(margin)s is "1.4"
-        "margin": decimal(SHOWN_SIGMAS * datum.sigma_mm_yr, 1),
-        "share": percent(datum.share),
-    }
-    if datum.source is Source.STATIONS:
-        words = ngettext(
-            "Speeds are relative to %(n)s GNSS station; this zero is known to ± %(margin)s mm a year.",
-            "Speeds are relative to %(n)s GNSS stations; this zero is known to ± %(margin)s mm a year.",
-            datum.n,
-        )
-    elif datum.source is Source.DECLARED:
-        words = _("Speeds are relative to ground declared to stand still, a zero known to ± %(margin)s mm a year.")
-    elif datum.source is Source.OVERLAP:
-        words = ngettext(
-            "Speeds have the zero of %(n)s other data set on this ground; it is known to ± %(margin)s mm a year.",
-            "Speeds have the zero of %(n)s other data sets on this ground; it is known to ± %(margin)s mm a year.",
-            datum.n,
-        )
-    elif datum.source is Source.CALIBRATED:
-        words = _("Speeds are relative to the publisher's GNSS stations; this zero is known to ± %(margin)s mm a year.")
-    elif datum.source is Source.STILL:
-        words = _("Speeds are relative to the edge of the data, of which %(share)s moves alike.")
-    else:
-        words = ""
-    return " ".join(part for part in (words % figures, "" if datum.source.is_outside else str(UNCONFIRMED)) if part)
+    margin = decimal(SHOWN_SIGMAS * datum.sigma_mm_yr, 1)
+    figures = {"n": datum.n, "margin": margin, "share": percent(datum.share)}
+    words = [str(RELATIVE_TO[datum.source] % figures)] if datum.source in RELATIVE_TO else []
+    return " ".join(words if datum.source.is_outside else [*words, str(UNCONFIRMED)])
 
 
 def zero_of_several(data: Sequence[Datum]) -> str:

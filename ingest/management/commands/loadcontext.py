@@ -11,7 +11,7 @@ from ground_motion.core.errors import AlreadyLoaded, InputError
 from ground_motion.readers.context import SUFFIXES
 from ground_motion.readers.context.records import ContextKind
 from ingest.context.selectors import layer_states
-from ingest.context.services import context_load
+from ingest.context.services import context_load, layer_delete
 from ingest.context.world import world_load
 from ingest.models import ContextLayer
 
@@ -33,6 +33,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--replace", action="store_true", help="put a newer file of the same name in the old one's place"
         )
+        parser.add_argument("--remove", metavar="NAME", help="delete a layer; shipped names for which it stood return")
         parser.add_argument("--skip-loaded", action="store_true", help="a file that is already loaded is no error")
         parser.add_argument("--attribution", default="", help="line to show where the file does not name its source")
         parser.add_argument("--licence", default="")
@@ -42,11 +43,12 @@ class Command(BaseCommand):
         if options["list"]:
             self._list()
             return
-        if options["shipped"]:
-            with _bar("names of the world") as bar:
-                new = world_load(progress=bar.update)
-            for layer in new:
-                self._report(layer.name, layer)
+        for layer in (removed := ContextLayer.objects.filter(name=options["remove"], shipped=False)):
+            layer_delete(layer=layer)
+        if options["remove"] and not removed:
+            raise CommandError(f"no layer is called {options['remove']!r}; --list names them", returncode=2)
+        if options["shipped"] or options["remove"]:
+            self._load_shipped()
             return
         if not options["kind"] or not options["paths"]:
             raise CommandError("give a kind and files, or --list", returncode=2)
@@ -65,8 +67,16 @@ class Command(BaseCommand):
             except InputError as fault:
                 failed = True
                 self.stderr.write(str(fault))
+        if options["replace"]:
+            self._load_shipped()
         if failed:
             sys.exit(2)
+
+    def _load_shipped(self) -> None:
+        with _bar("names of the world") as bar:
+            new = world_load(progress=bar.update)
+        for layer in new:
+            self._report(layer.name, layer)
 
     def _load(self, path: Path, kind: ContextKind | None, options: dict[str, Any]) -> None:
         with _bar(path.name) as bar:

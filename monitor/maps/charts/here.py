@@ -23,7 +23,6 @@ from ground_motion.readers.records import Component
 from ingest.context.selectors import Contact
 from ingest.foundation.geos import geos
 from ingest.models import Product
-from ingest.products.datum import datum_sigma_of
 from ingest.products.selectors import AreaSeries
 from ml.runs.provisional import provisional_within
 from monitor.maps.charts import words
@@ -114,7 +113,7 @@ class Here(NamedTuple):
     def sentence(self) -> str:
         """Return the answer in one sentence, and what only new passes show here."""
         if self.tracks:
-            own = words.here_sentence(self.tracks[0].rate, datum_sigma_of(self.tracks[0].trace.product))
+            own = words.here_sentence(self.tracks[0].rate, self.tracks[0].trace.product.datum_sigma_mm_yr)
         else:
             none = _("No points within %(radius)s m of this place: that does not mean that the ground is stable.")
             own = none % {"radius": whole(self.radius_m)}
@@ -125,7 +124,7 @@ class Here(NamedTuple):
     def motion(self) -> str:
         """Return 'moves', 'still', 'unclear' or 'none'."""
         main = self.tracks[0] if self.tracks else None
-        return words.motion_at(main.rate, datum_sigma_of(main.trace.product)) if main else "none"
+        return words.motion_at(main.rate, main.trace.product.datum_sigma_mm_yr) if main else "none"
 
     @property
     def how_sure(self) -> list[str]:
@@ -218,7 +217,7 @@ def _track(parts: list[PointsIn], area: GEOSGeometry) -> PlaceTrack:
     common = stated if stated is not None else fit.sigma_mm_yr if fit.fitted else None
     scatter = (trace.stated_sigma_mm_yr or 0.0) / np.sqrt(trace.n_points)
     is_known = common is not None or trace.n_points > 1
-    datum = datum_sigma_of(trace.product)
+    datum = trace.product.datum_sigma_mm_yr
     sigma_mm_yr = float(np.linalg.norm([common or 0.0, scatter, datum])) if is_known else None
     return PlaceTrack(trace, fit, sigma_mm_yr, coherence, parts)
 

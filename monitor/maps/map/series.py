@@ -14,7 +14,6 @@ from ground_motion.methods.deformation.series.product import half_wave_mm, has_c
 from ground_motion.readers.records import Technique
 from ground_motion.statistics.series import fit_series
 from ingest.models import MeasurementPoint, Product
-from ingest.products.datum import datum_sigma_of
 from ingest.products.selectors import point_get, point_series
 from ml.runs.provisional import provisional_of_point
 from monitor.maps.imaging.charts import zero_mm
@@ -44,7 +43,7 @@ def point_body(point: MeasurementPoint) -> dict[str, object]:
     negative, positive = both_directions(product.component)
     first, last = product.dates[0], product.dates[-1]
     std = point.velocity_std_mm_yr
-    sigma = None if std is None else float(np.hypot(std, datum_sigma_of(product)))
+    sigma = None if std is None else float(np.hypot(std, product.datum_sigma_mm_yr))
     rate = Figure(point.velocity_mm_yr, sigma, first, last, along=product.component, against="local")
     added = provisional_of_point(point=point)
     return {

@@ -53,7 +53,7 @@ class Part(NamedTuple):
 
     features: list[Feature]
     after: str  # Key after which the next page begins; empty at the end.
-    matched: int | None  # Number of all features, if it is known without counting points.
+    matched: int | None  # Number of all features, if it is known without counting points or buildings.
 
 
 class Collection(ABC):
@@ -122,14 +122,15 @@ class Rows(Collection):
     known: "ClassVar[staticmethod[[], QuerySet[Any]]]"  # Query for every row.
     feature_of: "ClassVar[staticmethod[[Any], Feature]]"  # Converts a row to a feature.
     period: ClassVar[Period | None] = None
+    counts: ClassVar[bool] = True  # Each page says how many features match.
 
     def part(self, query: Query) -> Part:
         """Return a page of features in the order of their rows."""
         rows = self.chosen(query)
         behind = rows.filter(pk__gt=key_of(query.after, query.after)) if query.after else rows
         listed = list(behind.order_by("pk")[: query.limit + 1])
-        shown = listed[: query.limit]
-        return Part(self.features(shown), str(shown[-1].pk) if len(listed) > query.limit else "", rows.count())
+        shown, matched = listed[: query.limit], rows.count() if self.counts else None
+        return Part(self.features(shown), str(shown[-1].pk) if len(listed) > query.limit else "", matched)
 
     def rows(self, query: Query) -> QuerySet[Any]:
         """Return the rows that match the area, the period and those of the filters that are queryable."""

@@ -164,10 +164,10 @@ class Buildings(Rows):
     }
     period = (F("ledger__product__dates__0"), last_date("ledger__product__dates"))
     shown = ("building", "product", "component", *BUILDING_FIGURES, "since", "until", "simulated")
-    answers = (BuildingOut,)
+    answers, counts = (BuildingOut,), False
 
     def part(self, query: Query) -> Part:
-        """Return a page of buildings; a town has many, so that each query is limited in time."""
+        """Return a page of buildings; a nation has millions, so that each query is limited in time."""
         with bounded():
             return super().part(query)
 

@@ -33,6 +33,7 @@ from ingest.products.releases import releases_newer_than
 from ingest.products.services import product_delete, product_points_delete
 from ingest.scenes.services import scene_image_delete
 from ml.models import ModelVersion, Prediction, Run
+from ml.runs.queue import runs_delete
 from monitor.subscribers.reports.selectors import reports_over
 
 if TYPE_CHECKING:
@@ -255,9 +256,7 @@ def product_delete_with_results(product: Product, by: str = "", why: str = "") -
     """Delete a product and the results of its runs; if it is withdrawn, also of other runs that used it."""
     runs = Q(product=product) | (Q(companions=product) if product.withdrawn_at else Q())
     with transaction.atomic():
-        own = list(Run.every.filter(runs).values_list("pk", flat=True).distinct())
-        delete_files([one.raster for one in Prediction.every.filter(run__in=own)])
-        Run.every.filter(pk__in=own).delete()
+        runs_delete(runs)
         product_delete(product=product, by=by, why=why)
 
 

@@ -16,7 +16,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
-from ground_motion.core.areas import wrap_longitude
+from ground_motion.core.areas import disc, wrap_longitude
+from ground_motion.core.errors import UnusableData
 from ground_motion.readers.formats.registry import TITLES
 from ground_motion.readers.images.scenes import POLARISATIONS
 from ground_motion.readers.raster import MM_PER_UNIT, TOWARD
@@ -133,6 +134,21 @@ class FileForm(forms.Form):
     attribution = forms.CharField(required=False, max_length=300)
     licence = forms.CharField(required=False, max_length=300)
     why = forms.CharField(required=False, max_length=500)
+    still = forms.CharField(required=False, max_length=100)
+
+    def clean_still(self) -> str:
+        """Return a disc, which is entered as LON,LAT,KM, as WKT. Raises ValidationError."""
+        if not (text := self.cleaned_data["still"]):
+            return ""
+        try:
+            longitude, latitude, km = map(float, text.split(","))
+        except ValueError as fault:
+            said = _("Write longitude, latitude and radius (km) of ground that stands still, as in 14.2, 40.9, 1.5.")
+            raise forms.ValidationError(said) from fault
+        try:
+            return str(disc(longitude, latitude, 1000 * km).wkt)
+        except UnusableData as fault:
+            raise forms.ValidationError(_(str(fault))) from fault
 
     def clean(self) -> dict[str, Any]:
         """Check that the first and the last day are given together and in order. Raises ValidationError."""
@@ -145,8 +161,14 @@ class FileForm(forms.Form):
             raise forms.ValidationError(_("The last day must be after the first."))
         return cleaned
 
-    def submission(self, account: str, mapping: Path | None = None) -> Submission:
-        """Return the submission of a file with the entered declarations. mapping: file with the list of columns."""
+    def submission(self, account: str, mapping: Path | None = None, still: str = "") -> Submission:
+        """Return the submission of a file with the entered declarations.
+
+        Args:
+            account: of who sends it
+            mapping: file with the list of columns
+            still: ground that stands still, WKT, if it was not entered as a disc
+        """
         entered: dict[str, Any] = self.cleaned_data
         period = (entered["first_day"], entered["last_day"]) if entered["first_day"] else None
         direction = Direction(entered["direction"]) if entered["direction"] else None
@@ -158,6 +180,7 @@ class FileForm(forms.Form):
             attribution=entered["attribution"],
             licence=entered["licence"],
             loaded_by=account,
+            still=still or entered["still"],
         )
 
 

@@ -22,10 +22,14 @@ from django.utils.translation import gettext_lazy
 from ground_motion.core.errors import promised
 from ground_motion.readers.formats.registry import SUFFIXES_OF_ONE_FILE
 from ingest.jobs.services import folder_delete
+from monitor.subscribers.subscriptions import given_files
 from monitor.wording.figures import short, whole
 
-MAPPING_FIELD, MAPPING_SUFFIX = "mapping", ".toml"
-MAX_MAPPING_BYTES = 256 * 2**10
+MAPPING_FIELD, STILL_FIELD = "mapping", "still_file"
+BESIDE = {  # Endings and largest size of files that state something about the others.
+    MAPPING_FIELD: (frozenset({".toml"}), 256 * 2**10),
+    STILL_FIELD: (frozenset({".geojson", ".json", ".kml", ".kmz", ".gpkg", ".zip"}), given_files.MAX_BYTES),
+}
 MAX_NAME_LENGTH = 150
 NO_ROOM = gettext_lazy(
     "There is not enough room on the disk of this service just now. Nothing was kept. Please inform whoever runs it."
@@ -57,12 +61,12 @@ class PrivateFolderHandler(TemporaryFileUploadHandler):
         super().__init__()
         self.taken: list[Incoming] = []
         self.faults: list[str] = []
-        self.full = False
+        self.full = self.lacks_declaration = False
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         """Open a file in a folder of its own, or skip it if its ending is unknown."""
         FileUploadHandler.new_file(self, *args, **kwargs)
-        known = {MAPPING_SUFFIX} if self.field_name == MAPPING_FIELD else SUFFIXES_OF_ONE_FILE
+        known, _most = BESIDE.get(promised(self.field_name), (SUFFIXES_OF_ONE_FILE, 0))
         name = promised(self.file_name)
         if Path(name).suffix.lower() not in known:
             fault = _("%(file)s was not taken: its ending is not one of %(endings)s.")
@@ -73,9 +77,9 @@ class PrivateFolderHandler(TemporaryFileUploadHandler):
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         """Write and hash the next bytes of the file."""
-        if self.field_name == MAPPING_FIELD and start + len(raw_data) > MAX_MAPPING_BYTES:
-            fault = _("%(file)s was not taken: a column list has at most %(size)s.")
-            self._refuse(fault, size=in_words(MAX_MAPPING_BYTES))
+        _known, most = BESIDE.get(promised(self.field_name), (None, start + len(raw_data)))
+        if start + len(raw_data) > most:
+            self._refuse(_("%(file)s was not taken: it may have at most %(size)s."), size=in_words(most))
         with self._onto_disk():
             self.file.write(raw_data)
         self.file.digest.update(raw_data)
@@ -97,6 +101,7 @@ class PrivateFolderHandler(TemporaryFileUploadHandler):
 
     def _refuse(self, fault: str, **figures: str) -> None:
         self.faults.append(fault % {"file": promised(self.file_name)[:MAX_NAME_LENGTH], **figures})
+        self.lacks_declaration |= self.field_name in BESIDE
         raise SkipFile
 
     def upload_interrupted(self) -> None:

@@ -23,7 +23,16 @@ from ingest.jobs import services as job_selectors
 from ingest.jobs.services import UPLOADS, columns_put, job_queue, job_retry, job_withdraw, may_retry
 from ingest.models import IngestJob, Product
 from monitor.pages.uploads.forms import ColumnsForm, FileForm, job_row, plain_reason, state_words
-from monitor.pages.uploads.resumable import MAPPING_FIELD, NO_ROOM, Incoming, PrivateFolderHandler, in_words, too_much
+from monitor.pages.uploads.resumable import (
+    MAPPING_FIELD,
+    NO_ROOM,
+    STILL_FIELD,
+    Incoming,
+    PrivateFolderHandler,
+    in_words,
+    too_much,
+)
+from monitor.subscribers.subscriptions import given_files
 from monitor.web import request_limits
 from monitor.web.guards import loaders_only
 from monitor.web.middleware import cleaned
@@ -80,7 +89,7 @@ def upload_again(request: HttpRequest, job: int) -> HttpResponse:
         if not columns.is_valid():
             return _page(request, faults=_faults(columns), status=400)
         mapping = columns_put(job=known, text=columns.mapping())
-    if not job_retry(job=known, submission=form.submission(known.given_by, mapping)):
+    if not job_retry(job=known, submission=form.submission(known.given_by, mapping, known.still)):
         fault = _("%(file)s was not tried again: declare something else about it, or send the file again.")
         return _page(request, faults=[fault % {"file": known.original_name}], status=409)
     messages.success(request, _("%(file)s is tried again.") % {"file": known.original_name})
@@ -116,8 +125,12 @@ def _receive(
     faults = handler.faults + _faults(form)
     if "whole" not in request.POST:
         return _answer(request, [], faults or [str(BROKEN_OFF)], status=400)
-    if form.errors or (not files and not faults):
+    if form.errors or handler.lacks_declaration or (not files and not faults):
         return _answer(request, [], faults or [_("Choose at least one file.")], status=422)
+    try:
+        still = _still(cast("Incoming | None", request.FILES.get(STILL_FIELD)))
+    except Refusal as refusal:
+        return _answer(request, [], [refusal.error], status=422)
     names: list[str] = []
     refused = 422
     for file in files:
@@ -151,12 +164,19 @@ def _receive(
             original_name=promised(file.name),
             size_bytes=promised(file.size),
             sha256=file.sha256,
-            submission=form.submission(request.user.get_username(), beside),
+            submission=form.submission(request.user.get_username(), beside, still),
             corrects=corrected,
             why=form.cleaned_data["why"],
         )
         names.append(promised(file.name))
     return _answer(request, names, faults, status=refused if faults and not names else 200)
+
+
+def _still(file: Incoming | None) -> str:
+    """Return the polygons of a file, read in a confined process, as WKT; empty without a file. Raises Refusal."""
+    if file is None:
+        return ""
+    return str(given_files.boundary(content=file.path.read_bytes(), name=promised(file.name)).outline.wkt)
 
 
 def _answer(
@@ -184,8 +204,10 @@ def _page(request: HttpRequest, faults: list[str] | None = None, status: int = 2
     rows = [job_row(job) for job in job_selectors.jobs_lately(limit=SHOWN)]
     corrected = _corrected(request)
     known = {"attribution": corrected.attribution, "licence": corrected.licence} if corrected else {}
+    declared = corrected.header.get("declared", {}) if corrected else {}
     context = {
-        "form": FileForm(initial=known | corrected.header.get("declared", {}) if corrected else {}),
+        "form": FileForm(initial=known | declared | {"still": ""}),
+        "has_still": "still" in declared,
         "corrected": corrected,
         "jobs": rows,
         "busy": any(row["state"] in IngestJob.UNSETTLED for row in rows),

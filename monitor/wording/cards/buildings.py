@@ -9,7 +9,6 @@ from django.contrib.gis.geos import GEOSGeometry
 
 from detection.rules.motion import Figure, sigma_of
 from ground_motion.methods.deformation.motion.series import WITHIN_90
-from ingest.products.datum import datum_sigma_of
 from ml.models import BuildingMotion
 from ml.runs.ledgers import buildings_at, town_in
 from monitor.wording.exposure import CANNOT_SAY, METHOD, building_sentences, town_sentences
@@ -54,7 +53,7 @@ def figures_of(motion: BuildingMotion) -> tuple[Figure, Figure]:
 def figures_with_zero(motion: BuildingMotion) -> dict[str, Any]:
     """Return a building's figures; the interval of its rate holds the error that all points of the product share."""
     values = {name: getattr(motion, name) for name in FIGURES}
-    zero = WITHIN_90 * datum_sigma_of(motion.ledger.product)
+    zero = WITHIN_90 * motion.ledger.product.datum_sigma_mm_yr
     low, high = (hypot(values[end] - motion.rate_mm_yr, zero) for end in ("rate_low", "rate_high"))
     return values | {"rate_low": motion.rate_mm_yr - low, "rate_high": motion.rate_mm_yr + high}
 

@@ -180,16 +180,16 @@ def _card(alert: Alert, place: str, contact: Contact | None, tilt: Tilt | None) 
         mark=row.mark,
         place=place,
         area_label=area_label(alert.area_m2),
-        rate_label=family_voice.label(alert),
-        headline=family_voice.headline(alert),
-        brief=family_voice.brief(alert),
+        rate_label=str(state_label) if gone else family_voice.label(alert),
+        headline=None if gone else family_voice.headline(alert),
+        brief=str(state_meaning) if gone else family_voice.brief(alert),
         trend=family_voice.trend(alert),
         state_label=str(state_label),
         state_meaning=str(family_voice.ended if alert.state == State.FINISHED else state_meaning),
         severity_label=str(severity.label),
         severity_meaning=str(severity.meaning),
         why=why_words(alert, terms_of(alert, tilt)),
-        figures=told.figures if told else (),
+        figures=told.figures if told and not gone else (),
         exposure=_as_answer(exposure) if exposure else None,
         exposure_sentence=exposure_sentence(buildings, roads, railways, people),
         tilt_sentence="" if still else building_tilt_sentence(tilt, buildings, people),
@@ -285,7 +285,8 @@ def alert_feature(alert: Alert, card: AlertCard) -> dict[str, object]:
 
 def alert_title(card: AlertCard) -> str:
     """Return a title such as 'Sinking ground, 2 km north of Bay: 14 mm a year (provisional)'."""
-    title = _("%(kind)s, %(place)s: %(rate)s (%(state)s)")
+    gone = card.state == State.WITHDRAWN
+    title = _("%(kind)s, %(place)s: %(state)s") if gone else _("%(kind)s, %(place)s: %(rate)s (%(state)s)")
     title %= {"kind": card.kind_label, "place": card.place, "rate": card.rate_label, "state": card.state_label}
     return _("Simulated: %(title)s") % {"title": title} if card.simulated else title
 

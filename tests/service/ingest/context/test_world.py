@@ -2,11 +2,12 @@
 
 import pytest
 from django.contrib.gis.geos import Point
+from django.core.management import CommandError, call_command
 
 from ingest.context.regions import region_by_name, region_by_slug, regions_within
 from ingest.context.services import context_load
 from ingest.context.world import CITIES, world_load
-from ingest.models import AdministrativeRegion, Place
+from ingest.models import AdministrativeRegion, ContextLayer, Place
 from tests.makers.world import make_world
 from tests.service.ingest.context.conftest import square
 
@@ -44,3 +45,10 @@ def test_the_world_is_loaded_once_and_gives_way_to_what_an_operator_loads(
     context_load(path=make_csv("name,latitude,longitude,population", *rows))
     for name, people in (("pozzuoli", 7), ("napoli", 9)):
         assert Place.objects.get(search_name__contains=name).population == people
+    # What it stood for returns with its removal.
+    call_command("loadcontext", remove=ContextLayer.objects.filter(shipped=False).first().name)
+    assert Place.objects.get(search_name__contains="pozzuoli").population == 81231
+    back = region_by_slug(slug="italy")
+    assert (back.layer.shipped, back.outline.area) == (True, italy.outline.area)
+    with pytest.raises(CommandError, match="--list names them"):
+        call_command("loadcontext", remove="towns of the world")

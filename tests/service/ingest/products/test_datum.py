@@ -1,12 +1,16 @@
 """Every rate is stated against ground that stands still, whatever the zero of its file: the same ground, one answer."""
 
+import json
 from copy import copy
 from dataclasses import replace
+from io import BytesIO
 
+import mapbox_vector_tile
 import numpy as np
 import pytest
 from django.db.models import Avg
 from django.urls import reverse
+from PIL import Image
 from pyproj import Transformer
 
 from ground_motion.core.areas import disc
@@ -20,10 +24,15 @@ from ingest.products.life import product_withdraw
 from ingest.products.selectors import product_points
 from ingest.products.services import fields_open, product_load, products_load
 from ingest.stations.services import stations_load
+from tests.makers.basemaps import tile_at
 from tests.makers.stations import days_of, enu_mm, gnss_table
+from tests.makers.watching import watch
 
 pytestmark = pytest.mark.django_db
 EAST_M, NORTH_M = 4_300_000, 3_000_000
+STEPS_OF_LIFE = {"code", "url", "first_seen", "updated"}
+WMS = {"SERVICE": "WMS", "VERSION": "1.3.0", "REQUEST": "GetMap", "LAYERS": "velocity-vertical", "STYLES": ""}
+WMS |= {"CRS": "CRS:84", "WIDTH": 64, "HEIGHT": 64, "FORMAT": "image/png", "TRANSPARENT": "TRUE"}
 TO_DEGREES = Transformer.from_crs(3035, 4326, always_xy=True)
 DAYS = days_of(20, 90)
 YEARS = 90 * np.arange(20) / 365.25
@@ -78,6 +87,11 @@ def rates_of(product):
     return product_points(product=product).velocity_mm_yr
 
 
+def colours(answer):
+    """Return a picture's colours, (rows, cols, 4)."""
+    return np.asarray(Image.open(BytesIO(answer.content)).convert("RGBA"), dtype=int)
+
+
 def settle():
     for product in datums_due():
         datum_settle(product=product)
@@ -121,12 +135,21 @@ def test_a_field_that_is_given_again_with_another_zero_says_the_same_everywhere(
             load(tmp_path / str(number), rim, zero, still)
         longitude, latitude = position(13, 16)
         place = {"lat": round(latitude, 4), "lon": round(longitude, 4)}
+        watch()
+        drawn = []
+        for z in (9, 12):  # means of cells, and points
+            tile = client.get("/tiles/points/vertical/{}/{}/{}.mvt".format(z, *tile_at(longitude, latitude, z)))
+            features = mapbox_vector_tile.decode(tile.content)["points"]["features"]
+            drawn.append({tuple(one["geometry"]["coordinates"]): one["properties"]["v"] for one in features})
+        alerts = [one["properties"] for one in json.loads(client.get("/alerts.geojson").content)["features"]]
+        picture = client.get("/ogc/wms", WMS | {"BBOX": f"{longitude - 0.2},{latitude - 0.1},{longitude},{latitude}"})
         here = client.get("/api/v1/here", place).json()
         point = MeasurementPoint.objects.filter(product=product).order_by("pid")[2000]
         series = client.get(reverse("point-series", args=[product.pk, point.pid])).json()
-        answers.append((rates_of(product), here, series, product.datum_mm_yr))
+        answers.append((rates_of(product), here, series, product.datum_mm_yr, drawn, alerts, colours(picture)))
         product_withdraw(product=product, why="its zero was another one", by="operator")
-    (first, house, chart, datum), (again, house_again, chart_again, datum_again) = answers
+    (first, house, chart, datum, drawn, alerts, painted), (again, house_again, chart_again, *others) = answers
+    datum_again, drawn_again, alerts_again, painted_again = others
     assert datum_again - datum == 10
     assert np.abs(first - again).max() < 1e-3
     assert chart["displacement_mm"] == pytest.approx(chart_again["displacement_mm"], abs=0.2)
@@ -134,6 +157,16 @@ def test_a_field_that_is_given_again_with_another_zero_says_the_same_everywhere(
     assert house["sentence"] == house_again["sentence"]
     assert house["how_sure"] == house_again["how_sure"]
     assert "declared to stand still" in house["how_sure"][-1]
+    for tile, other in zip(drawn, drawn_again, strict=True):
+        assert tile.keys() == other.keys()
+        assert max(abs(value - other[at]) for at, value in tile.items()) <= 0.11  # They are rounded to a tenth.
+    assert np.abs(painted - painted_again).max() <= 3
+    assert len(alerts) == len(alerts_again) > 0
+    for alert, other in zip(alerts, alerts_again, strict=True):
+        for name in alert.keys() - STEPS_OF_LIFE:
+            assert other[name] == (
+                pytest.approx(alert[name], abs=0.05) if isinstance(alert[name], float) else alert[name]
+            )
 
 
 @pytest.mark.realdata

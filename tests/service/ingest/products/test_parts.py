@@ -223,6 +223,7 @@ def test_a_reader_is_not_disturbed_and_what_was_built_for_it_or_by_a_process_tha
 
 @pytest.mark.parametrize(("step", "n_left"), [(product_delete, 4), (datum_settle, 5)])
 def test_what_changes_a_products_points_waits_for_merging_before_it_locks_a_table(loaded, step, n_left):
+    Product.objects.update(datum_mm_yr=1.0)  # Its datum is 0, as that of every calibrated file, and so moves.
     with try_lock(Lock.PARTS) as alone:
         assert alone
         changer = Elsewhere(lambda: step(product=loaded[2]))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from django.utils import timezone
 
 from ground_motion.statistics.comparison import Change, Released, Verdict, compare
 from ingest.models import MeasurementPoint, Product, ReleaseChange
@@ -82,6 +83,9 @@ def test_points_gone_and_new_and_the_change_of_velocity_are_stored_and_a_release
     assert (gone.sum(), new.sum()) == (4, 2)
     assert np.nanmedian(moved) == pytest.approx(0.0)
     assert (verdict == Verdict.UNCHANGED).sum() == change.verdicts["unchanged"]
+    assert release_changes_make() == []
+    Product.objects.filter(pk=change.newer.pk).update(datum_moved_at=timezone.now())
+    assert release_changes_make() == [change]  # A moved zero is another offset.
     assert release_changes_make() == []
     release(1, velocity_mm_yr=4.5)
     assert len(release_changes_make()) == 2

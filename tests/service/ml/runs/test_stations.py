@@ -1,6 +1,7 @@
 """Wide regions of a product without a zero of its own are measured against the stations that are loaded there."""
 
 from copy import copy
+from datetime import timedelta
 from functools import partial
 
 import numpy as np
@@ -8,19 +9,23 @@ import pytest
 from django.utils import timezone
 from pyproj import Transformer
 
+from detection.alerts import standing
 from detection.kinds import Extent
 from detection.models import Alert
 from ingest.models import Product, Station, StationFile
 from ingest.products import comparison as compared_stations
 from ingest.products.comparison import PointsAround
-from ingest.products.datum import datum_settle
+from ingest.products.datum import datum_settle, datums_due
 from ingest.stations.services import stations_load
 from ml.models import Prediction
 from ml.runs.repetition import run_repeat
 from ml.runs.selectors import inputs_due
+from ml.runs.services import run_execute, runs_queue
+from monitor.wording.cards.cards import what_happened
 from tests.makers.stations import enu_mm, gnss_table
-from tests.makers.watching import watch
+from tests.makers.watching import search_all, watch
 from tests.service.detection.test_pair_alerts import EAST_M, NORTH_M, bowl, write_plain
+from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
 ZERO = 6.0  # by how much the product's zero moves, mm/yr
@@ -67,9 +72,25 @@ def test_loaded_stations_replace_the_stillest_ground_as_the_zero_of_a_wide_regio
     assert due().get() == product  # The datum of a track that it used moved.
     prediction.run.companions.clear()
     assert not due().exists()
+    beside.delete()
+    StationFile.objects.update(loaded_at=timezone.now() - timedelta(hours=1))
+    assert not datums_due().exists()
+    Station.objects.first().delete()
+    assert datums_due().get() == product
     StationFile.objects.all().delete()
-    datum_settle(product=product)  # Without stations, the edge counts as still: the search is due again.
+    for gone in datums_due():
+        datum_settle(product=gone)  # Without stations, the edge counts as still: the search is due again.
     assert due().get() == product
+    (successor,) = runs_queue(method="matched-filter")
+    assert (runs_queue(method="matched-filter"), Prediction.objects.get()) == ([], prediction)
+    assert core.detections.exists()  # What was found stands until the successor is searched.
+    run_execute(run_id=successor.pk)
+    search_all()
+    assert Prediction.every.get().run == successor
+    assert not core.detections.exists()  # Against the edge, it is a part of the wide motion, which no track confirms.
+    standing.alerts_settle()
+    assert reread(core).state == "withdrawn"
+    assert "zero of the data" in what_happened(core.transitions.last())
 
 
 def test_heights_have_no_curve_beside_points_that_move_east(monkeypatch):

@@ -22,7 +22,7 @@ from ml.models import ModelVersion, Prediction, Run
 from monitor.operations.management.commands import withdraw
 from monitor.operations.retention.services import prune
 from monitor.pages.products.life import sealed_rows
-from monitor.wording.cards.cards import what_happened
+from monitor.wording.cards.cards import alert_card, alert_title, what_happened
 from tests.makers.generic import TOWARD
 from tests.service.ingest.products import test_orders_of_loading
 from tests.service.ingest.products.test_orders_of_loading import (
@@ -88,6 +88,9 @@ def test_an_alert_that_the_next_search_does_not_find_says_why_its_data_went(step
     standing.alerts_settle()
     assert {known for known, _ in states()} == {"withdrawn"}
     assert reason in what_happened(Alert.objects.first().transitions.last())
+    card = alert_card(Alert.objects.first())
+    said = [card.figure, card.rate_label, card.brief, card.trend, alert_title(card), *card.sentences, *card.figures]
+    assert not [words for words in said if " mm" in str(words)]
 
 
 def test_a_rest_and_what_is_made_of_it_go_with_the_release_before_it_is_deleted(tmp_path, client, monkeypatch):

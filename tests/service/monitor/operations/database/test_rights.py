@@ -159,7 +159,9 @@ OF_OTHERS += [f"UPDATE {POINTS} SET velocity_mm_yr = 0", f"DELETE FROM {POINTS} 
 OF_OTHERS += [f"DROP TABLE {POINTS}_p{{pk}}", f"ALTER TABLE {POINTS} DETACH PARTITION {POINTS}_p{{pk}}"]
 OF_OTHERS += [f"TRUNCATE {SERIES}_p{{pk}}", "SELECT ingest_product_drop({pk})"]
 OF_OTHERS += ["SELECT ingest_product_seal({pk})", "SELECT ingest_product_unseal({pk})"]
-OF_OTHERS += ["SELECT ingest_datum_set({pk}, 9, 1, 'file', 0, 0)", "SELECT ingest_points_lock()"]
+OF_OTHERS += [
+    "SELECT ingest_datum_set({pk}, (SELECT xmin::text FROM ingest_product WHERE id = {pk}), 9, 1, 'file', 0, 0)"
+]
 OF_OTHERS += ["SELECT ingest_product_attach({pk}, 1)", "SELECT ingest_parts_build(ARRAY[{pk}])"]
 OF_OTHERS += ["SELECT ingest_parts_swap({pk}, ARRAY[{pk}])", "SELECT ingest_parts_sweep()"]
 OF_OTHERS += ["UPDATE ingest_product SET n_points = 0", "DELETE FROM ingest_product"]

@@ -9,13 +9,16 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from shapely import from_wkt
 
+from ingest.jobs import child
 from ingest.jobs.services import LEASE
 from ingest.models import IngestJob
 from ingest.products.services import product_load
 from monitor.pages.uploads import resumable as uploads
 from monitor.web.guards import ADMINISTRATORS, OPERATORS
 from tests.makers.people import account, signed_in
+from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
 State, UPLOAD = IngestJob.State, IngestJob.Source.UPLOAD
@@ -67,6 +70,39 @@ def test_a_column_list_goes_along_with_every_file(operator):
     for job in IngestJob.objects.all():
         assert Path(job.mapping_path).read_bytes() == b"velocity = 'v'"
         assert Path(job.mapping_path).parent == Path(job.stored_path).parent
+
+
+SQUARE = b'{"type": "Polygon", "coordinates": [[[14, 40], [14.1, 40], [14.1, 40.1], [14, 40.1], [14, 40]]]}'
+
+
+@pytest.mark.parametrize(
+    ("entered", "given", "area_deg2", "fault"),
+    [
+        ("14.2, 40.9, 1.5", None, 7.55e-4, ""),
+        ("", ("still.geojson", SQUARE), 0.01, ""),
+        ("/etc/passwd", None, 0, "Write longitude, latitude and radius"),
+        ("14.2, 40.9, nan", None, 0, "more than 0 and at most 50 km"),
+        ("14.2, 140.9, 1.5", None, 0, "Latitude must be between"),
+        ("", ("still.geojson", b'{"type": "Polygon"'), 0, "cannot be used"),
+        ("", ("still.geojson", b'{"a":' * 10**5), 0, "still.geojson"),
+        ("", ("still.exe", SQUARE), 0, "its ending is not one of"),
+        ("", ("still.json", b" " * (5 * 2**20 + 1)), 0, "it may have at most 5.24 MB"),
+    ],
+)
+def test_ground_that_stands_still_goes_along_as_a_disc_or_a_file(operator, folder, entered, given, area_deg2, fault):
+    beside = {"still_file": file(*given)} if given else {}
+    answer = send(operator, file(), still=entered, accept="application/json", **beside)
+    if fault:
+        assert fault in answer.json()["faults"][0]
+        assert len(answer.json()["faults"][0]) <= 200
+        assert (IngestJob.objects.exists(), lying(folder)) == (False, [])
+    else:
+        job = IngestJob.objects.get()
+        assert from_wkt(job.still).area == pytest.approx(area_deg2, rel=0.1)
+        IngestJob.objects.update(state=State.FAILED)
+        operator.post(reverse("upload-again", args=[job.pk]), {"unit": "cm/yr"})
+        assert (reread(job).unit, reread(job).still) == ("cm/yr", job.still)
+        assert child._submission(job).still == job.still
 
 
 @pytest.mark.parametrize("group", ["anonymous", None])
