@@ -23,7 +23,7 @@ from ingest.models import Product, Scene, ScenePair
 from ingest.products.selectors import last_date
 from ingest.products.settling import VERSIONS
 from ml.models import GroundEvent, ModelVersion, Prediction, Run
-from ml.runs.selectors import predictions_finished
+from ml.runs.selectors import MOVED, predictions_finished
 
 Task = ModelVersion.Task
 RUN = "scan__prediction__run"
@@ -40,7 +40,7 @@ OF_PLACES = ("tilt_mm_m_yr", "tilt_low_mm_m_yr", "tilt_high_mm_m_yr")  # see `gr
 
 
 def predictions_unscanned() -> QuerySet[Prediction]:
-    """Return finished predictions to be searched that need not wait for another prediction.
+    """Return finished predictions to be searched that need not wait for another prediction, nor are made again.
 
     A change of coherence waits for the offsets of its pair: ground that moved by metres has lost its coherence too.
     """
@@ -49,6 +49,7 @@ def predictions_unscanned() -> QuerySet[Prediction]:
     return (
         predictions_finished()
         .filter(scan=None)
+        .exclude(run__in=Run.objects.filter(MOVED).values("pk"))
         .exclude(run__model_version__task=Task.COHERENCE)
         .exclude(Q(run__model_version__task=Task.COHERENCE_CHANGE) & Q(run__pair__in=awaited.values("pair")))
     )

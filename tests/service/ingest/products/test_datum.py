@@ -19,6 +19,7 @@ from ground_motion.readers.records import Declaration, Submission
 from ground_motion.statistics.datum import Source
 from ingest.models import MeasurementPoint, Product, PyramidCell
 from ingest.models.products import DERIVED
+from ingest.products import datum
 from ingest.products.datum import datum_settle, datums_due
 from ingest.products.life import product_withdraw
 from ingest.products.selectors import product_points
@@ -191,7 +192,7 @@ def test_a_real_field_with_another_zero_has_the_same_rates(real_data, name, stil
 
 
 @pytest.mark.parametrize("order", [("gnss", "local"), ("local", "gnss")])
-def test_a_field_beside_takes_the_datum_of_one_that_has_one_in_whatever_order_they_come(tmp_path, order):
+def test_a_field_beside_takes_the_datum_of_one_that_has_one_in_whatever_order_they_come(tmp_path, order, monkeypatch):
     for reference in order:
         zero, half = (6.0, 1.0) if reference == "local" else (0.0, 0.5)
         load(tmp_path / reference, lambda x, y: 0 * x, zero, half=half, reference=reference)
@@ -215,3 +216,14 @@ def test_a_field_beside_takes_the_datum_of_one_that_has_one_in_whatever_order_th
         product.refresh_from_db()
     assert (own.datum_mm_yr, own.datum_source) == (6.0, Source.STILL)
     assert (made.datum_mm_yr, made.datum_source) == (0.0, Source.STILL)
+    solve = datum._solve
+
+    def overtaken(product):
+        Product.objects.filter(pk=product.pk).update(datum_at=None)  # Another process found better ground beside it.
+        return solve(product)._replace(mm_yr=1.0)
+
+    monkeypatch.setattr(datum, "_solve", overtaken)
+    before = rates_of(own)
+    assert not datum_settle(product=own)
+    assert (own.datum_mm_yr, own.datum_at) == (6.0, None)
+    np.testing.assert_array_equal(rates_of(own), before)

@@ -6,12 +6,13 @@ from functools import partial
 
 import numpy as np
 import pytest
+from django.db import transaction
 from django.utils import timezone
 from pyproj import Transformer
 
 from detection.alerts import standing
 from detection.kinds import Extent
-from detection.models import Alert
+from detection.models import Alert, Scan
 from ingest.models import Product, Station, StationFile
 from ingest.products import comparison as compared_stations
 from ingest.products.comparison import PointsAround
@@ -81,6 +82,10 @@ def test_loaded_stations_replace_the_stillest_ground_as_the_zero_of_a_wide_regio
     for gone in datums_due():
         datum_settle(product=gone)  # Without stations, the edge counts as still: the search is due again.
     assert due().get() == product
+    with transaction.atomic():
+        Scan.objects.all().delete()
+        assert search_all() == []  # Nothing of another zero is searched.
+        transaction.set_rollback(True)
     (successor,) = runs_queue(method="matched-filter")
     assert (runs_queue(method="matched-filter"), Prediction.objects.get()) == ([], prediction)
     assert core.detections.exists()  # What was found stands until the successor is searched.
