@@ -1,7 +1,4 @@
-"""SQL that settles which products are versions of one another, which is current, and where an older one still answers.
-
-The outcome depends on the set of products alone, not on the order in which they were loaded or deleted.
-"""
+"""SQL that settles which products are versions of each other, which is current, and where an older one still counts."""
 
 from ingest.products.partitions import POINT_COLUMNS, POINTS, SERIES
 

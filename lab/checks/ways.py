@@ -1,6 +1,8 @@
 """Count the returns of a way through the code, while a test walks it.
 
     python -m lab.checks.ways START END TEST
+    prediction to alert: detection.alerts.services:prediction_scan, tests/service/detection/test_alerts.py -k one_track
+    alert to page: monitor.pages.alerts.views:alert_detail, tests/service/monitor/test_pages.py -k how_sure
 
 START and END are functions as `module:name`; the way begins where START is called first and ends where END returns.
 Its functions, of this project's modules only, are read once each, in the order in which they first run. A return is a

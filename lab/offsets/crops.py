@@ -1,7 +1,4 @@
-"""Crops that the offsets network is trained on: parts of scenes whose nodes start where a coarse search leaves them.
-
-They are drawn once and kept on disk with what inference computes first: drawing takes longer than learning.
-"""
+"""Crops of scenes for training, whose nodes start where a coarse search leaves them; drawn once and kept on disk."""
 
 from __future__ import annotations
 

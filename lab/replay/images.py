@@ -1,7 +1,4 @@
-"""Radar images of one place, in sequence: speckle that decorrelates, ground that changes, ice that flows.
-
-Scatterers are carried from one image to the next, so that pairs have the stated coherence and motion.
-"""
+"""Radar images of a place in sequence: scatterers persist and decorrelate, ground changes, ice flows."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time

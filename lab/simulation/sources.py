@@ -1,7 +1,4 @@
-"""Sources with random parameters, in the ranges of the project's science notes, section 1.
-
-Rates and sizes are log-uniform, because small and slow sources are common and large and fast ones rare.
-"""
+"""Sources with random parameters in the ranges of the science notes, section 1; small and slow ones are common."""
 
 from __future__ import annotations
 

@@ -168,10 +168,7 @@ def _go_on(run: Run) -> None:
 
 
 def pieces_key(run: Run, device: torch.device) -> str:
-    """Hash everything that determines the pieces of a run, except its input, which never changes under its number.
-
-    The weights are those of this machine: if they are not the run's, the pieces are not the run's either.
-    """
+    """Hash what determines a run's pieces, such as this machine's weights; inputs never change under their number."""
     version = run.model_version
     here = weights_here(method_named(version.task, version.method))
     facts = [version.task, str(version), here, code_version(), device.type, *numerics(device), run.parameters]

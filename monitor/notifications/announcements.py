@@ -1,7 +1,4 @@
-"""Announcement of news, which queues messages without sending them: steps of alerts, bulletins, breaks of lines.
-
-Each break beyond its owner's limit is reported once to each member of the organisation.
-"""
+"""Announcement of news, which queues messages: steps of alerts, bulletins, breaks beyond the limits of lines."""
 
 import logging
 from typing import Any

@@ -1,7 +1,4 @@
-"""Admin pages of the schedule: what the plan needs cannot be deleted, and switching a stage off needs a reason.
-
-Tables of allauth leave the admin, which must not show addresses, sessions and secrets.
-"""
+"""Admin pages of the schedule: needed rows cannot be deleted; switching a stage off needs a reason. None of allauth."""
 
 from typing import Any
 

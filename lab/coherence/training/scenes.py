@@ -1,7 +1,4 @@
-"""Training pairs of the coherence network, for all kinds of ground and systems, with gamma and sample coherence.
-
-Some are resampled to a map; their looks are then measured, from the power divided by its known mean.
-"""
+"""Training pairs of the coherence network of all kinds of ground and systems, with gamma and sample coherence."""
 
 from __future__ import annotations
 

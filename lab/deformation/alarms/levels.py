@@ -1,7 +1,4 @@
-"""Areas that a method flags in one view at any threshold, from a single run of the method.
-
-A threshold is a number of logits above the method's own. Score maps are monotone in it, so that one map serves all.
-"""
+"""Areas that a method flags in a view at any threshold, in logits above the method's own, from one score map."""
 
 from collections.abc import Sequence
 from dataclasses import fields, replace

@@ -1,7 +1,4 @@
-"""Tiles of the frozen benchmark of velocity fields, `deformation-national`.
-
-Benchmark, purpose and number define a tile. If the simulator changes one, the benchmark needs a new version.
-"""
+"""Tiles of the frozen benchmark `deformation-national`, defined by number; a changed simulator needs a new version."""
 
 import hashlib
 from functools import lru_cache

@@ -1,7 +1,4 @@
-"""Errors that resemble motion, added to those of simulated tiles in training, group by group.
-
-The tiles' own errors follow one model. These follow others, so that a network learns what all errors share.
-"""
+"""Errors that resemble motion, by other models than the tiles' own errors, so that a network learns what all share."""
 
 from __future__ import annotations
 

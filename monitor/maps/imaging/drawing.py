@@ -1,7 +1,4 @@
-"""Tiles, arrows and pictures from rasters and points, without smoothing or filling. Pure: arrays in, PNG out.
-
-The pictures show the ground around an alert with its outline: score map, points, wrapped rates.
-"""
+"""Tiles, arrows and pictures of an alert's ground from rasters and points, unsmoothed. Pure: arrays in, PNG out."""
 
 import math
 from collections.abc import Sequence

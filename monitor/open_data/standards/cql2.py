@@ -1,7 +1,4 @@
-"""Filters in CQL2 (OGC 21-065r2), text or JSON, translated to conditions of the database.
-
-A filter may use only the properties that a collection lists as queryable, each with values of its own type.
-"""
+"""Filters in CQL2 (OGC 21-065r2), text or JSON, on queryable properties, translated to conditions of the database."""
 
 import json
 import re

@@ -1,7 +1,4 @@
-"""Waiting work, failed work, the newest data and signs of life: a few cheap queries, timed by the database's clock.
-
-Each living process updates a row every few seconds, its sign of life.
-"""
+"""Waiting and failed work, the newest data, and processes' signs of life: cheap queries by the database's clock."""
 
 from datetime import datetime, timedelta
 from typing import Any

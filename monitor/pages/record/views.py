@@ -66,10 +66,7 @@ def _provisional(simulated: bool) -> str:
 
 
 def truth_judgements() -> list[JudgedReview]:
-    """Return the verdicts that unreviewed simulated alerts would get: right where motion or change was simulated.
-
-    The rows are not saved, and have the columns of `judgements`. Without simulated truth there are none.
-    """
+    """Return the verdicts that simulated alerts would get by their truth, unsaved, with the columns of `judgements`."""
     if not SimulatedTruth.objects.exists():
         return []
     score = Detection.objects.filter(alert=OuterRef("pk")).order_by("id").values("score")[:1]
