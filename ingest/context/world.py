@@ -107,7 +107,8 @@ def _towns(cities: list[City]) -> Iterator[PlaceRecord]:
 
 def _volcanoes() -> Iterator[PlaceRecord]:
     listed = volcanoes()
-    for name, *at in zip(listed.names, listed.longitude.tolist(), listed.latitude.tolist(), strict=True):
+    for name, longitude, latitude in zip(listed.names, listed.longitude, listed.latitude, strict=True):
+        at = float(longitude), float(latitude)
         country = country_around(*at)
         yield PlaceRecord(name, *at, 0, country.code if country else "", kind=PlaceKind.VOLCANO)
 

@@ -36,8 +36,7 @@ def volcanoes() -> Volcanoes:
 
 def volcano_at(longitude: float, latitude: float) -> str:
     """Return the name of the nearest volcano whose reach includes a position (degrees); empty if there is none."""
-    names, *positions = volcanoes()
-    here = np.full(len(names), longitude), np.full(len(names), latitude)
-    _, _, distance_m = EARTH.inv(*here, *positions)
+    names, east, north = volcanoes()
+    _, _, distance_m = EARTH.inv(np.full(len(names), longitude), np.full(len(names), latitude), east, north)
     nearest = int(np.argmin(distance_m))
     return names[nearest] if distance_m[nearest] <= VOLCANO_REACH_M else ""
