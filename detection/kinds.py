@@ -24,6 +24,7 @@ class Kind(StrEnum):
     FILL = "fill-or-quarry"
     LANDSLIDE = "landslide"
     UPLIFT = "uplift"
+    VOLCANO = "volcano"
     UNKNOWN = "unknown"
     SURFACE_CHANGE = "surface-change"
     MOVING_GROUND = "moving-ground"
@@ -84,9 +85,9 @@ class KindRow:
     sign: None if the kind implies no vertical sign; advice, limits: in addition to those of the whole family;
     network_class, class_words: name in `rasters.areas.KINDS` and words for it; event: the kind happens once, so that
     motion at another time is another alert; moved: the sentence about motion by metres; names_cause: the kind says what
-    moves; over: what newer data show after its end; ended: what no longer happens, in the stored reason of its end;
-    importance_steps: added to an importance (`detection.rules.importance`). Words, except `ended`, are translated when
-    they are shown; they are neither stored nor compared.
+    moves, or where; over: what newer data show after its end; ended: what no longer happens, in the stored reason of
+    its end; importance_steps: added to an importance (`detection.rules.importance`). Words, except `ended`, are
+    translated when they are shown; they are neither stored nor compared.
     """
 
     label: Any
@@ -109,8 +110,8 @@ class KindRow:
 
 KINDS: dict[Kind, KindRow] = {
     Kind.SUBSIDENCE: KindRow(
-        label=_("Sinking ground"),
-        short=_("sinking"),
+        label=_("Sinking ground, cause unknown"),
+        short=_("sinking, cause unknown"),
         meaning=_("The ground goes down or moves away from the satellite."),
         mark=Mark(Shape.DISC, "subsidence"),
         sign=Sign.SINKING,
@@ -155,21 +156,28 @@ KINDS: dict[Kind, KindRow] = {
         importance_steps=1.0,
     ),
     Kind.UPLIFT: KindRow(
-        label=_("Rising ground"),
-        short=_("rising"),
-        meaning=_(
-            "The ground comes up or moves toward the satellite, "
-            "as it does where old mines fill with water, or where pumping has ended."
-        ),
+        label=_("Rising ground, cause unknown"),
+        short=_("rising, cause unknown"),
+        meaning=_("The ground comes up or moves toward the satellite."),
         mark=Mark(Shape.RING, "uplift"),
         sign=Sign.RISING,
-        network_class="uplift",
-        class_words=_("rising ground"),
+    ),
+    Kind.VOLCANO: KindRow(
+        label=_("Moving ground at a volcano"),
+        short=_("at a volcano"),
+        meaning=_("It lies at a volcano, where magma, hot water or a sliding flank may move the ground."),
+        mark=Mark(Shape.DISC, "volcano", "▲"),
+        advice=(
+            _("Follow your country's volcano observatory: it watches this volcano and says what the motion means."),
+            _("Tell the observatory of new steam, a smell of sulphur, dying plants or earthquakes that you feel."),
+        ),
+        names_cause=True,
+        importance_steps=1.0,
     ),
     Kind.UNKNOWN: KindRow(
-        label=_("Moving ground, cause not known"),
-        short=_("not sure"),
-        meaning=_("It moves, but the cause is not known."),
+        label=_("Moving ground, cause unknown"),
+        short=_("moving, cause unknown"),
+        meaning=_("It moves, but neither its cause nor whether it sinks or rises is known."),
         mark=Mark(Shape.ROUNDED, "unknown", "?"),
         limits=(_("The cause of the motion cannot be identified from these data alone."),),
     ),

@@ -10,7 +10,7 @@ from django.contrib.gis.geos import GEOSGeometry
 from shapely import from_wkb, get_coordinates, unary_union
 
 from detection.figures import stored_of
-from detection.kinds import Extent, Family, family, row_of
+from detection.kinds import Extent, Family, Kind, family, row_of
 from detection.models import Alert, AlertCause, AlertExposure, Detection
 from detection.rules.lifecycle import as_json
 from detection.rules.motion import count_fast_places
@@ -21,7 +21,9 @@ from ground_motion.core.areas import area_of, zone_of
 from ground_motion.core.errors import promised
 from ground_motion.core.geometry import project_geometry
 from ground_motion.methods.deformation.places.context import OTHER, Surroundings, weigh
+from ground_motion.methods.deformation.reliability import moves_likely
 from ground_motion.methods.deformation.sealed.figures import main_of
+from ground_motion.readers.context.volcanoes import volcano_at
 from ingest.context.exposure import exposed_in, nearby
 from ingest.models import Product, ScenePair
 from ml.models import Run
@@ -31,7 +33,7 @@ COLUMNS = ("buildings", "main_road_km", "other_road_km", "railway_km", "people")
 
 
 def surroundings_at(*, area: GEOSGeometry, simulated: bool) -> Surroundings:
-    """Return what lies in or near an area (mines, landslides, ice, roads), its slope, elongation and diameter.
+    """Return what lies in or near an area (mines, landslides, ice, roads, a volcano), its slope, elongation, diameter.
 
     elongation: of the smallest rectangle around it; diameter: of a circle of the same area.
     """
@@ -39,16 +41,33 @@ def surroundings_at(*, area: GEOSGeometry, simulated: bool) -> Surroundings:
     flat = project_geometry(shape, 4326, zone_of(area))
     short_m, long_m = sorted(np.hypot(*np.diff(get_coordinates(flat.minimum_rotated_rectangle), axis=0).T)[:2])
     elongation, across_m = float(long_m / max(short_m, 1.0)), 2 * sqrt(area_of(shape) / pi)
-    return Surroundings(**nearby(area=area, simulated=simulated)._asdict(), elongation=elongation, across_m=across_m)
+    inside = area.point_on_surface
+    return Surroundings(
+        **nearby(area=area, simulated=simulated)._asdict(),
+        elongation=elongation,
+        across_m=across_m,
+        volcano="" if simulated else volcano_at(inside.x, inside.y),
+    )
+
+
+def causes_of(detections: Sequence[Detection]) -> dict[int, dict[str, float]]:
+    """Return the index of each detection whose motion is likelier than not, with its shares of causes."""
+    settings = [detection.scan.prediction.run.model_version.parameters.get("settings", {}) for detection in detections]
+    return {
+        number: detection.class_shares
+        for number, detection in enumerate(detections)
+        if moves_likely(settings[number], max(1, len(detection.reasons)), detection.score)
+    }
 
 
 def cause_refresh(*, alert: Alert, detections: Sequence[Detection]) -> None:
     """Update an alert's AlertCause; delete it unless the alert is local, of velocity and classified by a network."""
-    shares = mean_shares([detection.class_shares for detection in detections])
-    if family(alert.kind) is not Family.VELOCITY or alert.extent != Extent.LOCAL or not shares:
+    local = family(alert.kind) is Family.VELOCITY and alert.extent == Extent.LOCAL
+    shares = mean_shares([*causes_of(detections).values()]) if local else {}
+    place = surroundings_at(area=alert.area, simulated=alert.simulated) if shares else UNKNOWN_PLACE
+    if not shares or place.volcano:
         AlertCause.objects.filter(alert=alert).delete()
         return
-    place = surroundings_at(area=alert.area, simulated=alert.simulated)
     weighed = weigh(shares, place)
     values = {
         "network_shares": shares,
@@ -158,16 +177,22 @@ def _velocity_figures(detections: Sequence[Detection], place: Surroundings) -> d
     products = [detection.scan.prediction.run.its_product for detection in detections]
     at = main_of([(p.component, promised(d.peak_rate_mm_yr)) for d, p in zip(detections, products, strict=True)])
     main = detections[at]
+    likely = causes_of(detections)
     evidence = [
         item
-        for d, p in zip(detections, products, strict=True)
+        for number, (d, p) in enumerate(zip(detections, products, strict=True))
         for item in evidence_of(
-            d.reasons or [{"track": p.direction}], p.component, promised(d.rate_mm_yr), d.area_m2, d.class_shares
+            d.reasons or [{"track": p.direction}],
+            p.component,
+            promised(d.rate_mm_yr),
+            d.area_m2,
+            likely.get(number, {}),
         )
     ]
-    weighed = weigh(mean_shares([detection.class_shares for detection in detections]), place)
+    kind = classify(evidence, place if likely else UNKNOWN_PLACE)
+    weighed = weigh({} if kind is Kind.VOLCANO else mean_shares([*likely.values()]), place)
     return {
-        "kind": classify(evidence, place),
+        "kind": kind,
         "class_shares": {name: share for name, share in weighed.shares.items() if name != OTHER},
         "n_fast_places": count_fast_places(main.places, promised(main.rate_mm_yr)),
         "component": products[at].component,

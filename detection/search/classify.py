@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from detection.kinds import KIND_OF_CLASS, KINDS, Kind, Sign
+from detection.kinds import KIND_OF_CLASS, KINDS, Kind
 from ground_motion.methods.deformation.places.context import OTHER, Surroundings, weigh
+from ground_motion.rasters.areas import KINDS as CLASSES
 from ground_motion.rasters.areas import SURE_SHARE
 
 UNKNOWN_PLACE = Surroundings()
@@ -46,40 +47,42 @@ def evidence_of(
 def classify(evidence: Sequence[Evidence], place: Surroundings = UNKNOWN_PLACE) -> Kind:
     """Name the kind of motion of one area from all its evidence and the surroundings of its place.
 
-    A network's class counts if it is sure after weighing with the surroundings, and no sign contradicts it. If another
-    cause is the likeliest, the kind is unknown; else the sign alone decides.
+    On a volcano no shape tells a cause. Elsewhere a network's class counts if it is sure after weighing with the
+    surroundings, and no sign contradicts it. If another cause is the likeliest, the kind is unknown. Else the sign
+    alone decides, as it does where the network only says that ground rises.
     """
-    by_sign = classify_by_sign(evidence)
+    if place.volcano:
+        return Kind.VOLCANO
     shares = weigh(mean_shares([e.shares for e in evidence]), place).shares
-    if not shares:
-        return by_sign
-    name = max(shares, key=lambda each: shares[each])
-    if name == OTHER:
-        return Kind.UNKNOWN
-    kind, los_or_up = KIND_OF_CLASS[name], [e for e in evidence if e.component in {"los", "up"}]
-    return kind if shares[name] >= SURE_SHARE and los_or_up and _fits(kind, los_or_up) else by_sign
+    if shares:
+        name = max(shares, key=lambda each: shares[each])
+        if name == OTHER:
+            return Kind.UNKNOWN
+        kind, los_or_up = KIND_OF_CLASS.get(name), [e for e in evidence if e.component in {"los", "up"}]
+        if kind and shares[name] >= SURE_SHARE and los_or_up and _fits(kind, los_or_up):
+            return kind
+    return classify_by_sign(evidence)
 
 
 def mean_shares(shares: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Return the mean share of each class over detections of an area; empty where no network classified any."""
     known = [each for each in shares if each]
-    return {name: sum(each.get(name, 0.0) for each in known) / len(known) for name in KIND_OF_CLASS} if known else {}
+    return {name: sum(each.get(name, 0.0) for each in known) / len(known) for name in CLASSES} if known else {}
 
 
 def _fits(kind: Kind, evidence: Sequence[Evidence]) -> bool:
-    """Return whether the signs of the rates allow a kind. A kind without a sign (a slope) fits either sign.
+    """Return whether the signs of the rates allow a network's kind: it sinks, or (a slope) has no sign and fits any.
 
     Mined ground moves toward its middle as well as down. If only one side of it has points, one direction may measure
     motion toward the satellite. The mean of two directions cancels sideways motion; it must have the right sign and at
     least VERTICAL_SHARE of the fastest rate.
     """
-    sign = KINDS[kind].sign
-    if sign is None:
+    if KINDS[kind].sign is None:
         return True
     rates = {e.direction: [o.rate_mm_yr for o in evidence if o.direction == e.direction] for e in evidence}
     means = [sum(each) / len(each) for each in rates.values()]
-    vertical = sum(means) / len(means) * (1 if sign is Sign.RISING else -1)
-    return vertical > 0 and vertical >= VERTICAL_SHARE * max(abs(mean) for mean in means)
+    sinks = -sum(means) / len(means)
+    return sinks > 0 and sinks >= VERTICAL_SHARE * max(abs(mean) for mean in means)
 
 
 def classify_by_sign(evidence: Sequence[Evidence]) -> Kind:

@@ -22,6 +22,7 @@ from ground_motion.core.errors import StorageFailed
 from ground_motion.core.geometry import project_geometry
 from ground_motion.core.text import search_key
 from ground_motion.readers.context.records import ContextKind, PlaceKind
+from ground_motion.readers.context.volcanoes import VOLCANO_REACH_M
 from ingest.context.terrain import mean_bearing
 from ingest.foundation.atlas import country_title
 from ingest.foundation.geos import geos
@@ -35,7 +36,6 @@ MAX_PLACE_DISTANCE_M = 100_000.0
 PEOPLE_PER_KM2, MIN_REACH_M, MAX_REACH_M = 1_500.0, 1_000.0, 20_000.0
 LARGE = 50_000  # Towns with more people are looked for behind many nearer, smaller ones.
 VOLCANO_AS_PEOPLE = 100_000  # A search sorts volcanoes among towns as one of this size.
-VOLCANO_REACH_M = 7_000.0  # A volcano reaches this far from its summit or the middle of its caldera.
 LANDSLIDES_WITHIN_M = 5_000.0
 MAX_NAMED = 20
 MAX_TERRAIN_PIXELS = 1024  # Areas with more pixels along a side are read coarser.

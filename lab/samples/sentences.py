@@ -74,6 +74,7 @@ def _moving_alerts() -> list[tuple[str, Alert]]:
         ("landslide, toward", velocity(Kind.LANDSLIDE, "los", 11.0, class_shares={"landslide": 0.68})),
         ("rising", velocity(Kind.UPLIFT, "up", 5.1, 0.4, class_shares={"uplift": 0.95})),
         ("rising, from one side", velocity(Kind.UPLIFT, "los", 12.0, peak_rate_mm_yr=30.0)),
+        ("volcano", velocity(Kind.VOLCANO, "los", 71.0)),
         ("not sure, sinking", velocity(Kind.SUBSIDENCE, "up", -7.0, class_shares=doubtful)),
         ("not sure, cause unknown", velocity(Kind.UNKNOWN, "los", -5.0)),
         ("sideways", velocity(Kind.UNKNOWN, "east", -5.4)),

@@ -9,7 +9,6 @@ from typing import Any
 from django.utils.formats import get_format
 from django.utils.translation import gettext, ngettext, override
 
-from detection.kinds import Kind, row_of
 from detection.models import Alert
 from detection.rules.motion import Figure, stated
 from detection.rules.passes import passes_of
@@ -75,8 +74,6 @@ def claims_of(text: str) -> Iterator[str]:
     doubts = (unclear_sentence("|", "|"), gettext(STILL_UNCLEAR), gettext(SINCE_UNCLEAR))
     if fastest and any(re.split(r"[|%:]", doubt)[0] in text for doubt in doubts):
         yield f"not clear, and a part of it that surely moved: {fastest}"
-    if str(row_of(Kind.UPLIFT).class_words) in {*re.findall(r": ([^:.(]+) \(", text)}:
-        yield "a cause that names none"
     if undirected := re.search(r"\bmoved by (about )?\d|\bworth (more |less )?(than )?\d|days to weeks old", text):
         yield f"no direction, no age or a rate that is none: {undirected[0]}"
 

@@ -254,7 +254,7 @@ def flagged_areas(result: DeformationResult, tracks: Sequence[PointCloud]) -> li
     flagged = [area for area in areas if count_within(area.polygon, held) >= DEFAULT_THRESHOLDS.fewest_points]
     bands, causes = result.bands(), load_causes()
     drawn = [
-        name_cause(part._replace(region=number), bands, result.transform, held, causes)
+        name_cause(part._replace(region=number), bands, result.transform, held, causes, result.epsg)
         for number, area in enumerate(flagged, 1)
         for part in measure(area, held, result.maps.backgrounds_mm_yr, flagged)
     ]

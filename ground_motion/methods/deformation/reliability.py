@@ -15,6 +15,7 @@ from ground_motion.methods.deformation.filters.baseline import logistic
 from ground_motion.methods.deformation.gridding.points import Float32, Float64
 
 PLACE_CELLS = 10  # side of the square that is one place: 1 km² of 100 m cells
+LIKELY = 0.5  # From this probability on, motion is likelier than not.
 BASE_RATE = 0.005  # Assumed share of a nation's places with points in which ground moves by 2 mm/yr or more.
 MOVING_MM_YR = 2.0
 NEWTON_ROUNDS = 50
@@ -41,6 +42,12 @@ def reliability_of(settings: Mapping[str, Any], tracks: int) -> Reliability | No
     """Return a card's reliability for one track or for several; None if the card has none."""
     stated = settings.get("reliability")
     return Reliability(**stated[str(min(tracks, 2))]) if stated else None
+
+
+def moves_likely(settings: Mapping[str, Any], tracks: int, score: float) -> bool:
+    """Return whether motion is likelier than not, by a card's settings; true of a method without reliability."""
+    reliability = reliability_of(settings, tracks)
+    return reliability is None or bool(reliability.probability(score) >= LIKELY)
 
 
 def highest_of_places(score: Float32) -> Float32:

@@ -223,6 +223,8 @@ class VelocityVoice(FamilyVoice):
     def cause(self, alert: AlertFigures) -> str:
         """Return a sentence on the kind's own cause, else on the likeliest; empty if no network looked for one."""
         row, likely = row_of(alert.kind), likely_causes(alert)
+        if row.names_cause:
+            return str(row.meaning)
         if not likely:
             return str(NOT_IDENTIFIED) if alert.class_shares else ""
         if _misfits(alert, likely):
@@ -240,6 +242,8 @@ class VelocityVoice(FamilyVoice):
     def causes(self, alert: AlertFigures) -> list[str]:
         """Return sentences on the network's causes and their basis; empty if no network classified the area."""
         likely, row = likely_causes(alert), row_of(alert.kind)
+        if row.names_cause:
+            return [str(row.meaning)]
         if not alert.class_shares:
             return []
         misfits = bool(likely) and _misfits(alert, likely)
@@ -387,7 +391,7 @@ def likely_causes(alert: AlertFigures) -> list[tuple[float, str]]:
     Causes that move the ground the other way than the alert's kind are left out, and so is rising ground, which is no
     cause.
     """
-    sign = row_of(alert.kind).sign
-    shares = sorted(((share, name) for name, share in alert.class_shares.items() if share >= MIN_SHARE), reverse=True)
-    allowed = (None,) if sign is Sign.RISING else (None, Sign.SINKING)
-    return [(share, name) for share, name in shares if KINDS[KIND_OF_CLASS[name]].sign in allowed]
+    rises = row_of(alert.kind).sign is Sign.RISING
+    named = [name for name, kind in KIND_OF_CLASS.items() if not (rises and KINDS[kind].sign)]
+    shares = sorted(((alert.class_shares.get(name, 0.0), name) for name in named), reverse=True)
+    return [(share, name) for share, name in shares if share >= MIN_SHARE]

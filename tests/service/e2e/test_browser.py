@@ -20,7 +20,7 @@ def test_a_visitor_opens_the_map_clicks_an_alert_and_reads_its_sentence(page, si
     expect(verdict).to_contain_text(re.compile(r"The (ground here|fastest part) sank by about [\d.]+ mm a year"))
     page.locator("#panel").get_by_role("link").first.click()
     expect(page).to_have_url(re.compile(f"/alerts/{sinking.code}/$"))
-    expect(page.locator("h1")).to_have_text("Sinking ground")
+    expect(page.locator("h1")).to_have_text("Sinking ground, cause unknown")
     expect(page.locator(".verdict")).to_contain_text("The fastest part sank")
     page.locator("#moved summary").first.click()
     expect(page.locator("#series canvas").first).to_be_visible()

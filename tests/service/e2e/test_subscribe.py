@@ -50,7 +50,7 @@ def hear_and_leave(page: Page, mail_server, alert) -> None:
     _, news, update = mail_server.received
     assert (news["To"], update["To"]) == ("resident@example.org", "resident@example.org")
     page.goto(link_in(news, "alerts"))
-    expect(page.locator("h1")).to_have_text("Sinking ground")
+    expect(page.locator("h1")).to_have_text("Sinking ground, cause unknown")
     page.goto(update["List-Unsubscribe"].strip(" <>"))
     page.get_by_role("button", name="Unsubscribe").click()
     expect(page.locator("h1")).to_have_text("You are unsubscribed")

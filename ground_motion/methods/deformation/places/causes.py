@@ -2,14 +2,15 @@
 
 The network classifies cells; a whole area has further features: the difference of core and rim, size, rate, sharpness,
 elongation, slope, and the agreement of two tracks. Coefficients are fitted by `python -m lab.deformation.causes` to one
-set of weights and hold for these only. A kind is not sure if neither the core nor its slope and shape show it.
+set of weights and hold for these only. A kind that core, slope and shape of the core do not show is not sure. None is
+named where motion is not likelier than not, where an area differs from those of the fit, or on a volcano.
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from affine import Affine
@@ -17,7 +18,10 @@ from scipy.special import softmax
 from shapely import MultiPolygon, Polygon, contains_xy, get_coordinates
 from shapely.geometry.base import BaseGeometry
 
+from ground_motion.core.projections import transformer
+from ground_motion.methods.deformation.gridding.cells import CELL_M
 from ground_motion.methods.deformation.gridding.points import Float32, Float64
+from ground_motion.methods.deformation.places.context import DOUBT, GROUNDWATER, LANDSLIDE, MINING, capped
 from ground_motion.methods.deformation.places.sideways import (
     Sideways,
     edge_width,
@@ -28,7 +32,9 @@ from ground_motion.methods.deformation.places.sideways import (
     slope_fit,
     slope_of,
 )
-from ground_motion.rasters.areas import KINDS, Area, SortedPoints
+from ground_motion.methods.deformation.reliability import moves_likely
+from ground_motion.rasters.areas import CLASSES, KINDS, Area, SortedPoints
+from ground_motion.readers.context.volcanoes import volcano_at
 
 WEIGHTS = Path(__file__).parents[3] / "weights"
 NAME = "deformation-causes.json"
@@ -37,11 +43,13 @@ MIN_SHARE = 0.05  # The network is overconfident about cells.
 INWARD, ALONG = 0.06, 0.25
 MIN_POINTS = 3
 WITHOUT_HEIGHTS = " without heights"
-MINING, GROUNDWATER, LANDSLIDE = "mining_subsidence", "groundwater_subsidence", "landslide"
 SHARP_M2, SHARP_SHARE, SHARP_RATIO = 500_000.0, 0.1, 4.0  # half outline: size, share of the motion; peak over median
 SHARP_ODDS = 0.05  # Factor of the odds of pumped ground, judged: small fast cores are rare there.
-DOUBT = 0.6  # A share is lowered to this where shape and network contradict each other.
 DOWN_THE_SLOPE = 0.7  # From here on, the slope itself speaks for a slide.
+# An area is like those of the fit, which are all on cells of CELL_M, within so many standard deviations of these sizes
+# and rates: 99 of 100 areas of the fit are.
+FITTED_WITHIN, FITTED_CELL_M = 2.5, 2 * CELL_M
+FITTED = ("log size of the motion", "log size of the half outline", "log peak")
 FEATURES = (
     *(f"core {kind}" for kind in KINDS),
     *(f"rim {kind}" for kind in KINDS),
@@ -75,13 +83,14 @@ FEATURES = (
 class Causes(NamedTuple):
     """Fitted coefficients. mean, scale: (features,); coefficients: `table_name` -> (kinds, features + 1), last: bias.
 
-    weights_sha256: of the network to whose shares they were fitted.
+    weights_sha256, settings: of the network to whose shares they were fitted.
     """
 
     mean: Float64
     scale: Float64
     coefficients: Mapping[str, Float64]
     weights_sha256: str
+    settings: Mapping[str, Any] = {}
 
     def shares(self, features: Float64, n_tracks: int, heights: bool = True) -> dict[str, float]:
         """Return the probability of each of KINDS from an area's features.
@@ -92,6 +101,12 @@ class Causes(NamedTuple):
         table = self.coefficients.get(table_name(n_tracks, heights), usual)
         score = table[:, :-1] @ ((features - self.mean) / self.scale) + table[:, -1]
         return dict(zip(KINDS, softmax(score).tolist(), strict=True))
+
+    def hold_for(self, features: Float64, cell_m: float) -> bool:
+        """Return whether an area on cells of this size is like those of the fit."""
+        columns = [FEATURES.index(name) for name in FITTED]
+        off = np.abs(features - self.mean)[columns] / self.scale[columns]
+        return bool(cell_m <= FITTED_CELL_M and (off <= FITTED_WITHIN).all())
 
 
 def table_name(n_tracks: int, heights: bool) -> str:
@@ -105,11 +120,11 @@ def load_causes(folder: Path = WEIGHTS) -> Causes | None:
     path, card = folder / NAME, folder / "deformation.json"
     if not path.exists() or not card.exists():
         return None
-    held = json.loads(path.read_text())
-    if held["weights_sha256"] != json.loads(card.read_text())["weights_sha256"] or held["features"] != list(FEATURES):
+    held, network = json.loads(path.read_text()), json.loads(card.read_text())
+    if held["weights_sha256"] != network["weights_sha256"] or held["features"] != list(FEATURES):
         return None
     tables = {label: np.array(table) for label, table in held["coefficients"].items()}
-    return Causes(np.array(held["mean"]), np.array(held["scale"]), tables, held["weights_sha256"])
+    return Causes(np.array(held["mean"]), np.array(held["scale"]), tables, held["weights_sha256"], network["settings"])
 
 
 def causes_for(weights_sha256: str) -> Causes | None:
@@ -119,17 +134,28 @@ def causes_for(weights_sha256: str) -> Causes | None:
 
 
 def name_cause(
-    area: Area, bands: Mapping[str, Float32], transform: Affine, tracks: Sequence[SortedPoints], causes: Causes | None
+    area: Area,
+    bands: Mapping[str, Float32],
+    transform: Affine,
+    tracks: Sequence[SortedPoints],
+    causes: Causes | None,
+    epsg: int,
 ) -> Area:
-    """Set an area's likeliest kind and the probability of each; unchanged if nothing was fitted or measured.
+    """Set an area's likeliest kind and the probability of each, or only its sign where no kind can be known.
 
-    bands: KINDS among them, (rows, cols) on `transform`.
+    The area is unchanged if nothing was fitted or measured. bands: KINDS among them, (rows, cols) on `transform`, which
+    is in the system `epsg`.
     """
     if causes is None or not area.places or not set(KINDS) <= set(bands):
         return area
     core, rim = core_and_rim(area, bands, transform)
     heights = slope_of(tracks, area.places[0].half) is not None
     features = features_of(area, core, rim, tracks)
+    middle = area.places[0].half.centroid
+    likely = moves_likely(causes.settings, len(tracks), area.score)
+    on_volcano = volcano_at(*transformer(epsg, 4326).transform(middle.x, middle.y))
+    if not likely or on_volcano or not causes.hold_for(features, transform.a):
+        return area._replace(kinds={}, kind=CLASSES[int(area.places[0].peak.value > 0)])
     shares = causes.shares(features, len(tracks), heights)
     seen = {max(core, key=lambda name: core[name])} if core else set()
     if features[FEATURES.index("down the slope")] >= DOWN_THE_SLOPE:
@@ -137,7 +163,8 @@ def name_cause(
     if _has_sharp_core(area):
         seen.add(MINING)
         shares[GROUNDWATER] *= SHARP_ODDS
-    shares = reconcile(shares, seen)
+    likeliest = max(shares, key=lambda name: shares[name])
+    shares = capped(shares, 1.0 if likeliest in seen else DOUBT)  # Else shape and network contradict each other.
     return area._replace(kinds=shares, kind=max(shares, key=lambda name: shares[name]), core_kinds=core, rim_kinds=rim)
 
 
@@ -146,16 +173,6 @@ def _has_sharp_core(area: Area) -> bool:
     place, moving = area.places[0], area.moving or area.polygon
     small = place.half.area <= min(SHARP_M2, SHARP_SHARE * moving.area)
     return bool(small and place.peak.value < 0 and abs(place.peak.value) >= SHARP_RATIO * abs(area.rate_mm_yr))
-
-
-def reconcile(shares: Mapping[str, float], seen: Collection[str]) -> dict[str, float]:
-    """Return shares (sum 1). The likeliest kind is lowered to DOUBT if not in `seen`, as both contradict each other."""
-    whole, name = sum(shares.values()), max(shares, key=lambda each: shares[each])
-    share = shares[name] / whole
-    if name in seen or share <= DOUBT:
-        return {each: part / whole for each, part in shares.items()}
-    others = (1 - DOUBT) / max(whole - shares[name], np.finfo(float).tiny)  # Beside a share of 1, the rest can be 0.
-    return {each: DOUBT if each == name else others * part for each, part in shares.items()}
 
 
 def core_and_rim(

@@ -1,8 +1,9 @@
 """Evidence for a cause from an area's surroundings: a sum of log-odds, one term for each known fact.
 
 The network's shares are the prior; each fact multiplies the odds of the causes that it supports or contradicts. Layers
-that are not loaded give no term. `OTHER` means none of the network's causes. Factors of the slope were estimated on
-simulated ground; all others are judgements, explained in docs/models/kinds.md.
+that are not loaded give no term, and a cause whose own layer is not loaded is never more than likely. `OTHER` means
+none of the network's causes. Factors of the slope were estimated on simulated ground; all others are judgements,
+explained in docs/models/kinds.md.
 """
 
 import math
@@ -11,15 +12,18 @@ from typing import NamedTuple
 
 OTHER = "other"
 MINING, GROUNDWATER, FILL = "mining_subsidence", "groundwater_subsidence", "fill_or_quarry"
-LANDSLIDE, UPLIFT = "landslide", "uplift"
+LANDSLIDE = "landslide"
+LIKELY, DOUBT = 0.8, 0.6  # highest share of a cause whose context is not loaded, and of one that something contradicts
+SMALLEST = 1e-300
 MIN_SHARE = 0.002  # Least probability of a cause; with more, even correct and certain causes would look doubtful.
 OTHER_SHARE = 0.05
 AT_MINE_M, NEAR_MINE_M = 300.0, 2_000.0
 AT_SLIDE_M, NEAR_SLIDE_M = 500.0, 5_000.0
 LONG, ALONG_SHARE = 3.0, 0.6
 ON_ICE_SHARE = 0.3
+FLAT_DEG = 2.0
 # (least slope in degrees, factor of a landslide's odds from there to the next)
-SLOPES = ((0.0, 0.12), (2.0, 0.56), (5.0, 1.1), (10.0, 1.7))
+SLOPES = ((0.0, 0.12), (FLAT_DEG, 0.56), (5.0, 1.1), (10.0, 1.7))
 
 
 class Surroundings(NamedTuple):
@@ -28,7 +32,7 @@ class Surroundings(NamedTuple):
     mine_m, slide_m: distance to the nearest mine's outline, the nearest reported landslide; mine_state: closed, active
     or empty; ice_share: of the area on glaciers, 0-1; line_share: of the area near mapped roads and railways, 0-1;
     in_tunnel: whether these run in a tunnel there; elongation: longer over shorter side; across_m: diameter of the
-    circle of the same area.
+    circle of the same area; volcano: name of the one whose reach includes the area, or empty.
     """
 
     mine_m: float | None = None
@@ -40,6 +44,7 @@ class Surroundings(NamedTuple):
     in_tunnel: bool = False
     elongation: float = 1.0
     across_m: float = 0.0
+    volcano: str = ""
 
 
 class Term(NamedTuple):
@@ -59,19 +64,38 @@ class Weighed(NamedTuple):
 
 
 def weigh(shares: Mapping[str, float], place: Surroundings) -> Weighed:
-    """Weigh the causes by the surroundings; without facts, return the shares. shares: by cause, with a sum of 1."""
+    """Weigh the causes by the surroundings, which also limit the likeliest one. shares: by cause, with a sum of 1."""
     known = terms_of(place)
-    if not shares or not known:
-        return Weighed(dict(shares), ())
+    if not shares:
+        return Weighed({}, ())
     score = {name: math.log(max(share, MIN_SHARE)) for name, share in shares.items()}
     if any(OTHER in term.factors for term in known):
         score[OTHER] = math.log(OTHER_SHARE)
     for term in known:
         for name, factor in term.factors.items():
             score[name] += math.log(factor)
-    odds = {name: math.exp(value) for name, value in score.items()}
-    whole = sum(odds.values())
-    return Weighed({name: part / whole for name, part in odds.items()}, known)
+    odds = {name: math.exp(value) for name, value in score.items()} if known else shares
+    return Weighed(capped(odds, _ceiling(max(odds, key=lambda name: odds[name]), place)), known)
+
+
+def capped(shares: Mapping[str, float], highest: float) -> dict[str, float]:
+    """Return shares with a sum of 1, of which the likeliest is lowered to `highest` in favour of all others."""
+    parts = {name: max(part, SMALLEST) for name, part in shares.items()}  # Beside a share of 1, all others can be 0.
+    name = max(parts, key=lambda each: parts[each])
+    rest = sum(part for each, part in parts.items() if each != name)
+    share = min(highest, parts[name] / (parts[name] + rest))
+    return {each: share if each == name else (1 - share) * part / rest for each, part in parts.items()}
+
+
+def _ceiling(cause: str, place: Surroundings) -> float:
+    """Return the highest share that the context of a cause allows. No layer has wells or basins."""
+    if cause == MINING:
+        return LIKELY if place.mine_m is None else 1.0 if place.mine_m <= NEAR_MINE_M else DOUBT
+    if cause == LANDSLIDE:
+        reported = place.slide_m is not None and place.slide_m <= NEAR_SLIDE_M
+        steep = reported or (place.slope_deg or 0.0) >= FLAT_DEG
+        return 1.0 if steep else LIKELY if place.slope_deg is None else DOUBT
+    return LIKELY if cause == GROUNDWATER else 1.0
 
 
 def terms_of(place: Surroundings) -> tuple[Term, ...]:
@@ -80,7 +104,7 @@ def terms_of(place: Surroundings) -> tuple[Term, ...]:
 
 
 def _mine(place: Surroundings) -> Sequence[Term]:
-    """Return the terms of mines: ground sinks over workings and rises if they flood; heaps lie beside pits.
+    """Return the terms of mines: ground sinks over workings, and heaps lie beside pits.
 
     A missing mine counts little, because lists of mines have gaps.
     """
@@ -89,11 +113,9 @@ def _mine(place: Surroundings) -> Sequence[Term]:
     if place.mine_m > NEAR_MINE_M:
         return (Term("no mine", place.mine_m, {MINING: 0.6}),)
     near = place.mine_m <= AT_MINE_M
-    factors = {MINING: 4.0, FILL: 3.0, UPLIFT: 2.0} if near else {MINING: 2.5, FILL: 1.5, UPLIFT: 1.5}
+    factors = {MINING: 4.0, FILL: 3.0} if near else {MINING: 2.5, FILL: 1.5}
     if place.mine_state == "closed":
-        factors |= {MINING: factors[MINING] / 1.5, UPLIFT: 2 * factors[UPLIFT]}
-    if place.mine_state == "active":
-        factors |= {UPLIFT: 1.0}
+        factors |= {MINING: factors[MINING] / 1.5}
     return (Term("mine", place.mine_m, factors, place.mine_state),)
 
 

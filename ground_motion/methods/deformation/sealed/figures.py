@@ -48,7 +48,7 @@ def measured_areas(
         causes: Coefficients of the network that made the raster, if there are any.
     """
     areas = measure(flagged.areas[number], tracks, backgrounds_mm_yr, flagged.areas)
-    return [name_cause(area, flagged.bands, flagged.transform, tracks, causes) for area in areas]
+    return [name_cause(area, flagged.bands, flagged.transform, tracks, causes, flagged.epsg) for area in areas]
 
 
 def figures_of(

@@ -68,7 +68,7 @@ def test_the_first_news_waits_some_minutes_and_the_next_for_the_rest_of_the_hour
     make_alert()
     assert mails_at(start + 4 * MINUTE) == []
     (letter,) = mails_at(start + 6 * MINUTE)
-    assert letter.subject.startswith("Sinking ground: ")
+    assert letter.subject.startswith("Sinking ground, cause unknown: ")
     later = [make_alert(longitude=-12.01), make_alert(longitude=-11.99)]
     assert mails_at(start + 60 * MINUTE) == []
     (letter,) = mails_at(start + 67 * MINUTE)

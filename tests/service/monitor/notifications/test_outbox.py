@@ -31,7 +31,7 @@ def test_a_resident_hears_of_a_place_in_the_region_and_a_resident_elsewhere_does
     alert = make_alert()
     (letter,) = mails_sent()
     assert letter.to == ["resident@example.org"]
-    assert letter.subject.startswith("Sinking ground: ")
+    assert letter.subject.startswith("Sinking ground, cause unknown: ")
     assert "The ground here sank by about 14" in letter.body
     assert f"/alerts/{alert.code}/" in letter.body
     assert "simulated" not in (letter.subject + letter.body + letter.alternatives[0].content).lower()

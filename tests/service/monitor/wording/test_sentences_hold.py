@@ -201,7 +201,6 @@ def test_the_verdict_on_a_line_is_that_of_its_table(limits):
         "New passes of the satellite, until 12 April 2025, show about 30 mm a year (sinking) since March 2024.",
         "Whether the ground here moves is not clear: 2 mm a year (± 4) in December 2024. The fastest part sank by "
         "about 12 mm a year (probably 10 to 14) between 2020 and 2024.",
-        "Most likely cause: rising ground (more than 9 in 10).",
         "Rank: worth 137 mm a year.",
         "The fastest part moved by about 50 mm a year between 2020 and 2024.",
         "Found in satellite measurements that are days to weeks old.",

@@ -67,7 +67,7 @@ def test_the_time_of_motion_is_a_filter_of_lists_and_feeds(client, four):
 def test_values_say_how_many_they_leave_nonsense_is_left_out_and_feeds_keep_the_choice(client, four):
     page = re.sub(r"\s+", " ", client.get("/alerts/?severity=minor&region=no").content.decode())
     assert '<option value="landslide">Sliding slope, likely a landslide (1)' in page
-    assert '<option value="subsidence">Sinking ground (0)' in page
+    assert '<option value="subsidence">Sinking ground, cause unknown (0)' in page
     assert '<option value="strong">high (1)' in page
     assert "Any importance (3)" in page
     answer = client.get("/alerts/?region=<b>Nowhere&bbox=1,2&found_from=yesterday&kind=landslide")
