@@ -8,7 +8,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, Protocol
 
 from django.conf import settings
 from django.urls import reverse
@@ -181,38 +181,29 @@ def line_path(message: OutgoingMessage, places: Sequence[LineBreak]) -> str:
     return f"{path}?reading={shown}" if shown else path
 
 
-class Brief(NamedTuple):
+class Brief:
     """Message in words of its reader's language. path: of the page about it; about: the alert's code, or the kind."""
 
-    title: str
-    sentence: str
-    path: str
-    about: str
-
-
-def brief_of(message: OutgoingMessage, cards: KeptCards, *, works: str) -> Brief:
-    """Return the brief form of a message, without personal addresses or regions. works: what a test says."""
-    with translation.override(message.language):
-        if message.step:
-            alert = message.step.escalation.alert
-            title, said = alert_title(cards(alert)), _("Who takes this up?")
-            path, about = take_path(message.step), alert.code
-        elif message.notice:
-            title, about = message.notice.line.name, message.kind
-            places = message.notice.places()
-            said, path = notice_sentence(message.notice.line, places), line_path(message, places)
-        elif message.transition is None:
-            is_summary = message.kind == OutgoingMessage.Kind.SUMMARY
-            more = _("More has changed in your regions.")
-            said, path = (more, reverse("alert-list")) if is_summary else (_(works), "/")
-            title, about = settings.SITE.name, message.kind
-        else:
-            alert = message.transition.alert
-            title, said = alert_title(cards(alert)), what_happened(message.transition)
-            path, about = alert.get_absolute_url(), alert.code
-    return Brief(
-        textwrap.shorten(title, MAX_TITLE_LENGTH, placeholder="…"),
-        textwrap.shorten(said, MAX_SENTENCE_LENGTH, placeholder="…"),
-        path,
-        about,
-    )
+    def __init__(self, message: OutgoingMessage, cards: KeptCards, *, works: str) -> None:
+        """Shorten a message, without personal addresses or regions. works: what a test says."""
+        with translation.override(message.language):
+            if message.step:
+                alert = message.step.escalation.alert
+                title, said = alert_title(cards(alert)), _("Who takes this up?")
+                path, about = take_path(message.step), alert.code
+            elif message.notice:
+                title, about = message.notice.line.name, message.kind
+                places = message.notice.places()
+                said, path = notice_sentence(message.notice.line, places), line_path(message, places)
+            elif message.transition is None:
+                is_summary = message.kind == OutgoingMessage.Kind.SUMMARY
+                more = _("More has changed in your regions.")
+                said, path = (more, reverse("alert-list")) if is_summary else (_(works), "/")
+                title, about = settings.SITE.name, message.kind
+            else:
+                alert = message.transition.alert
+                title, said = alert_title(cards(alert)), what_happened(message.transition)
+                path, about = alert.get_absolute_url(), alert.code
+        self.title = textwrap.shorten(title, MAX_TITLE_LENGTH, placeholder="…")
+        self.sentence = textwrap.shorten(said, MAX_SENTENCE_LENGTH, placeholder="…")
+        self.path, self.about = path, about

@@ -205,16 +205,6 @@ def _pause_refused(active: QuerySet[Subscription]) -> None:
     active.filter(bounces__gte=MAX_BOUNCES).update(**pause)
 
 
-def messages_retry(*, messages: QuerySet[OutgoingMessage]) -> int:
-    """Queue failed and delayed messages for the next round; return how many. Withdrawn ones stay withdrawn."""
-    return LEASE.retry(messages.exclude(state=State.WITHDRAWN), next_try_at=timezone.now())
-
-
-def messages_cancel(*, messages: QuerySet[OutgoingMessage], by: str) -> int:
-    """Withdraw waiting messages; return how many. A message that is being sent cannot be withdrawn."""
-    return LEASE.cancel(messages.filter(state=State.QUEUED), by=by)
-
-
 def _is_still_needed(message: OutgoingMessage) -> bool:
     """Return whether a message is still needed; remove the news that no longer holds from `message.news`."""
     if message.step:

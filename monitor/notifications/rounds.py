@@ -46,12 +46,6 @@ def channel_pause(*, channel: str, reason: str) -> None:
             pause.save()
 
 
-def channel_resume(*, channel: str) -> None:
-    """End the pause of a channel, because a message got through."""
-    ChannelPause.objects.filter(channel=channel).delete()
-    logger.info("messages get through on the channel %s again", channel)
-
-
 def messages_send(*, seconds: float | None = None, of: int = 1, beside: bool = False) -> int:
     """Send due messages for at most `seconds`; return how many. Channels with a running round are skipped."""
     # of: processes that share the messages of a channel with one server, this one included (`messages_help`). beside:
@@ -219,7 +213,8 @@ class _Round:
             self.refused.clear()
             if self.paused:
                 self.paused = False
-                channel_resume(channel=self.name)
+                ChannelPause.objects.filter(channel=self.name).delete()
+                logger.info("messages get through on the channel %s again", self.name)
         elif outcome is not None and (self.has_one_server or not message.server):
             self._note_trouble(message.address, outcome)
 

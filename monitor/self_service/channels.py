@@ -1,7 +1,10 @@
 """Pages of a subscriber's endpoints, behind the signed link of their subscriptions; mails of the demo."""
 
+import re
+from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -122,10 +125,10 @@ def mail_html(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _mail_or_404(name: str) -> files.KeptMail:
-    mail = files.mail_kept(name=name)
-    if mail is None:
+    path = Path(settings.EMAIL_FILE_PATH) / f"{name}.eml"
+    if not re.fullmatch("[0-9a-f]{16}", name) or not path.is_file():
         raise Http404("There is no such mail.")
-    return mail
+    return files.KeptMail(path)
 
 
 @require_safe

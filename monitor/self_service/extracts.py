@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -17,6 +18,8 @@ from monitor.self_service.subscriptions.links import private_page
 from monitor.self_service.subscriptions.views import prefilled, preview, too_many, where_config, within_limits
 from monitor.subscribers.extracts import services as extracts
 from monitor.subscribers.extracts.formats import KINDS
+from monitor.subscribers.quotas.services import Claim, network_key, room_check
+from monitor.subscribers.quotas.stores import EXTRACTS
 from monitor.subscribers.subscriptions import limits
 from monitor.subscribers.subscriptions.places import WHERE_WORDS, WhereForm, form_of
 from monitor.web.request_limits import ACTS, GIVEN_FILES, PREVIEWS, RASTERS, costly, network_of
@@ -59,8 +62,9 @@ def extract(request: HttpRequest) -> HttpResponse:
         return _form_page(request, form, status)
     if not within_limits(request):
         return too_many(request)
-    try:
-        extracts.extract_room_check(contents=form.cleaned_data["contents"], ip=network_of(request))
+    size_bytes, network = form.cleaned_data["contents"].size_bytes, network_key(ip=network_of(request))
+    try:  # Not of the mailbox, so that nobody learns what another person has asked for.
+        room_check(store=EXTRACTS, claim=Claim(size_bytes, network=network, is_proven=False))
     except Refusal as refusal:
         form.add_error("where", refusal.error)
         return _form_page(request, form, 422)
@@ -126,8 +130,8 @@ def extract_file(request: HttpRequest, token: str) -> HttpResponseBase:
     name = f"ground-motion-{asked.created_at:%Y%m%d}-{asked.pk}{kind.suffix}"
     content, n_bytes = asked.file.name, asked.size_bytes or None  # Older files have no recorded size.
     answer = ranged_file(request, asked.file, content, n_bytes, name, kind.content_type, "private, no-store")
-    if answer.status_code < 300 and asks_for_last_byte(request, asked.file.size):
-        extracts.extract_downloaded(extract=asked)
+    if answer.status_code < 300 and asks_for_last_byte(request, asked.file.size):  # Such files are the first to go.
+        Extract.objects.filter(pk=asked.pk, downloaded_at=None).update(downloaded_at=timezone.now())
     return answer
 
 

@@ -91,7 +91,7 @@ def line_list(request: HttpRequest, token: str, organisation: int) -> HttpRespon
     beyond: dict[int, list[LineBreak]] = {}
     for row in LineBreak.objects.filter(line__organisation=mine.organisation, is_beyond=True).exclude(reading=None):
         beyond.setdefault(row.line_id, []).append(row)
-    rows = lines.lines_of(organisation=mine.organisation)
+    rows = mine.organisation.lines.defer("geometry")
     rows = rows.annotate(is_read=Exists(LineReading.objects.filter(line=OuterRef("pk"))))
     context = {
         "token": token,

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_noop
 
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import base
-from monitor.notifications.base import brief_of
+from monitor.notifications.base import Brief
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions.channels import EndpointRules
 from monitor.wording.refusals import Refusal
@@ -53,7 +53,7 @@ class Channel(base.EndpointChannel):
 
     def request(self, message: OutgoingMessage, endpoint: Endpoint) -> dict[str, Any]:
         """Return the request with the words filled into the template of the room's kind of server."""
-        brief = brief_of(message, self.cards, works=WORKS)
+        brief = Brief(message, self.cards, works=WORKS)
         words = {"title": brief.title, "sentence": brief.sentence, "url": settings.PUBLIC_URL + brief.path}
         body = json.dumps(filled(PRESETS[endpoint.keys["preset"]][1], words), ensure_ascii=False).encode()
         return {"url": endpoint.url, "body": body, "headers": {"Content-Type": "application/json"}}

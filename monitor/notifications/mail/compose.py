@@ -16,7 +16,14 @@ from django.utils import timezone, translation
 from detection.models import Alert, AlertTransition
 from detection.reviews.visits import visits_coming
 from ground_motion.core.errors import promised
-from monitor.maps.rasters.visibility import Scope, Visibility, visibilities_in, visibility_around, visibility_words
+from monitor.maps.rasters.visibility import (
+    Scope,
+    Visibility,
+    visibilities_in,
+    visibility_around,
+    visibility_sentence,
+    visibility_words,
+)
 from monitor.models.messages import Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications.mail import letters, returns
@@ -112,7 +119,8 @@ class Composer:
             return letters.bulletin_mail(key=message.key, bulletin=bulletin, subscriptions=list(readers))
         if kind == Kind.SIGN:
             silent = subscriptions_silent(now=timezone.now()).filter(email=message.address, channel=message.channel)
-            return letters.sign_mail(key=message.key, subscriptions=list(silent))
+            places = [(one.label, visibility_sentence(one.region)) for one in silent]
+            return letters.to_reader("sign", {"places": places}, key=message.key, subscriptions=list(silent))
         subscriptions = list({item.subscription_id: item.subscription for item in message.news}.values())
         to: letters.To = {"key": message.key, "subscriptions": subscriptions}
         sites = sites_of_news(message.news)
@@ -126,7 +134,7 @@ class Composer:
         transition = promised(message.transition)
         alert, card = transition.alert, self._cards(transition.alert)
         if kind == Kind.CORRECTION:
-            return letters.correction_mail(**to, card=card, transition=transition)
+            return letters.to_reader("correction", letters.news_context(card, transition), **to)
         about = (alert.pk, translation.get_language())
         unseen = self._unseen.get_or_make(about, lambda: visibility_around(alert.area))
         picture = picture_of(alert, card, letters.map_part)

@@ -5,29 +5,26 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Sequence
-from datetime import datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage as Parsed
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import NamedTuple
 
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 
 
-class KeptMail(NamedTuple):
+class KeptMail:
     """A mail that was written to a file."""
 
-    name: str
-    to: str
-    sender: str
-    subject: str
-    at: datetime
-    text: str
-    html: str
-    headers: dict[str, str]
+    def __init__(self, path: Path) -> None:
+        message = message_from_bytes(path.read_bytes(), policy=policy.default)
+        self.name = path.stem
+        self.to, self.sender, self.subject = (str(message[name]) for name in ("To", "From", "Subject"))
+        self.at = parsedate_to_datetime(str(message["Date"]))
+        self.text, self.html = _part(message, "plain"), _part(message, "html")
+        self.headers = {name: str(value) for name, value in message.items()}
 
 
 class EmailBackend(BaseEmailBackend):
@@ -52,30 +49,7 @@ def mails_kept(*, newest: int = 100) -> list[KeptMail]:
     for path in Path(settings.EMAIL_FILE_PATH).glob("*.eml"):
         with contextlib.suppress(FileNotFoundError):
             paths.append((path.stat().st_mtime, path))
-    return [read_mail(path) for _, path in sorted(paths, reverse=True)[:newest]]
-
-
-def mail_kept(*, name: str) -> KeptMail | None:
-    """Return the mail whose file has this name; None if there is none. name: sixteen hexadecimal digits, from a URL."""
-    if len(name) != 16 or not set(name) <= set("0123456789abcdef"):
-        return None
-    path = Path(settings.EMAIL_FILE_PATH) / f"{name}.eml"
-    return read_mail(path) if path.is_file() else None
-
-
-def read_mail(path: Path) -> KeptMail:
-    """Read the mail of one file."""
-    message = message_from_bytes(path.read_bytes(), policy=policy.default)
-    return KeptMail(
-        name=path.stem,
-        to=str(message["To"]),
-        sender=str(message["From"]),
-        subject=str(message["Subject"]),
-        at=parsedate_to_datetime(str(message["Date"])),
-        text=_part(message, "plain"),
-        html=_part(message, "html"),
-        headers={name: str(value) for name, value in message.items()},
-    )
+    return [KeptMail(path) for _, path in sorted(paths, reverse=True)[:newest]]
 
 
 def _part(message: Parsed, kind: str) -> str:

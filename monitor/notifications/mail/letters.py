@@ -75,29 +75,29 @@ class RegionNews(NamedTuple):
     unseen: str
 
 
-class Item(NamedTuple):
+class Item:
     """Alert for a digest's template. also: the sentence on its other regions; picture, cid: its `card_part`."""
 
-    card: AlertCard
-    title: str
-    happened: str
-    url: str
-    also: str
-    picture: MIMEImage | None
-    cid: str
+    def __init__(self, news: AlertNews, draw: Drawer) -> None:
+        self.card = card = news.card
+        self.title, self.url = _title(card), settings.PUBLIC_URL + card.url
+        self.happened = " ".join(what_happened(step) for step in news.steps)
+        self.also = _("It also lies here: %(regions)s.") % {"regions": listed(news.also)} if news.also else ""
+        self.picture = None if card.taken_back else draw(news.steps[-1].alert, card)
+        self.cid = _cid(self.picture)
 
 
-class Part(NamedTuple):
+class Part:
     """News of a region for a digest's template.
 
     If there are many alerts, kinds counts them by kind, and items has only the most important ones.
     """
 
-    label: str
-    unseen: str
-    n: int
-    kinds: list[tuple[str, int]]
-    items: list[Item]
+    def __init__(self, place: RegionNews, many: bool, draw: Drawer) -> None:
+        self.label, self.unseen, self.n = place.subscription.label, place.unseen, len(place.items)
+        self.kinds = Counter(news.card.kind_label for news in place.items).most_common() if many else []
+        news = sorted(place.items, key=lambda news: -news.card.importance)
+        self.items = [Item(one, draw) for one in (news[:SHOWN_OF_MANY] if many else news)]
 
 
 def _link(message: OutgoingMessage) -> dict[str, Any]:
@@ -105,13 +105,6 @@ def _link(message: OutgoingMessage) -> dict[str, Any]:
     token = manage_token_of(email=message.address)
     url = absolute("subscription-manage", token) if token else ""
     return {"manage_url": url, "subscribe_url": absolute("subscribe")}
-
-
-def _extract(message: OutgoingMessage) -> dict[str, Any]:
-    """Return the link to the file of an area: to start its making, or to fetch it."""
-    extract = promised(message.extract)
-    url = absolute("extract-page", extract_token(extract.pk))
-    return {"extract": extract, "url": url, "keep_days": KEEP.days, "max_minutes": MAX_WORK.seconds // 60}
 
 
 def _ended(message: OutgoingMessage) -> dict[str, Any]:
@@ -124,13 +117,6 @@ def _ended(message: OutgoingMessage) -> dict[str, Any]:
         "ways_url": absolute(*(about if endpoint.organisation_id else ["subscription-ways", token])) if token else "",
         "subscribe_url": absolute("subscribe"),
     }
-
-
-def _membership(message: OutgoingMessage) -> dict[str, Any]:
-    asked = promised(message.membership)
-    url = absolute("organisation-join", tokens.join_token(asked.pk))
-    owner = asked.invited_by.email if asked.invited_by else ""
-    return {"organisation": asked.organisation.name, "owner": owner, "join_url": url}
 
 
 def _password(message: OutgoingMessage) -> dict[str, Any]:
@@ -190,7 +176,12 @@ LETTERS: dict[str, Callable[[OutgoingMessage], dict[str, Any]]] = {  # The conte
         "unseen": visibility_sentence(promised(message.subscription).region),
     },
     Kind.LINK: _link,
-    Kind.EXTRACT: _extract,
+    Kind.EXTRACT: lambda message: {  # The link starts the making of a file, and later fetches it.
+        "extract": message.extract,
+        "url": absolute("extract-page", extract_token(promised(message.extract).pk)),
+        "keep_days": KEEP.days,
+        "max_minutes": MAX_WORK.seconds // 60,
+    },
     Kind.TEST: lambda message: {
         "subscription": message.subscription,
         "wanted": described(promised(message.subscription))["wanted"],
@@ -200,7 +191,10 @@ LETTERS: dict[str, Callable[[OutgoingMessage], dict[str, Any]]] = {  # The conte
         "invitation": message.invitation,
         "join_url": absolute("invitation-open", invitation_token(promised(message.invitation).pk)),
     },
-    Kind.MEMBERSHIP: _membership,
+    Kind.MEMBERSHIP: lambda message: {
+        "asked": message.membership,
+        "join_url": absolute("organisation-join", tokens.join_token(promised(message.membership).pk)),
+    },
     Kind.DISSOLVED: lambda message: {"organisation": message.about, "subscribe_url": absolute("subscribe")},
     Kind.RESET: _password,
     Kind.REPORT: lambda message: {  # The link confirms a resident's report, and later shows and deletes it.
@@ -219,12 +213,6 @@ def letter(kind: str, message: OutgoingMessage) -> EmailMultiAlternatives:
     if kind == Kind.TEST:
         return to_reader("test", context, key=message.key, subscriptions=[promised(message.subscription)])
     return _mail("password" if kind == Kind.RESET else kind, message, context)
-
-
-def sign_mail(**to: Unpack[To]) -> EmailMultiAlternatives:
-    """Return the mail that reports three months without news, the last search, and where nothing can be detected."""
-    places = [(one.label, visibility_sentence(one.region)) for one in to["subscriptions"]]
-    return to_reader("sign", {"places": places}, **to)
 
 
 def visits_mail(message: OutgoingMessage, visits: Sequence[tuple[FieldVisit, AlertCard]]) -> EmailMultiAlternatives:
@@ -266,13 +254,8 @@ def alert_mail(
     """Return the mail about what is new about one alert."""
     # unseen: what would not be detected around it; that of each reader's own region stands in digests and on the page
     # of the subscription. sites: which of a person's sites it concerns. picture: of `map_part`.
-    context = {"sites": sites, "unseen": unseen, "map_cid": _cid(picture), **_of_alert(card, transition)}
+    context = {"sites": sites, "unseen": unseen, "map_cid": _cid(picture), **news_context(card, transition)}
     return to_reader("alert", context, [picture], **to)
-
-
-def correction_mail(*, card: AlertCard, transition: AlertTransition, **to: Unpack[To]) -> EmailMultiAlternatives:
-    """Return the mail that corrects an earlier one."""
-    return to_reader("correction", _of_alert(card, transition), **to)
 
 
 def digest_mail(
@@ -286,7 +269,7 @@ def digest_mail(
     # subscriptions: all that caused it, even without a region in it. draw: returns an alert's `card_part`, or None.
     cards = {news.card.code: news.card for place in places for news in place.items}
     many = len(cards) > MANY_PLACES
-    parts = [_part(place, many, draw) for place in places]
+    parts = [Part(place, many, draw) for place in places]
     context = {
         "sites": sites,
         "places": parts,
@@ -312,20 +295,6 @@ def to_reader(
         "manage_url": absolute("subscription-manage", tokens.manage_token(subscriptions[0].pk)),
     }
     return _rendered(name, context, pictures, to=subscriptions[0].email, key=to["key"], headers=headers)
-
-
-def _part(place: RegionNews, many: bool, draw: Drawer) -> Part:
-    kinds = Counter(news.card.kind_label for news in place.items).most_common() if many else []
-    items = sorted(place.items, key=lambda news: -news.card.importance)
-    shown = [_item(news, draw) for news in (items[:SHOWN_OF_MANY] if many else items)]
-    return Part(place.subscription.label, place.unseen, len(items), kinds, shown)
-
-
-def _item(news: AlertNews, draw: Drawer) -> Item:
-    card, happened = news.card, " ".join(what_happened(step) for step in news.steps)
-    also = _("It also lies here: %(regions)s.") % {"regions": listed(news.also)} if news.also else ""
-    picture = None if card.taken_back else draw(news.steps[-1].alert, card)
-    return Item(card, _title(card), happened, settings.PUBLIC_URL + card.url, also, picture, _cid(picture))
 
 
 def absolute(name: str, *args: object) -> str:
@@ -374,7 +343,8 @@ def _cid(picture: MIMEImage | None) -> str:
     return picture["Content-ID"].strip("<>") if picture else ""
 
 
-def _of_alert(card: AlertCard, transition: AlertTransition) -> dict[str, Any]:
+def news_context(card: AlertCard, transition: AlertTransition) -> dict[str, Any]:
+    """Return what a mail says of one step of an alert."""
     return {
         "card": card,
         "what_happened": what_happened(transition),

@@ -28,7 +28,7 @@ from django.utils.translation import gettext_noop
 from ground_motion.core.files import OWNER_ONLY, new_file
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import base
-from monitor.notifications.base import brief_of
+from monitor.notifications.base import Brief
 from monitor.subscribers.accounts.sessions import browser_and_system
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions.channels import EndpointRules
@@ -165,7 +165,7 @@ class Channel(base.EndpointChannel):
 
 def payload(message: OutgoingMessage, cards: KeptCards) -> dict[str, str]:
     """Return the text that a device shows, for its service worker, without personal addresses or regions."""
-    brief = brief_of(message, cards, works=WORKS)
+    brief = Brief(message, cards, works=WORKS)
     shown = {"title": brief.title, "body": brief.sentence, "url": brief.path, "tag": brief.about}
     shown["lang"] = message.language
     if message.step:

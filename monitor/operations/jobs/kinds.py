@@ -1,6 +1,7 @@
 """Jobs: the table of their kinds, and selecting, showing with advice on failures, retrying and cancelling them."""
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_
 
 from detection.reviews.audit import audit_write
 from ingest.foundation.failures import Cause
+from ingest.foundation.leases import NO_FAULT
 from ingest.jobs.services import LEASE as JOB_LEASE
 from ingest.jobs.services import jobs_retry
 from ingest.jobs.steps import failures_retry
@@ -27,8 +29,8 @@ from ml.models import Run
 from ml.runs.queue import runs_cancel, runs_retry
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import Extract
-from monitor.notifications.outbox import messages_cancel, messages_retry
-from monitor.subscribers.extracts.services import extracts_cancel, extracts_retry
+from monitor.notifications.outbox import LEASE as MESSAGE_LEASE
+from monitor.subscribers.extracts.services import LEASE as EXTRACT_LEASE
 from monitor.wording.figures import percent, whole
 from monitor.wording.images import TASKS
 
@@ -100,6 +102,7 @@ ORDER_STATES = {  # Labels of states for which the group says too little.
 }
 ADDRESS = re.compile(r"\S+@\S+")  # Hidden, because a mail server's answer quotes the address that it refuses.
 LATER = ("failed", "cancelled")
+Message = OutgoingMessage.State
 OPEN = ("waiting", "running", "failed")
 
 
@@ -127,10 +130,10 @@ class JobKind:
         """Return the rows of this kind with what their titles need."""
         return self.model._default_manager.select_related(*self.related)
 
-
-def _run_title(run: Run) -> str:
-    task = TASKS.get(run.model_version.task) or _("Ground motion")
-    return f"{task}: {run.input}"
+    def counts(self) -> Counter[str]:
+        """Return the number of rows in each group."""
+        n_rows = self.model._default_manager.order_by().values_list("state").annotate(n=Count("pk"))
+        return sum((Counter({self.states[state]: n}) for state, n in n_rows), Counter())
 
 
 def _order_title(order: PairOrder) -> str:
@@ -168,7 +171,7 @@ KINDS = {
         label=pgettext_lazy("jobs", "Computations"),
         model=Run,
         related=("model_version", "product", "pair__reference", "pair__secondary"),
-        title=_run_title,
+        title=lambda run: ": ".join([str(TASKS.get(run.model_version.task) or _("Ground motion")), str(run.input)]),
         progress=lambda run: _share(run.share_done, 1.0) if run.state == Run.State.RUNNING else "",
         retry=lambda rows: runs_retry(runs=rows),
         cancel=lambda rows, by: runs_cancel(runs=rows, by=by),
@@ -198,8 +201,8 @@ KINDS = {
         model=Extract,
         title=_extract_title,
         progress=lambda extract: _share(extract.points_done, extract.n_points) if extract.points_done else "",
-        retry=lambda rows: extracts_retry(extracts=rows),
-        cancel=lambda rows, by: extracts_cancel(extracts=rows, by=by),
+        retry=lambda rows: EXTRACT_LEASE.retry(rows, **NO_FAULT, finished_at=None, worked_seconds=0),
+        cancel=lambda rows, by: EXTRACT_LEASE.cancel(rows, by=by, finished_at=timezone.now()),
     ),
     "messages": JobKind(
         label=pgettext_lazy("jobs", "Messages"),
@@ -208,9 +211,9 @@ KINDS = {
         title=lambda message: " ".join(
             [message.get_kind_display(), *([message.transition.alert.code] if message.transition else [])]
         ),
-        retry=lambda rows: messages_retry(messages=rows),
-        may_retry=lambda message: message.state == OutgoingMessage.State.FAILED,
-        cancel=lambda rows, by: messages_cancel(messages=rows, by=by),
+        retry=lambda rows: MESSAGE_LEASE.retry(rows.exclude(state=Message.WITHDRAWN), next_try_at=timezone.now()),
+        may_retry=lambda message: message.state == Message.FAILED,
+        cancel=lambda rows, by: MESSAGE_LEASE.cancel(rows.filter(state=Message.QUEUED), by=by),
         may_cancel=("waiting",),
     ),
     "steps": JobKind(
@@ -267,18 +270,8 @@ class JobChoice(NamedTuple):
     kind: str
     group: str
 
-
-def job_counts() -> dict[str, dict[str, int]]:
-    """Count jobs by kind and group, with one query per kind."""
-    counts = {name: dict.fromkeys(GROUPS, 0) for name in KINDS}
-    for name, kind in KINDS.items():
-        for state, n in kind.model._default_manager.order_by().values_list("state").annotate(n=Count("pk")):
-            counts[name][kind.states[state]] += n
-    return counts
-
-
-def jobs_of(*, choice: JobChoice) -> QuerySet[Any]:
-    """Return the selected jobs, the newest first."""
-    kind, groups = KINDS[choice.kind], [choice.group] if choice.group else OPEN
-    states = [state for state, group in kind.states.items() if group in groups]
-    return kind.rows().filter(state__in=states).order_by("-pk")
+    def jobs(self) -> QuerySet[Any]:
+        """Return the selected jobs, the newest first."""
+        kind, groups = KINDS[self.kind], [self.group] if self.group else OPEN
+        states = [state for state, group in kind.states.items() if group in groups]
+        return kind.rows().filter(state__in=states).order_by("-pk")

@@ -27,7 +27,7 @@ from ingest.models import AdministrativeRegion, PairOrder, StandingOrder
 from ingest.sources.orders.queue import charges_of_month
 from monitor.operations.health.alarms import alarms_open, with_remedies
 from monitor.operations.jobs import kinds as jobs
-from monitor.operations.jobs.kinds import GROUPS, KINDS, JobChoice, job_counts, job_row, jobs_of
+from monitor.operations.jobs.kinds import GROUPS, KINDS, JobChoice, job_row
 from monitor.subscribers.subscriptions.watched_areas import area_of
 from monitor.web.guards import account_in, job_keepers_only
 
@@ -59,15 +59,15 @@ MAX_BUDGET, MAX_PRIORITY, MAX_TRACK = 100_000, 9, 175
 def job_list(request: HttpRequest) -> HttpResponse:
     """List jobs by kind and state."""
     choice = _choice(request.GET)
-    page = Paginator(jobs_of(choice=choice), PER_PAGE).get_page(request.GET.get("page"))
-    counts = job_counts()
+    page = Paginator(choice.jobs(), PER_PAGE).get_page(request.GET.get("page"))
+    counts = {name: kind.counts() for name, kind in KINDS.items()}
     kinds = [{"name": name, "label": kind.label, "counts": counts[name]} for name, kind in KINDS.items()]
     context = {
         "choice": choice,
         "kinds": kinds,
         "label": KINDS[choice.kind].label,
         "groups": [(name, GROUPS[name]) for name in GROUPS if name in KINDS[choice.kind].states.values()],
-        "failed": sum(numbers["failed"] for numbers in counts.values()),
+        "failed": sum(one["failed"] for one in counts.values()),
         "alarms": with_remedies(alarms_open()),
         "jobs": [job_row(choice.kind, job) for job in page],
         "page": page,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from django.conf import settings
 from django.core.files.storage import storages
@@ -39,7 +39,6 @@ from monitor.subscribers.reports.selectors import reports_over
 if TYPE_CHECKING:
     from ingest.foundation.storage.objects import ObjectStorage  # Its libraries are an optional extra.
 
-Row = TypeVar("Row", bound=Model)
 GROUND = ("source_format", "track", "direction", "burst", "polarisation")
 UNSETTLED_DOWNLOADS = (SceneDownload.State.WANTED, SceneDownload.State.FETCHING, SceneDownload.State.FETCHED)
 UNDER_REVIEW = (AlertState.FIRST, AlertState.PROVISIONAL, AlertState.CONFIRMED)
@@ -125,16 +124,6 @@ def packages_over() -> QuerySet[SealedEvidence]:
     packages = SealedEvidence.objects.exclude(file="")
     last = packages.filter(alert=OuterRef("alert")).values("pk")[:1]
     return packages.exclude(pk=Subquery(last)).exclude(stamped_at__gte=_before(KEEP_STAMPED_DAYS))
-
-
-def orphans() -> Iterator[tuple[str, int]]:
-    """Yield name and bytes of raster files that no row names, without recent ones, which may still get a row."""
-    oldest_kept = timezone.now() - ORPHAN_AFTER
-    old = sorted(entry for entry in raster_entries() if entry.modified < oldest_kept)
-    for start in range(0, len(old), NAMES_AT_ONCE):
-        part = old[start : start + NAMES_AT_ONCE]
-        known = set(rasters_named(among=[entry.name for entry in part]))
-        yield from ((entry.name, entry.size_bytes) for entry in part if entry.name not in known)
 
 
 def inputs_without_row() -> Iterator[Entry]:
@@ -265,21 +254,32 @@ def _rows(
     delete: Callable[[Any], object] | None = None,
     size_bytes: Callable[[Any], int] = lambda row: 0,
 ) -> Callable[[], Iterator[Over]]:
-    """Return a function that yields the due rows. delete: deletes a row; None: delete it if it is still due."""
+    """Return a function that yields the due rows, in batches by key, so that rows may be deleted meanwhile.
+
+    delete: deletes a row; None: delete it if it is still due.
+    """
 
     def delete_row(row: Model) -> bool:
         return bool(due().filter(pk=row.pk).delete()[0])
 
     def chosen() -> Iterator[Over]:
-        for row in _one_by_one(due()):
-            yield Over(size_bytes(row), partial(delete or delete_row, row))
+        after = 0
+        while batch := list(due().filter(pk__gt=after).order_by("pk")[:BATCH]):
+            after = batch[-1].pk  # A deleted row has no key.
+            for row in batch:
+                yield Over(size_bytes(row), partial(delete or delete_row, row))
 
     return chosen
 
 
 def _orphans() -> Iterator[Over]:
-    for name, size_bytes in orphans():
-        yield Over(size_bytes, partial(raster_storage().delete, name))
+    old = sorted(entry for entry in raster_entries() if entry.modified < timezone.now() - ORPHAN_AFTER)
+    for start in range(0, len(old), NAMES_AT_ONCE):
+        part = old[start : start + NAMES_AT_ONCE]
+        known = set(rasters_named(among=[entry.name for entry in part]))
+        for entry in part:
+            if entry.name not in known:
+                yield Over(entry.size_bytes, partial(raster_storage().delete, entry.name))
     for entry in inputs_without_row():
         yield Over(entry.size_bytes, partial(input_delete, entry.name))
     if store := input_store():
@@ -287,14 +287,6 @@ def _orphans() -> Iterator[Over]:
             # Uploads that were broken off leave parts.
             for discard in storage.unfinished_uploads(before=timezone.now() - ORPHAN_AFTER):
                 yield Over(0, discard)
-
-
-def _one_by_one(due: QuerySet[Row]) -> Iterator[Row]:
-    """Yield rows in the order of their keys, in batches, so that rows may be deleted meanwhile."""
-    after = 0
-    while batch := list(due.filter(pk__gt=after).order_by("pk")[:BATCH]):
-        after = batch[-1].pk  # A deleted row has no key.
-        yield from batch
 
 
 def _raster_bytes(row: Prediction | Scene) -> int:

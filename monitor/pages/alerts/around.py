@@ -1,7 +1,7 @@
 """An alert's possible causes, buildings and roads, residents' reports, and history."""
 
 from collections import Counter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.utils.translation import ngettext
 
@@ -12,43 +12,54 @@ from ingest.context.simulated_truth import truth_in, truth_is_loaded, truth_shar
 from ingest.models import SimulatedTruth
 from monitor.pages.alerts.evidence import Summary
 from monitor.pages.glaciers.views import glacier_link
-from monitor.subscribers.organisations.escalations import Taken, alerts_taken
+from monitor.subscribers.organisations.escalations import alerts_taken
 from monitor.subscribers.reports.selectors import NEAR_M, reports_near
 from monitor.wording.cards.buildings import town_words
-from monitor.wording.cards.cards import AlertCard, Exposure, exposure_block, related_rows, step_row
+from monitor.wording.cards.cards import AlertCard, exposure_block, related_rows, step_row
 from monitor.wording.cards.whereabouts import surroundings, with_surroundings
 from monitor.wording.dates import month_words
 from monitor.wording.figures import percent, whole
 from monitor.wording.states import VERDICT_HEADINGS, in_language
 
 
-class Cause(NamedTuple):
-    """Possible causes: sentences, and the share of each cause, 0-1, by its words."""
+class Cause:
+    """Possible causes: sentences, and the share of each cause, 0-1, by its words; none where a person set the kind."""
 
-    sentences: list[str]
-    shares: list[tuple[str, float]]
+    def __init__(self, alert: Alert, card: AlertCard) -> None:
+        known = card.cause_is_computed
+        self.sentences = with_surroundings(alert, card.voice.causes(alert)) if known else []
+        self.shares = card.voice.cause_shares(alert) if known else []
 
 
-class Around(NamedTuple):
+class Around:
     """What stands on the ground of an alert, and what is known of the place, in sentences.
 
     missing: sentence for operators about layers that are not loaded; town: sentences on buildings; glaciers: links.
     """
 
-    exposure: Exposure
-    here: list[str]
-    missing: str
-    town: list[str]
-    glaciers: list[dict[str, str]]
+    def __init__(self, alert: Alert, glaciers: list[GlacierMotion]) -> None:
+        self.exposure = exposure_block(alert)
+        self.here, self.missing = surroundings(alert)
+        self.town = town_words(area=alert.area, simulated=alert.simulated)
+        self.glaciers = [glacier_link(glacier) for glacier in glaciers]
 
 
-class History(NamedTuple):
+class History:
     """Steps of an alert, the alerts that it was split from or merged with, who took it up, and verdicts in force."""
 
-    steps: list[dict[str, Any]]
-    related: list[dict[str, Any]]
-    taken: list[Taken]
-    reviews: list[dict[str, Any]]
+    def __init__(self, alert: Alert) -> None:
+        self.steps = [step_row(step) for step in alert.transitions.select_related("update", "alert")]
+        self.related = related_rows(alert)
+        self.taken = alerts_taken(alerts=[alert]).get(alert.pk, [])
+        self.reviews = [
+            {
+                "heading": VERDICT_HEADINGS[review.verdict],
+                "reason": "" if review.verdict == Verdict.FIELD_VISIT else in_language(review.reason.label),
+                "note": in_language(review.public_note),
+                "at": review.created_at,
+            }
+            for review in reviews_standing(alert=alert)  # public, therefore without names and internal notes
+        ]
 
 
 class Truth(NamedTuple):
@@ -56,20 +67,6 @@ class Truth(NamedTuple):
 
     put_in: list[SimulatedTruth]
     share: str
-
-
-def cause_block(alert: Alert, card: AlertCard) -> Cause:
-    """Return the possible causes of an alert; none where a person has set its kind."""
-    if not card.cause_is_computed:
-        return Cause([], [])
-    return Cause(with_surroundings(alert, card.voice.causes(alert)), card.voice.cause_shares(alert))
-
-
-def around_block(alert: Alert, glaciers: list[GlacierMotion]) -> Around:
-    """Return buildings, people and known facts at an alert."""
-    here, missing = surroundings(alert)
-    town = town_words(area=alert.area, simulated=alert.simulated)
-    return Around(exposure_block(alert), here, missing, town, [glacier_link(glacier) for glacier in glaciers])
 
 
 def residents_block(alert: Alert) -> Summary | None:
@@ -87,21 +84,6 @@ def residents_block(alert: Alert) -> Summary | None:
     by_month = Counter((month_words(report.seen_on), report.get_kind_display()) for report in reports)
     rows = [{"month": month, "kind": kind, "n": n} for (month, kind), n in by_month.items()]
     return Summary(sentence % counts, rows)
-
-
-def history_block(alert: Alert) -> History:
-    """Return what has happened to an alert, for the public."""
-    steps = [step_row(step) for step in alert.transitions.select_related("update", "alert")]
-    reviews = [
-        {
-            "heading": VERDICT_HEADINGS[review.verdict],
-            "reason": "" if review.verdict == Verdict.FIELD_VISIT else in_language(review.reason.label),
-            "note": in_language(review.public_note),
-            "at": review.created_at,
-        }
-        for review in reviews_standing(alert=alert)  # public, therefore without names and internal notes
-    ]
-    return History(steps, related_rows(alert), alerts_taken(alerts=[alert]).get(alert.pk, []), reviews)
 
 
 def truth_block(alert: Alert) -> Truth | None:

@@ -20,14 +20,12 @@ from detection.rules.lifecycle import LIVING
 from detection.selectors import evidence_of, scans_beside
 from ground_motion.methods.deformation.reliability import BASE_RATE, MOVING_MM_YR, reliability_of
 from ingest.models import Product, ScenePair
-from ml.models import Prediction, Run
 from ml.runs.selectors import products_of
-from monitor.pages.alerts.pictures import Captioned, captions
+from monitor.pages.alerts.pictures import captions
 from monitor.wording.cards.cards import AlertCard
 from monitor.wording.components import component_label, direction
 from monitor.wording.families.changes import WHY
 from monitor.wording.families.voice import Evidence as EvidenceWords
-from monitor.wording.families.voice import Finding
 from monitor.wording.figures import area_label, figure, mm_a_year, percent, whole
 from monitor.wording.images import data_set_name, method_name
 
@@ -46,29 +44,41 @@ OWN_CARDS = frozenset({"matched-filter", "multi-kernel"})  # These methods have 
 SURE, HINT = 0.99, 0.1  # a method's scores above which a place is flagged clearly, and above which there is a hint
 
 
-class EvidenceRow(NamedTuple):
+class EvidenceRow:
     """What one run shows of an alert, and what it was made from and with.
 
     pair_url: shown to operators only; likely: how often such a score is right; weights_sha256, series: may be empty.
     """
 
-    detection: Detection
-    prediction: Prediction
-    run: Run
-    source: str
-    product_url: str
-    pair_url: str
-    finding: Finding
-    pictures: list[Captioned]
-    likely: str
-    score: float
-    area_label: str
-    method: str
-    run_version: str
-    weights_sha256: str
-    thresholds: list[tuple[str, Any]]
-    series: str
-    model_cards: list[str]
+    def __init__(self, detection: Detection, card: AlertCard) -> None:
+        self.detection, self.prediction = detection, detection.scan.prediction
+        self.run = run = self.prediction.run
+        version = run.model_version
+        is_region, is_surge = detection.extent == Extent.REGION, detection.kind == Kind.GLACIER_SURGE
+        series = SurgeSeries.objects.filter(detection=detection).first() if is_surge else None
+        self.source = data_set_name(str(run.input))
+        self.product_url = reverse("product-detail", args=[run.product_id]) if run.product else ""
+        self.pair_url = reverse("pair-detail", args=[run.pair_id]) if run.pair_id else ""
+        self.finding = card.voice.finding(detection, run.input)
+        self.pictures = captions(detection)
+        self.likely = how_likely(version.parameters, detection)
+        self.score = round(detection.score, 2)
+        self.area_label = area_label(detection.area_m2)
+        self.method = method_name(version.task, version.method)
+        self.weights_sha256, self.thresholds = version.weights_sha256, list[tuple[str, Any]]()
+        if is_region:
+            self.method, self.weights_sha256 = _("search of wide areas, without learning"), ""
+        else:
+            thresholds = series.rule if series else detection.scan.thresholds
+            self.thresholds = [(name.replace("_", " "), value) for name, value in thresholds.items()]
+        # Translators: %(version)s is the version of a model, %(device)s is "cpu" or "cuda"
+        run_version = _("%(version)s, code %(code)s, on %(device)s")
+        self.run_version = run_version % {"version": version, "code": run.code_version, "device": run.device}
+        n_pairs = len(series.predictions) if series else 0
+        pairs = ngettext("%(n)s pair of images of %(glacier)s", "%(n)s pairs of images of %(glacier)s", n_pairs)
+        self.series = pairs % {"n": n_pairs, "glacier": series.glacier} if series else ""
+        model_card = version.method if version.method in OWN_CARDS else version.task.removesuffix("-change")
+        self.model_cards = [f"docs/models/{name}.md" for name in (model_card, *(["surges"] if is_surge else []))]
 
 
 class Evidence(NamedTuple):
@@ -110,7 +120,7 @@ def evidence_block(card: AlertCard, detections: Sequence[Detection]) -> Evidence
     words = card.voice.evidence._replace(why=WHY) if card.provisional else card.voice.evidence
     newest_first = sorted(detections, key=lambda one: data_end(one.scan.prediction.run.input), reverse=True)
     sources = [source for detection in detections for source in _sources(detection)]
-    return Evidence(words, [_evidence_row(detection, card) for detection in newest_first], sources)
+    return Evidence(words, [EvidenceRow(detection, card) for detection in newest_first], sources)
 
 
 def _sources(detection: Detection) -> list[Product | ScenePair]:
@@ -133,38 +143,6 @@ def how_likely(parameters: Mapping[str, Any], detection: Detection) -> str:
     assumed = _("Assumed for that: one place in %(places)s of the country does.")
     figures = {"share": share, "rate": whole(MOVING_MM_YR), "places": whole(1 / BASE_RATE)}
     return f"{likely} {assumed}" % figures
-
-
-def _evidence_row(detection: Detection, card: AlertCard) -> EvidenceRow:
-    prediction = detection.scan.prediction
-    run, version = prediction.run, prediction.run.model_version
-    region, surge = detection.extent == Extent.REGION, detection.kind == Kind.GLACIER_SURGE
-    series = SurgeSeries.objects.filter(detection=detection).first() if surge else None
-    thresholds = series.rule if series else detection.scan.thresholds
-    model_card = version.method if version.method in OWN_CARDS else version.task.removesuffix("-change")
-    # Translators: %(version)s is the version of a model, %(device)s is "cpu" or "cuda"
-    run_version = _("%(version)s, code %(code)s, on %(device)s")
-    n_pairs = len(series.predictions) if series else 0
-    pairs = ngettext("%(n)s pair of images of %(glacier)s", "%(n)s pairs of images of %(glacier)s", n_pairs)
-    return EvidenceRow(
-        detection,
-        prediction,
-        run,
-        source=data_set_name(str(run.input)),
-        method=_("search of wide areas, without learning") if region else method_name(version.task, version.method),
-        product_url=reverse("product-detail", args=[run.product_id]) if run.product else "",
-        pair_url=reverse("pair-detail", args=[run.pair_id]) if run.pair_id else "",
-        finding=card.voice.finding(detection, run.input),
-        pictures=captions(detection),
-        likely=how_likely(version.parameters, detection),
-        score=round(detection.score, 2),
-        area_label=area_label(detection.area_m2),
-        run_version=run_version % {"version": version, "code": run.code_version, "device": run.device},
-        weights_sha256="" if region else version.weights_sha256,
-        thresholds=[] if region else [(name.replace("_", " "), value) for name, value in thresholds.items()],
-        series=pairs % {"n": n_pairs, "glacier": series.glacier} if series else "",
-        model_cards=[f"docs/models/{name}.md" for name in (model_card, *(["surges"] if surge else []))],
-    )
 
 
 def doubt_sentence(alert: Alert) -> str:

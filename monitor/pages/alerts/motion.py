@@ -11,7 +11,7 @@ from shapely.geometry.base import BaseGeometry
 
 from detection.glaciers.selectors import motions_touching, series_of
 from detection.kinds import Kind
-from detection.models import Alert, AlertMotion, Detection, GlacierMotion
+from detection.models import Alert, AlertMotion, Detection
 from detection.rules.motion import SHOWN_SIGMAS
 from ground_motion.core.areas import area_of, bounds_of, smooth_steps
 from ground_motion.core.errors import promised
@@ -34,18 +34,22 @@ MIN_CHANGED = 0.1  # Smaller changes of the outline, as a share of it, are not d
 LEVELS = ("half", "core")  # outlines inside the alert's own
 
 
-class OverTime(NamedTuple):
-    """Motion of an alert over time, and its drawn charts.
+class OverTime:
+    """Motion of an alert over time, and its drawn charts; none where no data have shown it.
 
     speeds: of pairs, None for families without; matches: coherence before and after.
     """
 
-    motion: AlertMotion | None
-    series: list[selectors.ProductSeries]
-    speeds: list[dict[str, Any]] | None
-    glaciers: list[GlacierMotion]
-    curves: list[dict[str, Any]]
-    matches: tuple[float, float] | None
+    def __init__(self, alert: Alert, card: AlertCard, detections: Sequence[Detection]) -> None:
+        is_surge, after = alert.kind == Kind.GLACIER_SURGE, alert.coherence_after
+        self.speeds = series_of(detections) if card.voice.evidence.series == "speeds" else None
+        self.glaciers = motions_touching(area=alert.area, simulated=alert.simulated)
+        flows = (
+            [view for glacier in self.glaciers for view in glacier.views] if is_surge else []
+        )  # Drawn on their pages.
+        self.motion, self.series = selectors.alert_motion(alert=alert), selectors.alert_series(alert=alert)
+        self.curves = curves(self.motion, self.series, self.speeds or flows) if alert.is_measured else []
+        self.matches = None if after is None else (promised(alert.coherence_before), after)
 
 
 class Motion(NamedTuple):
@@ -66,38 +70,36 @@ class Places(NamedTuple):
     outlines: dict[str, Any]
 
 
-class SeriesRow(NamedTuple):
+class SeriesRow:
     """Series of a data set in the area of an alert, with its name, what it measures and its whole change in words.
 
-    provisional: sentence on the values that new passes added; empty without any.
+    The arguments are a `ProductSeries`. provisional: sentence on the values that new passes added; empty without any.
     """
 
-    product: Product
-    series: AreaSeries
-    name: str
-    component: str
-    change: str
-    provisional: str
+    def __init__(self, product: Product, series: AreaSeries, provisional: ProvisionalMean | None) -> None:
+        self.product, self.series = product, series
+        self.name, self.component = data_set_name(product.name), component_label(product.component)
+        change = float(series.mean_mm[-1] - series.mean_mm[0])
+        sigma_mm = float(series.high_mm[-1] - series.low_mm[-1]) / 2 / math.sqrt(series.n_sampled)
+        # Translators: %(size)s is "12", %(way)s is "sinking" or "away from the satellite"
+        label = _("%(size)s mm (%(way)s)")
+        self.change = label % {"size": figure(change), "way": direction(product.component, change)}
+        if abs(change) < SHOWN_SIGMAS * sigma_mm:
+            self.change = _("motion not certain: %(rate)s") % {"rate": f"{figure(change)} mm"}
+        self.provisional = provisional_sentence(provisional.dates[-1]) if provisional else ""
 
 
-class SmallMap(NamedTuple):
+class SmallMap:
     """Small map of an alert: its outline, what its script needs, and the meaning of its colours."""
 
-    outline: dict[str, object]
-    config: dict[str, object]
-    caption: str
-
-
-def motion_over_time(alert: Alert, card: AlertCard, detections: Sequence[Detection]) -> OverTime:
-    """Return the motion of an alert over time; without charts where no data have shown it."""
-    speeds = series_of(detections) if card.voice.evidence.series == "speeds" else None  # a glacier's are on its page
-    glaciers = motions_touching(area=alert.area, simulated=alert.simulated)
-    flows = [view for glacier in glaciers for view in glacier.views] if alert.kind == Kind.GLACIER_SURGE else []
-    motion, series = selectors.alert_motion(alert=alert), selectors.alert_series(alert=alert)
-    drawn = curves(motion, series, speeds or flows) if alert.is_measured else []
-    after = alert.coherence_after
-    matches = None if after is None else (promised(alert.coherence_before), after)
-    return OverTime(motion, series, speeds, glaciers, drawn, matches)
+    def __init__(self, alert: Alert, card: AlertCard, over_time: OverTime, newest: Sequence[Detection]) -> None:
+        stretch = full_colour_mm_yr(alert.peak_rate_mm_yr)
+        raster = evidence_raster([detection.scan.prediction for detection in newest])
+        of_curve = over_time.motion.product.direction if over_time.motion else ""  # direction of the track of the curve
+        config = selectors.map_config(bounds_of(alert.area), alert.component, of_curve)
+        self.outline = alert_feature(alert, card)
+        self.config = config | {"colours": {"stretch": stretch}, "evidence_raster": raster}
+        self.caption = raster["caption"] if raster else colour_caption(alert.component or "los", stretch)
 
 
 def rates_block(alert: Alert, over_time: OverTime, newest: Sequence[Detection]) -> dict[str, Any] | None:
@@ -106,19 +108,6 @@ def rates_block(alert: Alert, over_time: OverTime, newest: Sequence[Detection]) 
         return None
     inside = selectors.rates_inside(alert=alert, detections=newest)
     return None if inside is None else rates_chart(*inside, full_colour_mm_yr(alert.peak_rate_mm_yr))
-
-
-def map_block(alert: Alert, card: AlertCard, over_time: OverTime, newest: Sequence[Detection]) -> SmallMap:
-    """Return the small map of an alert, on the layer of its curve where there is one."""
-    stretch = full_colour_mm_yr(alert.peak_rate_mm_yr)
-    raster = evidence_raster([detection.scan.prediction for detection in newest])
-    of_curve = over_time.motion.product.direction if over_time.motion else ""  # direction of the track of the curve
-    config = selectors.map_config(bounds_of(alert.area), alert.component, of_curve)
-    return SmallMap(
-        alert_feature(alert, card),
-        config | {"colours": {"stretch": stretch}, "evidence_raster": raster},
-        raster["caption"] if raster else colour_caption(alert.component or "los", stretch),
-    )
 
 
 def motion_block(motion: AlertMotion | None) -> Motion | None:
@@ -134,19 +123,6 @@ def motion_block(motion: AlertMotion | None) -> Motion | None:
         change_rows(motion.product.component, motion.fit),
         motion.fit | {"negative_word": negative, "positive_word": positive, "zero_mm": zero},
     )
-
-
-def series_row(product: Product, series: AreaSeries, provisional: ProvisionalMean | None) -> SeriesRow:
-    """Return a series with its words; the arguments are a `ProductSeries`."""
-    change = float(series.mean_mm[-1] - series.mean_mm[0])
-    sigma_mm = float(series.high_mm[-1] - series.low_mm[-1]) / 2 / math.sqrt(series.n_sampled)
-    # Translators: %(size)s is "12", %(way)s is "sinking" or "away from the satellite"
-    label = _("%(size)s mm (%(way)s)")
-    changed = label % {"size": figure(change), "way": direction(product.component, change)}
-    if abs(change) < SHOWN_SIGMAS * sigma_mm:
-        changed = _("motion not certain: %(rate)s") % {"rate": f"{figure(change)} mm"}
-    added = provisional_sentence(provisional.dates[-1]) if provisional else ""
-    return SeriesRow(product, series, data_set_name(product.name), component_label(product.component), changed, added)
 
 
 def places_block(detections: Sequence[Detection], shift_mm_yr: float = 0.0) -> Places | None:

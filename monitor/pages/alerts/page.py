@@ -34,11 +34,11 @@ class AlertBlocks:
         self.alert, self.card, self.detections = alert, alert_card(alert), detections_shown(alert=alert)
         self.evidence = evidence.evidence_block(self.card, self.detections)
         self.newest_first = [row.detection for row in self.evidence.rows]
-        self.over_time = motion.motion_over_time(alert, self.card, self.detections)
-        self.series = [motion.series_row(**values) for values in self.over_time.series]
+        self.over_time = motion.OverTime(alert, self.card, self.detections)
+        self.series = [motion.SeriesRow(**values) for values in self.over_time.series]
         self.rates = motion.rates_block(alert, self.over_time, self.newest_first)
-        self.map = motion.map_block(alert, self.card, self.over_time, self.newest_first)
-        self.cause = around.cause_block(alert, self.card)
+        self.map = motion.SmallMap(alert, self.card, self.over_time, self.newest_first)
+        self.cause = around.Cause(alert, self.card)
         self.residents = around.residents_block(alert)
         self.doubt = evidence.doubt_sentence(alert)
         sources = self.evidence.sources or [row.product for row in self.series]
@@ -62,8 +62,8 @@ class AlertPage(AlertBlocks):
         self.methods = evidence.method_block(alert, self.detections)
         self.agreement = evidence.agreement_block(alert, self.detections)
         self.sealed = evidence.sealed_block(alert)
-        self.around = around.around_block(alert, self.over_time.glaciers)
-        self.history = around.history_block(alert)
+        self.around = around.Around(alert, self.over_time.glaciers)
+        self.history = around.History(alert)
         self.truth = around.truth_block(alert)
         self.looks = looks_at_alert(alert)
         self.has_points = points_exist(area=alert.area)

@@ -22,7 +22,7 @@ def cross(view: View, product: Product) -> list[Component]:
     n_points, n_read, found = _related(view, product, x, y)
     if found is None:
         missing = _("This data set does not state both for any point here, or too few points stand here.")
-        return [parts.fault(missing, _("Choose another attribute, data set or area."))]
+        return parts.fault(missing, _("Choose another attribute, data set or area."))
     if found.x.size:
         drawn = _("Each dot is one point. The dashed line follows most of them and is not moved by outliers.")
     else:
@@ -68,7 +68,7 @@ def compare(view: View, product: Product) -> list[Component]:
     found, drawn, zoom = _differences(view, product, other)
     if found is None or drawn is None:
         apart = _("The two data sets have no cell in common here.")
-        return [parts.fault(apart, _("Choose another data set or another area."))]
+        return parts.fault(apart, _("Choose another data set or another area."))
     unit, change = str(BY_NAME["velocity"].unit), found.change_mm_yr
     low, high = drawings.ends(change)
     related = relation(found.first_mm_yr, found.second_mm_yr)
@@ -103,7 +103,7 @@ def compare(view: View, product: Product) -> list[Component]:
         html.P(words.compared(found), className="verdict"),
         html.P(words.beyond(found)),
         html.P(words.views(product, other), className="soft"),
-        parts.columns(*charts),
+        html.Div(charts, className="desk-columns"),
         _differences_table(found),
         parts.map_data({"differences": parts.positions(*cells, unit=unit, side_m=drawn.side_m)}),
     ]

@@ -230,13 +230,10 @@ def relation_chart(
     return chart(name, heading, said, drawings.density(found, x, y, line, count, **look), bands)
 
 
-def fault(text: str, remedy: str = "") -> Component:
-    """Return a message that states a fault and its remedy."""
-    return html.Div(
-        [html.P(html.Strong(text)), html.P(remedy)] if remedy else html.P(html.Strong(text)),
-        className="empty",
-        role="status",
-    )
+def fault(text: str, remedy: str = "") -> list[Component]:
+    """Return a sheet with nothing but a message that states a fault and its remedy."""
+    said = [html.P(html.Strong(text)), *([html.P(remedy)] if remedy else [])]
+    return [html.Div(said, className="empty", role="status")]
 
 
 def sentences(*parts: str) -> str:
@@ -247,8 +244,3 @@ def sentences(*parts: str) -> str:
 def extent(n_drawn: int, n_points: int, *more: str) -> Component:
     """Return a paragraph that states how many of the points a sheet shows."""
     return html.P(sentences(words.extent(n_drawn, n_points), *more), id="extent", className="soft")
-
-
-def columns(*parts: Component) -> Component:
-    """Put charts side by side."""
-    return html.Div(list(parts), className="desk-columns")

@@ -13,15 +13,14 @@ from django.utils.translation import gettext_lazy
 from plotly.io.json import to_json_plotly
 
 from ground_motion.readers.records import Float32, Float64
-from ground_motion.statistics.relations import Relation, relation
+from ground_motion.statistics.relations import relation
 from ingest.foundation.places import Busy
 from ingest.models import Product
 from monitor.maps.charts.traces import over_points
 from monitor.pages.desk import drawings, parts, samples, words
 from monitor.pages.desk.callbacks import Choice
 from monitor.pages.desk.compared import compare, cross
-from monitor.pages.desk.query import BY_NAME, USUAL, Attribute, View, address, map_address, view_of
-from monitor.pages.desk.samples import Marks
+from monitor.pages.desk.query import BY_NAME, USUAL, View, address, map_address, view_of
 from monitor.wording.figures import signed, whole
 from monitor.wording.refusals import Refusal
 
@@ -37,25 +36,21 @@ def sheet(search: str, theme: str) -> list[Any]:
         view = view_of(QueryDict(search.removeprefix("?")))
         product = samples.chosen_product(view)
         if product is None:
-            return [
-                parts.fault(_("No data set is loaded for this ground."), _("Choose another data set or another area."))
-            ]
+            none = _("No data set is loaded for this ground.")
+            return parts.fault(none, _("Choose another data set or another area."))
         about: list[object] = [address(view)]
         if view.tab == "compare":
             _others, other = samples.others_of(view, product)
             if other is None:
-                return [
-                    parts.fault(
-                        _("No other data set covers this ground."), _("A second release or another track is needed.")
-                    )
-                ]
+                alone = _("No other data set covers this ground.")
+                return parts.fault(alone, _("A second release or another track is needed."))
             view = view._replace(other=other.pk)
             about += [other.pk, other.loaded_at]
         return samples.kept(product, about, theme, lambda: SHEETS[view.tab](view, product))
     except Refusal as refusal:
-        return [parts.fault(refusal.error, refusal.remedy)]
+        return parts.fault(refusal.error, refusal.remedy)
     except Busy:
-        return [parts.fault(str(BUSY))]
+        return parts.fault(str(BUSY))
 
 
 def _points(view: View, product: Product) -> list[Component]:
@@ -64,17 +59,15 @@ def _points(view: View, product: Product) -> list[Component]:
     )
     marks = samples.marks_of(product=product, ground=view.ground, attributes=(across, up))
     if not marks.pid:
-        return [
-            parts.fault(
-                _("No measurement point of this data set stands on this ground."),
-                _("That does not mean that the ground is stable there. Choose another data set or another area."),
-            )
-        ]
+        return parts.fault(
+            _("No measurement point of this data set stands on this ground."),
+            _("That does not mean that the ground is stable there. Choose another data set or another area."),
+        )
     speed, unit = marks.velocity_mm_yr, str(BY_NAME["velocity"].unit)
     low, high = drawings.ends(speed)
     first, third = (signed(float(one), 1) for one in np.percentile(speed, [25, 75]))
     half = _("Half of the points move at %(low)s to %(high)s mm a year.") % {"low": first, "high": third}
-    found = relation(*marks.others.T)
+    found, cross = relation(*marks.others.T), list[Component]()
     shown = parts.positions(marks.longitude, marks.latitude, speed, unit=unit)
     linked: dict[str, Any] = {
         "pids": marks.pid,
@@ -85,6 +78,11 @@ def _points(view: View, product: Product) -> list[Component]:
         linked["edges"] = [edges[end] for edges in (found.density.x_edges, found.density.y_edges) for end in (0, -1)]
         axes = (("x", across), ("y", up))
         linked |= {axis: parts.packed(marks.others[:, i]) for i, (axis, one) in enumerate(axes) if one is not VELOCITY}
+        said = parts.sentences(words.related(found), words.at_the_edge(found))
+        titles, heading = (words.titled(across), words.titled(up)), words.against(across, up)
+        cross = [
+            parts.relation_chart("cross", heading, said, found, titles, chosen=_("chosen"), height=drawings.HEIGHT)
+        ]
     return [
         html.Div(
             [
@@ -95,7 +93,15 @@ def _points(view: View, product: Product) -> list[Component]:
         ),
         html.Div(
             [
-                _ground_part(view, product, marks),
+                parts.values_map(
+                    (view, product),
+                    "points",
+                    _("Where they are"),
+                    _("Points chosen here or in a chart are marked in all of them."),
+                    (marks.longitude, marks.latitude, speed),
+                    _("Velocities by part of the ground, %(unit)s"),
+                    of_cells=False,
+                ),
                 html.Div(id="chosen", className="desk-part", **parts.attributes(aria_live="polite")),
                 parts.chart(
                     "histogram",
@@ -104,7 +110,7 @@ def _points(view: View, product: Product) -> list[Component]:
                     drawings.histogram(speed, unit, _("% of points"), chosen=_("chosen")),
                     _speeds_table(speed, unit),
                 ),
-                *([_cross_part(found, across, up)] if found else []),
+                *cross,
             ],
             className="desk-linked",
         ),
@@ -112,19 +118,6 @@ def _points(view: View, product: Product) -> list[Component]:
         dcc.Store(id="choice"),
         parts.map_data({"points": shown}, linked=linked),
     ]
-
-
-def _ground_part(view: View, product: Product, marks: Marks) -> Component:
-    heading, said = _("Where they are"), _("Points chosen here or in a chart are marked in all of them.")
-    places, caption = marks[2:5], _("Velocities by part of the ground, %(unit)s")  # longitude, latitude and velocity
-    return parts.values_map((view, product), "points", heading, said, places, caption, of_cells=False)
-
-
-def _cross_part(found: Relation, across: Attribute, up: Attribute) -> Component:
-    said = parts.sentences(words.related(found), words.at_the_edge(found))
-    titles = words.titled(across), words.titled(up)
-    heading, chosen_words = words.against(across, up), _("chosen")
-    return parts.relation_chart("cross", heading, said, found, titles, chosen=chosen_words, height=drawings.HEIGHT)
 
 
 def _speeds_table(speed: Float64, unit: str) -> Component:
@@ -158,7 +151,7 @@ def chosen(choice: dict[str, Any] | None, search: str, theme: str) -> list[Any]:
     try:
         return samples.kept(product, ["chosen", view.area], theme, lambda: _chosen(view, product, Choice()))
     except Busy:
-        return [parts.fault(str(BUSY))]
+        return parts.fault(str(BUSY))
 
 
 def _chosen(view: View, product: Product, choice: Choice) -> list[Component]:

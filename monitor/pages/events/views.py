@@ -16,7 +16,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods, require_safe
@@ -43,7 +43,7 @@ from monitor.pages.pairs.rows import run_rows
 from monitor.web.guards import account_in, may_view_work, operators_only
 from monitor.wording import images as image_words
 from monitor.wording.cards.cards import alert_cards
-from monitor.wording.figures import short
+from monitor.wording.figures import short, whole
 
 logger = logging.getLogger(__name__)
 
@@ -139,7 +139,9 @@ def _reported(event: GroundEvent, pairs: Sequence[dict[str, Any]], after: Scene 
     is_little = reach is not None and reach.peak_m < MIN_OFFSETS_M and not has_results
     motion = _results(event, pairs, after, "offsets")
     motion += [str(words.INTERFEROGRAM_NEEDED)] if is_little else []
-    motion += [words.orders_words(event.n_ordered)] if event.n_ordered else []
+    if n := event.n_ordered:
+        ordered = ngettext("%(n)s interferogram of it was ordered.", "%(n)s interferograms of it were ordered.", n)
+        motion.append(ordered % {"n": whole(n)})
     return {
         "size": words.size_words(event.magnitude, event.depth_km),
         "expected": words.expected_words(reach.peak_m if reach else None, event.radius_km) if event.magnitude else "",

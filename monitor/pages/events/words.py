@@ -100,12 +100,6 @@ def people_words(people: float | None, radius_km: float) -> str:
     return capfirst(living % {"count": count_words(people), "radius": whole(radius_km)})
 
 
-def orders_words(n_ordered: int) -> str:
-    """Return how many interferograms were ordered for an event."""
-    ordered = ngettext("%(n)s interferogram of it was ordered.", "%(n)s interferograms of it were ordered.", n_ordered)
-    return ordered % {"n": whole(n_ordered)}
-
-
 def motion_near(near: NearMotion | None, radius_km: float) -> str:
     """Describe the motion near an event in one sentence."""
     if near is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -34,7 +33,7 @@ from monitor.wording.cards.filters import alerts_touching
 from monitor.wording.dates import duration_words
 
 if TYPE_CHECKING:
-    from detection.reviews.record import JudgedReview
+    pass
 
 CLAIMS = [("mine", pgettext_lazy("cases", "held by me")), ("free", pgettext_lazy("cases", "held by nobody else"))]
 PUBLICATION = [("waiting", pgettext_lazy("cases", "waits for a second person"))]
@@ -185,17 +184,11 @@ def _listed(alerts: list[Alert], proposed: set[int], request: HttpRequest, now: 
     ]
 
 
-def quality_context() -> dict[str, Any]:
-    """Return the context of the page on the quality of reviews."""
-    reviews = list(judgements())
-    parts = [_part(reviews, simulated) for simulated in (False, True)]
-    return {"parts": [part for part in parts if part["anything"]]}
-
-
-def _part(reviews: Sequence[JudgedReview], simulated: bool) -> dict[str, Any]:
+def quality(simulated: bool) -> dict[str, Any]:
+    """Return what the page on the quality of reviews says of real or of simulated ground."""
     n_waiting, oldest = oldest_waiting(simulated=simulated)
     times = time_to_review(since=timezone.now() - LOOKED_BACK, simulated=simulated)
-    kinds = record_of(reviews, simulated=simulated)["groups"][0]
+    kinds = record_of(list(judgements()), simulated=simulated)["groups"][0]
     return {
         "simulated": simulated,
         "n_waiting": n_waiting,

@@ -30,7 +30,7 @@ from detection.selectors import alert_by_code
 from monitor.maps.map.selectors import map_config, map_totals
 from monitor.pages.bulletins.drafts import bulletins_unsigned
 from monitor.pages.reviews.evidence import FIELDS, CasePage, recorded_verdict
-from monitor.pages.reviews.queue import QueueChoice, case_following, quality_context, queue_context
+from monitor.pages.reviews.queue import QueueChoice, case_following, quality, queue_context
 from monitor.pages.reviews.visits import PLAN_FIELDS, plan_of, report_of, visit_page
 from monitor.subscribers.reports.selectors import reports_waiting
 from monitor.web.guards import account_in, may_review, publishers_only, reviewers_only
@@ -108,7 +108,8 @@ def review_visit(request: HttpRequest, code: str) -> HttpResponse:
 @reviewers_only
 def review_quality(request: HttpRequest) -> HttpResponse:
     """Show the page on the quality of reviews."""
-    return render(request, "pages/reviews/quality.html", quality_context())
+    parts = [part for part in map(quality, (False, True)) if part["anything"]]
+    return render(request, "pages/reviews/quality.html", {"parts": parts})
 
 
 @require_POST

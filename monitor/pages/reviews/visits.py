@@ -30,7 +30,7 @@ from ground_motion.core.text import distinct_values
 from monitor.maps.map.plans import alert_plan
 from monitor.models.messages import OutgoingMessage
 from monitor.models.subscriptions import AccountLanguage, language_of_request
-from monitor.pages.alerts.motion import motion_over_time
+from monitor.pages.alerts.motion import OverTime
 from monitor.subscribers.accounts.selectors import reviewers
 from monitor.web.guards import account_in
 from monitor.wording.cards.cards import alert_card
@@ -124,7 +124,7 @@ def visit_page(request: HttpRequest, alert: Alert) -> dict[str, Any]:
     card = alert_card(alert)
     return {
         "card": card,
-        "curves": motion_over_time(alert, card, detections_shown(alert=alert)).curves,
+        "curves": OverTime(alert, card, detections_shown(alert=alert)).curves,
         "plan": alert_plan(alert, card, []),
         "visit": visit_block(request, alert),
         "longest_note": MAX_NOTE_LENGTH,

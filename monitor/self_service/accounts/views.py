@@ -3,6 +3,7 @@
 from typing import Any
 
 from allauth.account.decorators import reauthentication_required
+from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django import forms
 from django.contrib import messages
@@ -11,6 +12,7 @@ from django.contrib.auth.forms import BaseUserCreationForm, PasswordChangeForm, 
 from django.contrib.auth.models import User
 from django.contrib.auth.views import PasswordChangeView, PasswordResetConfirmView
 from django.core.exceptions import ValidationError
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse_lazy
@@ -95,12 +97,11 @@ def account_list(request: HttpRequest) -> HttpResponse:
             sent = _("The invitation is on its way to %(address)s.")
             messages.success(request, sent % {"address": form.cleaned_data["email"]})
             return redirect("accounts")
+    has_factor = Exists(Authenticator.objects.filter(user=OuterRef("pk")))
+    rows = User.objects.prefetch_related("groups").annotate(has_factor=has_factor).order_by("-is_active", "username")
     context = {
         "form": form,
-        "accounts": [
-            {"row": account, "role": selectors.role_in_words(account), "own": account == request.user}
-            for account in selectors.accounts_listed()
-        ],
+        "accounts": [{"row": row, "role": selectors.role_in_words(row), "own": row == request.user} for row in rows],
         "invitations": selectors.invitations_open(),
         "roles": Invitation.Role.choices,
     }

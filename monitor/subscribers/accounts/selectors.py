@@ -2,9 +2,8 @@
 
 from datetime import timedelta
 
-from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import User
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import pgettext
 
@@ -15,12 +14,6 @@ from monitor.web.secret_links import signed_link
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 ROLE_WORDS = Invitation.Role.choices[::-1]  # Groups and their labels, the role with most rights first.
 INVITED_FOR = timedelta(hours=72)
-
-
-def accounts_listed() -> QuerySet[User]:
-    """Return every account, with its groups and whether it has a second factor."""
-    has_factor = Exists(Authenticator.objects.filter(user=OuterRef("pk")))
-    return User.objects.prefetch_related("groups").annotate(has_factor=has_factor).order_by("-is_active", "username")
 
 
 def accounts_of(*, email: str) -> QuerySet[User]:

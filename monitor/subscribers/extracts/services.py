@@ -31,7 +31,7 @@ from monitor.models.operations import Extract
 from monitor.subscribers.extracts.formats import KINDS, NUMBER_BYTES, FileKind, Layer, reserved_bytes
 from monitor.subscribers.extracts.layers import layers_of
 from monitor.subscribers.quotas.known import network_of_person
-from monitor.subscribers.quotas.services import Claim, mailbox_key, network_key, room_check, room_held
+from monitor.subscribers.quotas.services import Claim, mailbox_key, room_held
 from monitor.subscribers.quotas.stores import EXTRACTS
 from monitor.web.secret_links import Expired, signed_link
 from monitor.wording.figures import whole
@@ -130,12 +130,6 @@ def _check_series(contents: Contents, n_dates: Mapping[int, int], kind: FileKind
         )
 
 
-def extract_room_check(*, contents: Contents, ip: str) -> None:
-    """Raise Refusal if the network or all visitors have no room for a file; mailboxes are not checked, for privacy."""
-    claim = Claim(contents.size_bytes, network=network_key(ip=ip), is_proven=False)
-    room_check(store=EXTRACTS, claim=claim)
-
-
 def extract_request(
     *, email: str, region: Region, file_format: str, contents: Contents, with_series: bool = True
 ) -> Extract:
@@ -168,11 +162,6 @@ def extract_confirm(*, extract: Extract, ip: str) -> None:
     with room_held(store=EXTRACTS, claim=claim, delete=lambda rows: extracts_delete(extracts=rows)):
         unconfirmed = Extract.objects.filter(pk=extract.pk, confirmed_at=None)
         unconfirmed.update(confirmed_at=timezone.now(), mailbox=claim.mailbox, network=claim.network)
-
-
-def extract_downloaded(*, extract: Extract) -> None:
-    """Record that a file was downloaded to its last byte; such files are deleted first."""
-    Extract.objects.filter(pk=extract.pk, downloaded_at=None).update(downloaded_at=timezone.now())
 
 
 def extract_read(token: str) -> Extract:
@@ -259,16 +248,6 @@ def extracts_delete(*, extracts: QuerySet[Extract]) -> None:
         with transaction.atomic():
             delete_files([extract.file])
             extract.delete()
-
-
-def extracts_retry(*, extracts: QuerySet[Extract]) -> int:
-    """Requeue failed, cancelled and delayed extracts; return their number."""
-    return LEASE.retry(extracts, **NO_FAULT, finished_at=None, worked_seconds=0)
-
-
-def extracts_cancel(*, extracts: QuerySet[Extract], by: str) -> int:
-    """Cancel waiting and running extracts; return their number."""
-    return LEASE.cancel(extracts, by=by, finished_at=timezone.now())
 
 
 def _folders_prune() -> None:

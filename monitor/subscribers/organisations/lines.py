@@ -5,7 +5,6 @@ from typing import Any
 
 import shapely
 from django.contrib.gis.geos import LineString
-from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from shapely.ops import substring
@@ -32,11 +31,6 @@ CORNER_BYTES = 16
 # A reading takes about this much: four lists of 2,000 stations, and 400 cells by 60 dates. Three are reserved at first.
 READING_BYTES, RESERVED_READINGS = 120_000, 3
 READ_WITH = ("half_width_m", "limit_mm_m_yr")  # A line's name, kind and first station change no reading.
-
-
-def lines_of(*, organisation: Organisation) -> QuerySet[Line]:
-    """Return the lines of an organisation by name."""
-    return organisation.lines.defer("geometry")
 
 
 def line_add(*, organisation: Organisation, course: shapely.LineString, length_m: float, **wish: Any) -> Line:

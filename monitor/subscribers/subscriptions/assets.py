@@ -12,7 +12,7 @@ from shapely import MultiPolygon, to_wkb
 from detection.models import Alert
 from detection.rules.lifecycle import TAKEN_BACK
 from monitor.models.messages import Notification
-from monitor.models.subscriptions import Asset, Organisation, Subscription
+from monitor.models.subscriptions import Asset, Subscription
 from monitor.subscribers.subscriptions.selectors import living_at
 from monitor.wording.figures import listed_few, whole
 
@@ -50,12 +50,6 @@ def assets_concerned(*, alerts: Iterable[int], subscriptions: Iterable[int]) -> 
         for subscription, alert, pk, name in cursor.fetchall():
             found.setdefault((subscription, alert), {})[pk] = name
     return found
-
-
-def sites_of(*, organisation: Organisation) -> list[tuple[str, float, float]]:
-    """Return name and position, degrees, of each site in the lists of an organisation's places."""
-    sites = Asset.objects.filter(subscription__organisation=organisation, subscription__ended_at=None)
-    return list(sites.values_list("name", "longitude", "latitude"))
 
 
 def sites_now(subscription: Subscription) -> str:

@@ -150,12 +150,6 @@ def subscription_pause(*, subscription: Subscription, until: date | None = None)
     Subscription.objects.filter(pk=subscription.pk, paused_at=None).update(**pause)
 
 
-def address_pause(*, email: str) -> int:
-    """Pause every subscription of an address whose mails came back; return how many were paused."""
-    active = selectors.subscriptions_active().filter(email=email_normal(email))
-    return active.update(paused_at=timezone.now(), pause_reason=Subscription.PauseReason.BOUNCED)
-
-
 def subscription_move(
     *, subscription: Subscription, name: str, region: Region | None, sites: Sequence[SiteArea] = (), network: str
 ) -> None:

@@ -3,8 +3,11 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
+from django.utils import timezone
 
-from monitor.subscribers.subscriptions.services import address_pause
+from monitor.models.subscriptions import Subscription
+from monitor.subscribers.subscriptions.selectors import subscriptions_active
+from monitor.subscribers.subscriptions.services import email_normal
 
 
 class Command(BaseCommand):
@@ -18,4 +21,6 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Pause the subscriptions and print their number."""
-        self.stdout.write(f"paused subscriptions: {address_pause(email=options['address'])}")
+        active = subscriptions_active().filter(email=email_normal(options["address"]))
+        pause = {"paused_at": timezone.now(), "pause_reason": Subscription.PauseReason.BOUNCED}
+        self.stdout.write(f"paused subscriptions: {active.update(**pause)}")

@@ -12,7 +12,7 @@ from monitor import tasks
 from monitor.models.lines import Line, LineBreak
 from monitor.models.messages import OutgoingMessage
 from monitor.notifications import rounds
-from monitor.notifications.base import brief_of
+from monitor.notifications.base import Brief
 from monitor.notifications.webhook.channel import payload
 from monitor.subscribers.organisations import lines, services
 from monitor.wording.cards.cards import KeptCards
@@ -105,8 +105,8 @@ def test_rooms_and_devices_hear_of_it_too(line, three):
     message = to_room(line)
     (found,) = json.loads(json.dumps(payload(message, KeptCards())))["data"]["breaks"]
     assert found["station_m"] == pytest.approx(12_500, abs=50)
-    assert brief_of(message, KeptCards(), works="").path == "/subscribe/"
-    of_member = brief_of(OutgoingMessage.objects.filter(channel="mail").first(), KeptCards(), works="")
+    assert Brief(message, KeptCards(), works="").path == "/subscribe/"
+    of_member = Brief(OutgoingMessage.objects.filter(channel="mail").first(), KeptCards(), works="")
     assert of_member.title == "Coal line"
     assert "New step in the motion at km 12.4" in of_member.sentence
     assert of_member.path.endswith(f"/lines/{line.pk}/?reading={line.readings.get().pk}")

@@ -66,7 +66,7 @@ def test_a_digest_has_the_most_important_places_first_and_a_summary_leaves_out_t
     items = [AlertNews(alert_card(alert), (alert.transitions.get(),)) for alert in Alert.objects.order_by("pk")]
     for many, shown in ((items, order), (items * 2, order)):
         place = RegionNews(make_subscription(), many, "")
-        part = letters._part(place, many is not items, lambda alert, card: None)
+        part = letters.Part(place, many is not items, lambda alert, card: None)
         codes = list(dict.fromkeys(item.card.code for item in part.items))
         assert codes == shown[: len(codes)]
         assert len(part.items) == (len(items) if many is items else SHOWN_OF_MANY)

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from monitor.models.operations import Extract
 from monitor.notifications.rounds import messages_send
+from monitor.operations.jobs.kinds import KINDS
 from monitor.subscribers.extracts import services
 from tests.waiting import HANG_SECONDS, reread
 
@@ -49,5 +50,5 @@ def test_a_file_that_takes_too_long_fails_for_good_and_the_mail_says_why_and_wha
     assert "took longer than 30 minutes. Ask for a smaller area" in letter.body
     page = client.get(f"/extracts/{services.extract_token(asked.pk)}/").content.decode()
     assert "took longer than 30 minutes" in page
-    assert services.extracts_retry(extracts=Extract.objects.all()) == 1
+    assert KINDS["extracts"].retry(Extract.objects.all()) == 1
     assert reread(asked).worked_seconds == 0

@@ -160,7 +160,7 @@ def test_a_lease_that_ran_out_is_taken_up_again_without_what_was_left_and_no_can
     gone = timezone.now() - timedelta(minutes=5)
     both = Extract.objects.filter(pk__in=[extract.pk, other.pk])
     both.update(state="running", attempts=1, lease_until=gone, confirmed_at=gone)
-    assert services.extracts_cancel(extracts=both.filter(pk=other.pk), by="anna") == 1
+    assert services.LEASE.cancel(both.filter(pk=other.pk), by="anna", finished_at=timezone.now()) == 1
     services.extracts_make()
     assert sorted(both.values_list("state", flat=True)) == ["cancelled", "succeeded"]
     assert (kept.exists(), left.exists()) == (True, False)

@@ -42,6 +42,7 @@ from tests.makers.reports import FORM as REPORT
 from tests.makers.reports import make_report, photo
 from tests.waiting import Elsewhere, reread
 
+pytestmark = pytest.mark.django_db
 MB = 10**6
 SIZE = 6 * MB  # of every file of an area here
 TEN, NETWORKS = range(10), 2
@@ -84,14 +85,12 @@ def on_disk() -> int:
     return sum(entry.size_bytes for entry in raster_entries())
 
 
-@pytest.mark.django_db
 def test_files_of_somebody_known_are_made_before_those_of_strangers(full_files):
     stranger, known = confirmed("anna@example.org", size=MB), confirmed(account("otto", OPERATORS).email, size=MB)
     services.extracts_make()
     assert (reread(stranger).state, reread(known).state) == ("queued", "succeeded")
 
 
-@pytest.mark.django_db
 def test_ten_mailboxes_of_several_networks_store_at_most_the_quota(full_files, django_capture_on_commit_callbacks):
     refused = 0
     with django_capture_on_commit_callbacks(execute=True):
@@ -109,7 +108,6 @@ def test_ten_mailboxes_of_several_networks_store_at_most_the_quota(full_files, d
     assert on_disk() == 25 * MB
 
 
-@pytest.mark.django_db
 def test_ten_mailboxes_with_lists_and_lines_leave_half_to_members_of_a_trusted_organisation(
     small_places, make_subscription, monkeypatch
 ):
@@ -144,7 +142,6 @@ def test_ten_mailboxes_with_lists_and_lines_leave_half_to_members_of_a_trusted_o
     assert set(found.organisation.lines.values_list("network", flat=True)) == {""}
 
 
-@pytest.mark.django_db
 def test_spellings_of_a_mailbox_and_networks_of_one_customer_are_one(full_files):
     made("A.Person+one@googlemail.com", ip="2001:db8:1:1::/64", size=5 * MB)
     with pytest.raises(Refusal, match="You already use 4"):
@@ -172,7 +169,6 @@ def test_ten_at_once_do_not_pass_the_quota(full_files):
     assert held_bytes(store=EXTRACTS) == 10 * MB
 
 
-@pytest.mark.django_db
 def test_who_is_refused_reads_what_how_much_and_what_to_do_and_nothing_is_reserved(client, full_files):
     made("reader@example.org", size=4 * MB)
     extract = asked("reader@example.org", size=2 * MB)
@@ -188,7 +184,6 @@ def test_who_is_refused_reads_what_how_much_and_what_to_do_and_nothing_is_reserv
     assert client.post(page, {"deed": "start"}).status_code == 302
 
 
-@pytest.mark.django_db
 def test_the_form_says_that_the_own_network_is_full_and_tells_nothing_of_a_mailbox(client, full_files, product):
     west, south, east, north = product.footprint.extent
     drawn = rectangle(west - 0.01, south - 0.01, east + 0.01, north + 0.01)
@@ -203,7 +198,6 @@ def test_the_form_says_that_the_own_network_is_full_and_tells_nothing_of_a_mailb
     assert Extract.objects.filter(confirmed_at=None).count() == 1
 
 
-@pytest.mark.django_db
 def test_the_oldest_download_goes_first_and_what_was_not_yet_offered_for_a_day_stays(
     full_files, django_capture_on_commit_callbacks
 ):
@@ -223,7 +217,6 @@ def test_the_oldest_download_goes_first_and_what_was_not_yet_offered_for_a_day_s
     assert {loading.pk, new.pk} < set(Extract.objects.values_list("pk", flat=True))
 
 
-@pytest.mark.django_db
 def test_nothing_goes_for_a_request_that_is_refused_in_the_end(full_files):
     made("a@example.org", size=2 * MB, downloaded_at=timezone.now() - timedelta(hours=3))
     kept = made("a@example.org", size=3 * MB)
@@ -233,7 +226,6 @@ def test_nothing_goes_for_a_request_that_is_refused_in_the_end(full_files):
     assert raster_storage().exists(kept.file.name)
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize(("span", "is_whole"), [("bytes=0-9", False), ("bytes=100-", True), (None, True)])
 @pytest.mark.parametrize("sender", ["site", "proxy"])
 def test_a_download_counts_when_its_last_byte_was_asked_for(client, full_files, settings, span, is_whole, sender):
@@ -258,7 +250,6 @@ def small_disk(tmp_path, settings, monkeypatch):
         yield folder
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize("storage_kind", ["disk"])
 def test_on_a_small_disk_visitors_files_leave_the_reserve_and_loading_and_searching_go_on(
     small_disk, monkeypatch, make_egms
@@ -290,7 +281,6 @@ def test_on_a_small_disk_visitors_files_leave_the_reserve_and_loading_and_search
     product_delete(product=product)
 
 
-@pytest.mark.django_db
 def test_a_file_waits_while_the_disk_lacks_room_for_its_copies_and_smaller_ones_do_not(full_files, monkeypatch):
     large, small = confirmed("a@example.org", size=4 * MB), confirmed("b@example.org", size=1 * MB)
     monkeypatch.setattr(services, "work_room_bytes", lambda: 4 * MB)
@@ -299,7 +289,6 @@ def test_a_file_waits_while_the_disk_lacks_room_for_its_copies_and_smaller_ones_
     assert (reread(large).state, reread(small).state) == ("queued", "succeeded")
 
 
-@pytest.mark.django_db
 def test_one_file_is_made_at_a_time_so_that_other_work_comes_in_between(full_files):
     for n in TEN[:3]:
         confirmed(f"a{n}@example.org", size=1 * MB)
@@ -320,7 +309,6 @@ def small_photos(monkeypatch) -> None:
     monkeypatch.setattr("monitor.subscribers.reports.services.PHOTOS", small)
 
 
-@pytest.mark.django_db
 def test_photos_are_refused_by_network_and_by_all_and_the_report_goes_without(client, small_photos):
     for n in TEN[:4]:
         reported(n, ip="127.0.0.1")
@@ -337,7 +325,6 @@ def test_photos_are_refused_by_network_and_by_all_and_the_report_goes_without(cl
     assert sum(len(one.content) for one in UnconfirmedPhoto.objects.all()) == 6 * MB
 
 
-@pytest.mark.django_db
 def test_a_mailbox_is_refused_behind_its_own_link_only(client, small_photos, settings):
     settings.MAIL_LIMIT_PER_ADDRESS = 10
     sent = {"kind": "cracks", "place": (-12.0, 47.0), "seen_on": timezone.now().date(), "text": "", "photo": bytes(MB)}
@@ -350,7 +337,6 @@ def test_a_mailbox_is_refused_behind_its_own_link_only(client, small_photos, set
     assert reread(reports[2]).confirmed_at is None
 
 
-@pytest.mark.django_db
 def test_an_accepted_photo_counts_no_more_and_whose_it_was_is_forgotten(small_photos, anna):
     report = reported(1)
     assert report.mailbox == ""
@@ -383,7 +369,6 @@ def listing(email: str) -> dict[str, object]:
     return SUBSCRIBE | {"where": "sites", "sites": SimpleUploadedFile("sites.csv", CSV.encode()), "email": email}
 
 
-@pytest.mark.django_db
 def test_lists_of_sites_are_refused_by_network_mailbox_and_all_and_plain_regions_never(client, small_places):
     assert client.post("/subscribe/", listing("a@example.org")).status_code == 302
     first = Subscription.objects.get()
@@ -404,7 +389,6 @@ def test_lists_of_sites_are_refused_by_network_mailbox_and_all_and_plain_regions
     assert (reread(first).network == "", reread(plain).network) == (False, "")  # only of who keeps a list
 
 
-@pytest.mark.django_db
 def test_an_organisation_and_a_subscription_that_is_moved_have_their_quota_too(small_places, make_subscription):
     region, sites = sites_read(content=CSV.encode(), name="sites.csv", radius_m=200)
     make_subscription("owner@example.org")
