@@ -52,6 +52,9 @@ def test_one_track_opens_one_alert_per_place_with_its_first_transition_and_figur
         place = detection.places[0]
         assert place["peak_rate_mm_yr"] == pytest.approx(detection.peak_rate_mm_yr, abs=0.01)
         assert {place[name]["type"] for name in ("motion", "half", "core")} == {"MultiPolygon"}
+    before = Detection.objects.count()
+    assert services.prediction_scan(prediction=first_scan.prediction) is None  # It is searched once.
+    assert Detection.objects.count() == before
 
 
 def test_the_second_track_joins_the_same_alerts_makes_them_provisional_and_tells_sideways_motion(tracks_in_turn):
@@ -65,12 +68,6 @@ def test_the_second_track_joins_the_same_alerts_makes_them_provisional_and_tells
 
     kinds = sorted(alert.kind for alert in provisional)
     assert kinds == ["subsidence", "subsidence", "unknown", "uplift"]  # mine, groundwater, landslide, mine water
-
-
-def test_a_prediction_is_searched_once(first_scan):
-    before = Detection.objects.count()
-    assert services.prediction_scan(prediction=first_scan.prediction) is None
-    assert Detection.objects.count() == before
 
 
 def test_a_change_that_life_does_not_allow_or_that_comes_too_late_is_refused(make_alert):
