@@ -10,7 +10,7 @@ import hypothesis
 import pytest
 
 from tests.shares import dealt_out
-from tests.waiting import once_per_run
+from tests.waiting import make_template, once_per_run
 
 ROOT = Path(__file__).resolve().parent.parent
 LONG, LONG_MARKS = {"lab", "packaging"}, ("browser", "demo")  # folders and marks of tests that scripts/test leaves out
@@ -88,20 +88,6 @@ def django_db_modify_db_settings(request, django_db_modify_db_settings_parallel_
         blocker = request.getfixturevalue("django_db_blocker")
         with blocker.unblock():
             connection.settings_dict["TEST"]["TEMPLATE"] = once_per_run(tmp_path_factory, "template", make_template)
-
-
-def make_template(folder: Path) -> str:
-    """Migrate a database that nothing is written to; its name."""
-    from django.conf import settings
-    from django.db import connection
-
-    usual, test = connection.settings_dict["NAME"], connection.settings_dict["TEST"]
-    suffixed, test["NAME"] = test["NAME"], f"template_{usual}"
-    made = connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
-    connection.close()
-    test["NAME"] = suffixed
-    settings.DATABASES["default"]["NAME"] = connection.settings_dict["NAME"] = usual
-    return made
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from django.db import connections
+from django.conf import settings
+from django.db import connection, connections
 from django.db.models import Model
 
 HANG_SECONDS = 600.0
@@ -74,3 +75,14 @@ def once_per_run(tmp_path_factory: pytest.TempPathFactory, name: str, make: Call
                 return ""
             done.write_text(made)
     return done.read_text()
+
+
+def make_template(folder: Path) -> str:
+    """Migrate a database that nothing is written to; its name."""
+    usual, test = connection.settings_dict["NAME"], connection.settings_dict["TEST"]
+    suffixed, test["NAME"] = test["NAME"], f"template_{usual}"
+    made = connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    connection.close()
+    test["NAME"] = suffixed
+    settings.DATABASES["default"]["NAME"] = connection.settings_dict["NAME"] = usual
+    return made

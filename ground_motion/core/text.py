@@ -32,8 +32,11 @@ def number_of(text: str) -> float | None:
 
 def search_key(text: str) -> str:
     """Normalise a name for search: lower case, no marks, single spaces. 'Saint-Étienne' becomes 'saint etienne'."""
-    plain = text.lower().translate(_LETTERS)
-    if not plain.isascii():  # Most of a million names of places are ASCII and need no slow normalising.
+    plain = text.lower()
+    if plain.isascii() and plain.isalnum():  # Most of a million names of places are one such word already.
+        return plain
+    plain = plain.translate(_LETTERS)
+    if not plain.isascii():
         plain = "".join(sign for sign in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(sign))
     return " ".join(_WORDS.findall(plain))
 

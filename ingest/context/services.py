@@ -16,7 +16,7 @@ from django.db.models import Model, Q
 from django.db.models.functions import MD5
 from psycopg import sql
 from pyproj import CRS
-from shapely.geometry import Point, box
+from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
 from ground_motion.core.errors import AlreadyLoaded, InputError
@@ -83,7 +83,7 @@ MADE: dict[str, Callable[[Any], Any]] = {  # A record does not hold these column
     "position": lambda record: (
         record.outline.representative_point()
         if isinstance(record, records.MineRecord)
-        else Point(record.longitude, record.latitude)
+        else f"SRID=4326;POINT({record.longitude} {record.latitude})"  # PostGIS packs it many times as fast as shapely.
     ),
     "surge_in_file": lambda record: record.surge,
     "shown": lambda record: True,
@@ -133,7 +133,7 @@ def _names(record: records.RegionRecord | records.PlaceRecord) -> dict[str, str]
 def _search_name(names: Iterable[str]) -> str:
     """Return the search keys of all names, and of names of several words also the key without spaces."""
     keys = dict.fromkeys(filter(None, map(search_key, names)))
-    joined = dict.fromkeys(key.replace(" ", "") for key in keys)
+    joined = (key.replace(" ", "") for key in keys if " " in key)
     return NAMES_JOINED.join(dict.fromkeys((*keys, *joined)))
 
 

@@ -19,6 +19,7 @@ from ingest.models import IngestJob
 from ingest.products.services import product_delete
 from monitor.models.messages import OutgoingMessage
 from monitor.notifications.base import Delivered, channel_open
+from tests.waiting import HANG_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = {plugins.READERS: "egms", plugins.METHODS: "offsets", plugins.CHANNELS: "mail"}
@@ -30,7 +31,7 @@ def site(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     options = ["--quiet", "--no-deps", "--no-build-isolation", "--disable-pip-version-check", "--target", str(folder)]
     package = str(Path(__file__).with_name("plugin"))
-    subprocess.run([sys.executable, "-m", "pip", "install", *options, package], check=True, timeout=120)
+    subprocess.run([sys.executable, "-m", "pip", "install", *options, package], check=True, timeout=HANG_SECONDS)
     return folder
 
 

@@ -13,7 +13,7 @@ import pytest
 from django.test import Client
 from django.urls import Resolver404, resolve
 
-from tests.service.e2e.browsers import CHROMIUM, FLAGS
+from tests.service.e2e.browsers import FLAGS, WINDOWLESS
 from tests.waiting import HANG_SECONDS
 
 READER = Path(__file__).with_name("lighthouse_reader.mjs")
@@ -52,7 +52,7 @@ def test_lighthouse_finds_no_fault_on_any_public_page(client, live_server, make_
     addresses = [live_server.url + path for path in public_pages(client)]
     assert len(addresses) > 15
     command = ["node", READER, PACKAGES, json.dumps(FLAGS), json.dumps(addresses)]
-    environment = os.environ | {"CHROME_PATH": CHROMIUM}
+    environment = os.environ | {"CHROME_PATH": WINDOWLESS}
     done = subprocess.run(
         command, env=environment, capture_output=True, text=True, timeout=4 * HANG_SECONDS, check=False
     )

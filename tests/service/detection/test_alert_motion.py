@@ -34,7 +34,7 @@ def alert(make_egms, filled_once) -> Alert:
     return Alert.objects.get()
 
 
-def test_ground_that_came_to_rest_is_dated_against_its_surroundings(alert: Alert, client):
+def test_ground_that_came_to_rest_is_dated_against_its_surroundings_and_again_in_the_same_row(alert: Alert, client):
     motion, expected = alert.motion, FIRST.toordinal() + DAYS[-1] / 2
     assert motion.trend == "at rest"
     assert abs(motion.at_rest_since.toordinal() - expected) <= 24
@@ -52,9 +52,6 @@ def test_ground_that_came_to_rest_is_dated_against_its_surroundings(alert: Alert
         "motion-chart",
     ):
         assert shown in page
-
-
-def test_done_again_it_is_the_same_row_and_an_alert_without_series_has_none(alert: Alert):
     before = AlertMotion.objects.values().get()
     detections = list(detections_current(alert=alert))
     alert_motion_refresh(alert=alert, detections=detections)
@@ -89,7 +86,7 @@ def test_an_unwrapping_error_beside_motion_does_not_change_what_is_measured_of_i
     assert detection.reasons[0]["rate_mm_yr"] == pytest.approx(-8, abs=0.3)
 
 
-def test_every_alert_of_velocity_fields_is_looked_at_once_and_again_when_it_changes(watched_region):
+def test_every_alert_of_velocity_fields_is_looked_at_once_and_again_when_it_changes(watched_region, monkeypatch):
     motions = AlertMotion.objects.count()
     AlertMotion.objects.all().delete()  # as in a database that is older than the table
     assert motions
@@ -104,19 +101,13 @@ def test_every_alert_of_velocity_fields_is_looked_at_once_and_again_when_it_chan
     alert = local.first().alert
     alert.save()
     assert list(alerts_uncompared()) == [alert]
-
-
-def test_a_product_that_does_not_reach_the_place_has_no_points_there(watched_region):
-    assert not points_in(Product.objects.first(), box(300_000, 4_000_000, 310_000, 4_010_000), 32629).x.size
-
-
-def test_done_again_nothing_is_computed_and_deleted_points_take_nothing_away(watched_region, monkeypatch):
-    alert = Alert.objects.filter(extent="local").first()
-    before = evidence.evidence_complete(alert=alert)
-    monkeypatch.setattr(evidence, "results_at", None)
+    before = AlertMethods.objects.get(alert=alert)
+    monkeypatch.setattr(evidence, "results_at", None)  # Done again, nothing is computed.
     after = evidence.evidence_complete(alert=alert)
     assert (after.looks, after.basis) == (before.looks, before.basis)
     assert after.compared_at > before.compared_at
     Product.objects.update(points_deleted_at=timezone.now())
     AlertMethods.objects.update(basis="older")
     assert evidence.evidence_complete(alert=alert).looks == before.looks
+    nowhere = box(300_000, 4_000_000, 310_000, 4_010_000)
+    assert not points_in(Product.objects.first(), nowhere, 32629).x.size

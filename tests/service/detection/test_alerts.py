@@ -53,6 +53,9 @@ def test_one_track_opens_one_alert_per_place_with_its_first_transition_and_figur
         place = detection.places[0]
         assert place["peak_rate_mm_yr"] == pytest.approx(detection.peak_rate_mm_yr, abs=0.01)
         assert {place[name]["type"] for name in ("motion", "half", "core")} == {"MultiPolygon"}
+    before = Detection.objects.count()
+    assert services.prediction_scan(prediction=first_scan.prediction) is None  # It is searched once.
+    assert Detection.objects.count() == before
 
 
 def test_the_second_track_joins_the_same_alerts_makes_them_provisional_and_tells_sideways_motion(tracks_in_turn):
@@ -66,12 +69,6 @@ def test_the_second_track_joins_the_same_alerts_makes_them_provisional_and_tells
 
     kinds = sorted(alert.kind for alert in provisional)
     assert kinds == ["subsidence", "subsidence", "unknown", "uplift"]  # mine, groundwater, landslide, mine water
-
-
-def test_a_prediction_is_searched_once(first_scan):
-    before = Detection.objects.count()
-    assert services.prediction_scan(prediction=first_scan.prediction) is None
-    assert Detection.objects.count() == before
 
 
 def test_a_change_that_life_does_not_allow_or_that_comes_too_late_is_refused(make_alert):
@@ -120,19 +117,6 @@ def test_a_merged_alert_sends_no_mail_and_takes_back_what_was_not_sent(make_aler
 
 
 ROOT = Path(__file__).resolve().parents[3]
-
-
-def test_from_points_to_alerts_no_query_touches_the_truth(simulated_tracks):
-    statements = []
-
-    def listen(execute, sql, params, many, context):
-        statements.append(str(sql))
-        return execute(sql, params, many, context)
-
-    with connection.execute_wrapper(listen):
-        watch(simulated_tracks[0])
-    assert Detection.objects.exists()
-    assert not [sql for sql in statements if SimulatedTruth._meta.db_table in sql]
 
 
 def test_no_module_that_detects_names_the_truth():
@@ -231,8 +215,17 @@ def test_the_order_in_which_two_tracks_are_loaded_decides_nothing(real_data, tmp
     assert alerts_of(*tracks, method="model") == alerts_of(*reversed(tracks), method="model") != []
 
 
-def test_of_two_runs_on_the_same_tracks_one_counts_whichever_was_loaded_first(watched_region):
-    assert alerts_taken_away() == alerts_of(*reversed(watched_region)) != []
+def test_of_two_runs_on_the_same_tracks_one_counts_whichever_was_loaded_first_and_none_reads_the_truth(watched_region):
+    statements = []
+
+    def listen(execute, sql, *rest):
+        statements.append(str(sql))
+        return execute(sql, *rest)
+
+    first = alerts_taken_away()
+    with connection.execute_wrapper(listen):
+        assert alerts_of(*reversed(watched_region)) == first != []
+    assert not [sql for sql in statements if SimulatedTruth._meta.db_table in sql]
 
 
 def alerts_of(*paths: Path, **how: str) -> list[dict[str, Any]]:

@@ -28,11 +28,19 @@ def package_of(alert):
         return stored.read()
 
 
-def test_the_package_of_every_alert_is_verified_and_states_its_figures(tracks_in_turn, tmp_path, capsys):
+def test_the_package_of_every_alert_states_its_figures_and_a_stamp_comes_later_where_the_service_fails(
+    tracks_in_turn, settings, monkeypatch, tmp_path, capsys
+):
+    settings.SITE = replace(Site(), time_stamps="https://stamps.example.org/tsr")
+
+    def away(request):
+        raise SearchFailed("It does not answer.")
+
+    monkeypatch.setattr("ingest.sources.configured.time_stamp", away)
     tasks.seal_evidence()
-    local = Alert.objects.filter(extent="local")
-    assert (StepFailure.objects.count(), SealedEvidence.objects.filter(why="").count()) == (0, local.count())
-    assert local.count() >= 3
+    local, packages = Alert.objects.filter(extent="local"), SealedEvidence.objects.filter(why="")
+    n = packages.count()
+    assert n == local.count() == packages.filter(stamped_at=None).count() == StepFailure.objects.count() >= 3
     for alert in local:
         path = tmp_path / f"{alert.code}.zip"
         path.write_bytes(package_of(alert))
@@ -45,6 +53,14 @@ def test_the_package_of_every_alert_is_verified_and_states_its_figures(tracks_in
         assert stated["figures"]["area_m2"] == alert.area_m2
         tracks = [track for each in stated["measurements"] for track in each["facts"]["tracks"]]
         assert {track["file_sha256"] for track in tracks} <= {*Product.objects.values_list("file_sha256", flat=True)}
+    StepFailure.objects.update(next_try_at=None)
+    authority, before = Authority(tmp_path), packages.first()
+    monkeypatch.setattr("ingest.sources.configured.time_stamp", authority.answer)
+    tasks.seal_evidence()
+    assert (packages.count(), packages.filter(stamped_at=None).exists()) == (n, False)
+    assert packages.get(pk=before.pk).seal == before.seal
+    package = opened(package_of(before.alert))
+    assert authority.verifies(package.manifest, package.stamp)
 
 
 @pytest.mark.long
@@ -88,27 +104,6 @@ def test_what_cannot_be_computed_again_says_why(tracks_in_turn):
     Product.objects.update(points_deleted_at=timezone.now())
     Alert.objects.filter(pk=alert.pk).update(area_m2=3.0)
     assert sealed.evidence_seal(alert=alert).why == Why.POINTS
-
-
-def test_a_stamp_comes_later_where_the_service_fails(tracks_in_turn, settings, monkeypatch, tmp_path):
-    authority = Authority(tmp_path)
-    settings.SITE = replace(Site(), time_stamps="https://stamps.example.org/tsr")
-
-    def away(request):
-        raise SearchFailed("It does not answer.")
-
-    monkeypatch.setattr("ingest.sources.configured.time_stamp", away)
-    tasks.seal_evidence()
-    packages = SealedEvidence.objects.filter(why="")
-    assert packages.filter(stamped_at=None).count() == packages.count() == StepFailure.objects.count()
-    StepFailure.objects.update(next_try_at=None)
-    monkeypatch.setattr("ingest.sources.configured.time_stamp", authority.answer)
-    before = packages.first()
-    tasks.seal_evidence()
-    assert not packages.filter(stamped_at=None).exists()
-    assert packages.get(pk=before.pk).seal == before.seal
-    package = opened(package_of(before.alert))
-    assert authority.verifies(package.manifest, package.stamp)
 
 
 def test_a_stamp_of_another_time_or_request_is_refused_and_so_is_a_large_package(tracks_in_turn, tmp_path, monkeypatch):

@@ -14,6 +14,8 @@ from tests.makers.people import account
 from tests.service.e2e.browsers import FLAGS, READY_MS, SIZES, WINDOWLESS, watch
 
 expect.set_options(timeout=READY_MS)
+# The processor draws maps and charts in place of a graphics card: half the resolution is a quarter of the work.
+COARSE = "Object.defineProperty(window, 'devicePixelRatio', { value: 0.5 })"
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -39,13 +41,16 @@ def browser(chromium) -> Iterator[Browser]:
 def open_page(browser, live_server) -> Iterator[Callable[..., Page]]:
     """Open pages, desktop or phone; a failing script, a missing file or another host fails the test.
 
-    Maps do not fly unless a test says so: a flight is a hundred pictures, each drawn without a graphics card.
+    Maps do not fly unless a test says so: a flight is a hundred pictures, each drawn without a graphics card. Canvases
+    are coarse unless a test that looks at their colours asks for `sharp` ones.
     """
     contexts, faults = [], []
 
-    def make(size: str, **options) -> Page:
+    def make(size: str, *, sharp: bool = False, **options) -> Page:
         usual = {"viewport": SIZES[size], "base_url": live_server.url, "reduced_motion": "reduce"}
         contexts.append(browser.new_context(**usual | options))
+        if not sharp:
+            contexts[-1].add_init_script(COARSE)
         contexts[-1].set_default_timeout(READY_MS)
         page = contexts[-1].new_page()
         watch(page, faults)

@@ -43,8 +43,9 @@ def test_the_map_opens_on_an_alert_across_180_and_zooms_to_it(page, alert):
     page.wait_for_function(IN_VIEW, arg=alert.code)
 
 
-def test_the_page_of_an_alert_across_180_draws_one_outline(page, alert):
+def test_the_page_of_an_alert_across_180_draws_one_outline(open_page, alert):
     """Of the two halves no edge is drawn along 180 degrees: those pixels have the colour of the ground beside them."""
+    page = open_page("desktop", sharp=True)
     page.goto(alert.get_absolute_url())
     wait_for_map(page)
     canvas = page.locator(".maplibregl-canvas").first

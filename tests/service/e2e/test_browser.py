@@ -52,10 +52,3 @@ def test_a_click_on_a_point_draws_its_series_and_says_what_it_means(page, live_s
     expect(page.locator("#panel canvas").first).to_be_visible()
     page.get_by_role("link", name="A moving point is on my house: what now?").click()
     expect(page.locator("#my-house")).to_be_in_viewport()
-
-
-def test_the_list_works_without_javascript(open_page, live_server, watched_region):
-    page = open_page("desktop", java_script_enabled=False)
-    page.goto(f"{live_server.url}/alerts/")
-    page.get_by_role("link", name=re.compile("Rising ground")).first.click()
-    expect(page.locator(".verdict")).to_contain_text("The ground here rose")

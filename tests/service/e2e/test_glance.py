@@ -78,7 +78,7 @@ def test_coarse_cells_without_a_series_answer_at_a_glance(open_page, sinking):
     DisplacementSeries.objects.all().delete()
     Product.objects.update(posting_m=100.0)
     for size in SIZES:
-        assert faults_without_a_series(open_page(size), sinking) == []
+        assert faults_without_a_series(open_page(size, sharp=True), sinking) == []
 
 
 @pytest.mark.long
@@ -90,7 +90,7 @@ def test_a_real_field_answers_at_a_glance(open_page, real_data, own_rasters):
     others, page = Alert.objects.exclude(pk=rising.pk), open_page("desktop")
     assert [fault for alert in others for fault in on_first_screen(page, alert, *SIZES.values())] == []
     for size, scheme in product(SIZES, ("light", "dark")):
-        assert faults_without_a_series(open_page(size, color_scheme=scheme), rising) == []
+        assert faults_without_a_series(open_page(size, sharp=True, color_scheme=scheme), rising) == []
 
 
 def test_a_long_figure_stays_within_its_card(page, make_alert):

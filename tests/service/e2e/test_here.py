@@ -42,8 +42,19 @@ def test_a_press_on_the_map_asks_for_that_place(page, village):
     expect(page.locator("[data-glance=sentence]")).to_be_visible()
 
 
-def test_without_scripts_the_form_answers_on_the_page(open_page, village):
-    page = open_page("phone", java_script_enabled=False)
+def test_without_scripts_list_search_and_form_answer(open_page, village):
+    page = open_page("desktop", java_script_enabled=False)
+    page.goto("/alerts/")
+    page.get_by_role("link", name=re.compile("Rising ground")).first.click()
+    expect(page.locator(".verdict")).to_contain_text("The ground here rose")
+    page.goto("/")
+    page.get_by_label("Search a place").fill(village)
+    page.get_by_role("button", name="Search").click()
+    link = page.get_by_role("link", name=village, exact=True)
+    expect(link).to_have_attribute("href", re.compile("bbox="))
+    below = page.get_by_role("link", name="Back to the map")
+    assert link.bounding_box()["y"] < below.bounding_box()["y"]  # in its place on the page
+    page.set_viewport_size(SIZES["phone"])
     page.goto("/here/")
     page.get_by_label("Search a place").fill(village)
     page.get_by_role("button", name="Search").click()

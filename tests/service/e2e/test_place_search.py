@@ -1,4 +1,4 @@
-"""A resident looks for a village: with the keyboard on the map, and on a page without JavaScript."""
+"""A resident looks for a village with the keyboard on the map; test_here does without JavaScript."""
 
 import re
 
@@ -57,14 +57,3 @@ def test_an_address_is_asked_for_by_the_server_when_enter_is_pressed(open_page, 
         field.press("Enter")
         expect(page).to_have_url(re.compile(r"#[\d.]+/47(\.0\d*)?/-12"))
         assert ["ground-motion" in sent.headers["User-Agent"] for sent in geocoder.requests] == [True]
-
-
-def test_the_search_works_without_javascript(open_page, two_villages):
-    page = open_page("desktop", java_script_enabled=False)
-    page.goto("/")
-    page.get_by_label("Search a place").fill("aldwick")
-    page.get_by_role("button", name="Search").click()
-    link = page.get_by_role("link", name="Aldwick", exact=True)
-    expect(link).to_have_attribute("href", re.compile("bbox="))
-    below = page.get_by_role("link", name="Back to the map")
-    assert link.bounding_box()["y"] < below.bounding_box()["y"]  # in its place on the page

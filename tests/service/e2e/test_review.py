@@ -67,13 +67,23 @@ def verdict_faults(page: Page, alert: Alert, parts: tuple[str, ...]) -> list[str
     return [f"{alert.kind}: {fault}" for fault in faults]
 
 
-def test_a_case_shows_map_pictures_curve_and_every_verdict_on_one_screen(page, operator):
+def test_a_case_shows_map_pictures_curve_and_every_verdict_on_one_screen_and_opens_at_its_top_on_a_tablet(
+    page, operator
+):
     sign_in(page)
+    code = first_case(page)
     page.set_extra_http_headers({"Accept-Language": "de"})  # German has the longest words.
     for kind in ("subsidence", "unknown"):
         assert verdict_faults(page, Alert.objects.filter(kind=kind).first(), PARTS) == []
     page.locator(".case-pictures button").first.click()
     expect(page.locator(".case-pictures figure").first).to_be_in_viewport(ratio=1)
+    for size in TABLETS:
+        page.set_viewport_size(size)
+        page.goto(f"/review/{code}/")
+        wait_for_map(page)
+        for part in ("h1", "#layer", "[data-glance=curve]", "details[name=verdict]:last-of-type summary"):
+            expect(page.locator(part)).to_be_in_viewport(ratio=1)
+        assert fits(page)
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")  # a picture lies nowhere
@@ -93,19 +103,6 @@ def test_on_a_phone_the_verdicts_stay_in_reach_however_far_a_case_is_scrolled(op
         for summary in page.locator("details[name=verdict] summary").all():
             expect(summary).to_be_in_viewport(ratio=1)
     assert fits(page)
-
-
-def test_on_a_tablet_a_case_opens_at_its_top_with_its_verdicts(page, operator):
-    sign_in(page)
-    page.set_extra_http_headers({"Accept-Language": "de"})
-    code = first_case(page)
-    for size in TABLETS:
-        page.set_viewport_size(size)
-        page.goto(f"/review/{code}/")
-        wait_for_map(page)
-        for part in ("h1", "#layer", "[data-glance=curve]", "details[name=verdict]:last-of-type summary"):
-            expect(page.locator(part)).to_be_in_viewport(ratio=1)
-        assert fits(page)
 
 
 def test_two_operators_share_the_queue_by_keys_alone(open_page, operator):

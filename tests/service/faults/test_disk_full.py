@@ -75,12 +75,14 @@ def test_a_run_waits_says_what_to_do_and_succeeds_once_there_is_room(full_disk, 
     with contextlib.suppress(OSError):
         ml_services.run_execute(run_id=run.pk)
     run.refresh_from_db()
-    assert (run.state, Prediction.objects.count()) == (Run.State.QUEUED, 0)
+    assert (run.state, run.cause, Prediction.objects.count()) == (Run.State.QUEUED, "disk", 0)
     assert "is full: free space" in run.error
     assert full_disk.files() == []
     full_disk.make_room()
     runs_retry(runs=Run.objects.all())
     assert ml_services.run_execute(run_id=run.pk).pk == run.pk
+    run.refresh_from_db()
+    assert (run.state, run.faults, run.cause, run.next_try_at) == (Run.State.SUCCEEDED, 0, "", None)
     with Prediction.objects.get().raster.open() as stream:
         assert stream.size > 1000
 

@@ -155,27 +155,19 @@ INSIDE = ("179.992,-16.81,-179.992,-16.79", "179.992,-16.81,180.008,-16.79", "-1
 BESIDE = ("-179.9,-17,179.9,-16", "10,-17,20,-16", "170,-17,179.9,-16")
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/ogc/collections/alerts/items?",
-        "/ogc/collections/points/items?",
-        "/ogc/collections/products/items?",
-        "/stac/search?collections=velocity-fields&",
-        "/stac/search?collections=radar-images&",
-        "/stac/search?collections=predictions&",
-        "/alerts.geojson?",
-        "/api/v1/alerts?",
-        "/api/v1/pairs?",
-    ],
-)
-def test_a_box_across_180_finds_what_lies_there_and_one_beside_it_does_not(client, product, alert, pair, path):
+LISTS = ["/alerts.geojson?", "/api/v1/alerts?", "/api/v1/pairs?"]
+LISTS += [f"/ogc/collections/{name}/items?" for name in COLLECTIONS["ogc"]]
+LISTS += [f"/stac/search?collections={name}&" for name in COLLECTIONS["stac"]]
+
+
+def test_a_box_across_180_finds_what_lies_there_and_one_beside_it_does_not(client, product, alert, pair):
     def found(box: str) -> int:
         body = client.get(f"{path}bbox={box}").json()
         return len(body["features"] if "features" in body else body["items"])
 
-    assert all(found(box) for box in INSIDE)
-    assert not any(found(box) for box in BESIDE)
+    for path in LISTS:
+        assert all(found(box) for box in INSIDE), path
+        assert not any(found(box) for box in BESIDE), path
 
 
 def test_collections_state_the_box_across_180_and_items_are_valid(client, product, pair):
@@ -195,21 +187,21 @@ ASKED = {"SERVICE": "WMS", "VERSION": "1.3.0", "REQUEST": "GetMap", "LAYERS": "c
 ASKED |= {"FORMAT": "image/png", "WIDTH": 64, "HEIGHT": 64, "TRANSPARENT": "TRUE"}
 
 
-@pytest.mark.parametrize(
-    ("system", "box"),
-    [
-        ("CRS:84", "179.995,-16.805,180.005,-16.795"),
-        ("CRS:84", "179.995,-16.805,-179.995,-16.795"),
-        ("CRS:84", "-180.005,-16.805,-179.995,-16.795"),
-        ("EPSG:4326", "-16.805,179.995,-16.795,-179.995"),
-        ("EPSG:3857", "20036951.75,-1899200,20038064.94,-1898050"),
-    ],
-)
-def test_a_map_service_draws_both_sides_of_180(client, pair, system, box):
-    answer = client.get("/ogc/wms", ASKED | {"CRS": system, "BBOX": box})
-    assert answer.status_code == 200, answer.content
-    opacity = np.array(Image.open(BytesIO(answer.content)).convert("RGBA"))[..., 3]
-    assert (opacity == 255).all()
+BOXES = {
+    "179.995,-16.805,180.005,-16.795": "CRS:84",
+    "179.995,-16.805,-179.995,-16.795": "CRS:84",
+    "-180.005,-16.805,-179.995,-16.795": "CRS:84",
+    "-16.805,179.995,-16.795,-179.995": "EPSG:4326",
+    "20036951.75,-1899200,20038064.94,-1898050": "EPSG:3857",
+}
+
+
+def test_a_map_service_draws_both_sides_of_180(client, pair):
+    for box, system in BOXES.items():
+        answer = client.get("/ogc/wms", ASKED | {"CRS": system, "BBOX": box})
+        assert answer.status_code == 200, answer.content
+        opacity = np.array(Image.open(BytesIO(answer.content)).convert("RGBA"))[..., 3]
+        assert (opacity == 255).all(), box
 
 
 def test_velocities_are_drawn_on_both_sides_of_180(client, product):
@@ -256,12 +248,12 @@ def test_a_cap_message_has_a_polygon_on_each_side(alert):
     assert sides == [{True}, {False}]
 
 
-@pytest.mark.parametrize("longitude", ["180", "-180", "180.0001", "-180.0001", "179.9999", "-179.9999"])
-def test_a_place_at_180_is_found_however_its_longitude_is_written(client, product, alert, longitude):
-    body = client.get(f"/api/v1/here?lat={LATITUDE}&lon={longitude}").json()
-    assert body["tracks"][0]["n_points"] >= 4  # the nearest two on each side
-    assert body["alerts"][0]["distance_m"] == 0
-    assert client.get(f"/here/?lat={LATITUDE}&lon={longitude}").status_code == 200
+def test_a_place_at_180_is_found_however_its_longitude_is_written(client, product, alert):
+    for longitude in ("180", "-180", "180.0001", "-180.0001", "179.9999", "-179.9999"):
+        body = client.get(f"/api/v1/here?lat={LATITUDE}&lon={longitude}").json()
+        assert body["tracks"][0]["n_points"] >= 4  # the nearest two on each side
+        assert body["alerts"][0]["distance_m"] == 0
+        assert client.get(f"/here/?lat={LATITUDE}&lon={longitude}").status_code == 200
 
 
 @pytest.mark.parametrize(("typed", "longitude"), [("19, 281", -79.0), ("19, -339.2", 20.8), ("19, 180", 180.0)])

@@ -21,9 +21,11 @@ def test_pages_open_while_nothing_is_loaded(client):
     assert {client.get(page).status_code for page in PAGES} == {200}
 
 
-def test_an_alert_says_what_where_how_sure_and_what_now(client, watched_region):
+def test_an_alert_says_what_where_how_sure_and_what_now_and_leads_to_its_series_and_raster(client, watched_region):
     alert = Alert.objects.filter(kind="subsidence").order_by("peak_rate_mm_yr").first()
-    content = text(client.get(f"/alerts/{alert.code}/"))
+    assert {client.get(f"/alerts/{code}/").status_code for code in ("ZZZZ", "nonsense!", "AB")} == {404}
+    page = client.get(f"/alerts/{alert.code.lower()}/")
+    content = text(page)
     said = r"The (ground here|fastest part) sank by about [\d.]+ mm a year \(probably [\d.]+ to [\d.]+\)"
     assert re.search(said, content)
     assert "simulated region" in content
@@ -33,12 +35,14 @@ def test_an_alert_says_what_where_how_sure_and_what_now(client, watched_region):
     assert "track 902 descending" in content
     assert f"matched-filter {DeformationMethod.find('matched-filter').version}" in content
     assert "danger" not in content.lower()
-
-
-def test_an_alert_is_found_in_lower_case_and_others_are_not_found(client, watched_region):
-    alert = Alert.objects.first()
-    assert client.get(f"/alerts/{alert.code.lower()}/").status_code == 200
-    assert {client.get(f"/alerts/{code}/").status_code for code in ("ZZZZ", "nonsense!", "AB")} == {404}
+    raster = b"".join(client.get(re.search(r'href="(/rasters/\d+\.tif)"', page.content.decode())[1]))
+    assert raster[:4] in (b"II*\0", b"II+\0")
+    body = client.get(f"/alerts/{alert.code}/series.json").json()
+    assert len(body["series"]) == 2
+    for series in body["series"]:
+        assert len(series["dates"]) == len(series["mean_mm"]) == len(series["low_mm"]) == 120
+        assert series["low_mm"][-1] <= series["mean_mm"][-1] <= series["high_mm"][-1]
+        assert series["mean_mm"][-1] < -5
 
 
 def test_simulated_data_carry_a_banner_on_every_page(client, watched_region):
@@ -50,25 +54,6 @@ def test_real_data_carry_no_banner_and_name_their_source(client, product):
     content = text(client.get("/"))
     assert "Simulated data" not in content
     assert "Copernicus" in content
-
-
-def test_no_page_allows_eval_or_foreign_hosts(client, watched_region):
-    policy = client.get("/")["Content-Security-Policy"]
-    assert "script-src 'self' 'nonce-" in policy
-    assert "http" not in policy
-    for page in PAGES:
-        source = client.get(page).content.decode().replace("http://www.w3.org", "").replace("http://testserver", "")
-        assert not re.search(r"""(src|href)=["'](https?:)?//(?!127\.0\.0\.1)""", source)
-
-
-def test_the_series_of_an_area_has_both_tracks_and_its_spread(client, watched_region):
-    alert = Alert.objects.filter(kind="subsidence").first()
-    body = client.get(f"/alerts/{alert.code}/series.json").json()
-    assert len(body["series"]) == 2
-    for series in body["series"]:
-        assert len(series["dates"]) == len(series["mean_mm"]) == len(series["low_mm"]) == 120
-        assert series["low_mm"][-1] <= series["mean_mm"][-1] <= series["high_mm"][-1]
-        assert series["mean_mm"][-1] < -5
 
 
 def test_a_point_gives_its_series_its_fit_and_a_sentence(client, make_egms):
@@ -96,14 +81,11 @@ def test_a_close_tile_holds_single_points_with_id_and_rate(client, make_egms):
     assert {feature["properties"]["pid"] for feature in features} == {f"pt{n:08d}" for n in range(5)}
 
 
-def test_a_far_tile_holds_averages_and_stays_small(client, watched_region):
+def test_a_far_tile_holds_averages_stays_small_and_shows_the_direction_of_its_layer_only(client, watched_region):
     answer = client.get("/tiles/points/los/5/14/11.mvt")
     features = mapbox_vector_tile.decode(answer.content)["points"]["features"]
     assert sum(feature["properties"]["n"] for feature in features) == MeasurementPoint.objects.count()
     assert len(answer.content) < 500_000
-
-
-def test_layers_show_their_direction_only(client, watched_region):
     counts = {}
     for layer in ("los", "ascending", "descending", "vertical"):
         content = client.get(f"/tiles/points/{layer}/0/0/0.mvt").content
@@ -135,13 +117,6 @@ NOWHERE += [f"/glaciers/{one}/{page}" for one in ("NOBODY", "999999999999", "-1"
 @pytest.mark.parametrize("address", NOWHERE)
 def test_what_is_not_there_is_not_found(client, address):
     assert client.get(address).status_code == 404
-
-
-def test_the_raster_behind_an_alert_can_be_downloaded(client, watched_region):
-    page = client.get(f"/alerts/{Alert.objects.first().code}/").content.decode()
-    address = re.search(r'href="(/rasters/\d+\.tif)"', page)[1]
-    content = b"".join(client.get(address))
-    assert content[:4] in (b"II*\0", b"II+\0")
 
 
 def test_pages_take_few_queries_however_many_alerts(client, watched_region, django_assert_max_num_queries):

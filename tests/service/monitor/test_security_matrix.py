@@ -276,6 +276,7 @@ def test_every_address_has_a_row_and_every_row_an_address():
     assert [row for row in rows if not any(row_of(name, rows) is rows[row] for name in names)] == []
 
 
+@pytest.mark.long
 def test_every_role_gets_the_answer_of_the_table(people):
     """All look before anybody sends something: this changes nothing, and whoever is not signed in gets no session."""
     rows, known, before = table(), sorted(addresses(), key=lambda address: address[0]), counts()

@@ -10,8 +10,8 @@ from django.db import OperationalError, connection, transaction
 
 from ground_motion.core.projections import transformer
 from ingest.foundation.locks import Lock, try_lock
-from ingest.models import DisplacementSeries, MeasurementPoint, Product, ProductEvent
-from ingest.products import functions, partitions, parts, pyramid, selectors
+from ingest.models import DisplacementSeries, MeasurementPoint, Product
+from ingest.products import functions, partitions, parts, selectors
 from ingest.products.datum import datum_settle
 from ingest.products.partitions import POINTS, SERIES
 from ingest.products.services import product_delete, product_load
@@ -20,7 +20,6 @@ from monitor.maps.map.selectors import layer_products, points_tile
 from monitor.pages.desk import samples
 from monitor.pages.desk.query import ATTRIBUTES
 from tests.fixtures.servers import OWN_LOCKS
-from tests.makers import snapshots
 from tests.waiting import Elsewhere, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -308,22 +307,3 @@ def test_the_size_of_a_product_is_its_share_and_a_sample_of_it_reads_no_more_tha
     assert 0 < parts.product_bytes(product=loaded[0]) <= before
     product_delete(product=loaded[0])
     assert parts.product_bytes(product=loaded[0]) == 0
-
-
-def test_a_snapshot_of_merged_products_is_given_where_their_emptied_part_still_is(make_egms, tmp_path):
-    def fill() -> None:
-        load(make_egms, range(4))
-        assert parts.parts_merge() == (4, 4 * N_POINTS)
-
-    taken = snapshots.take(fill, tmp_path / "rasters")
-    before = list(MeasurementPoint.objects.order_by("product_id", "pid").values_list("product_id", "pid"))
-    with connection.cursor() as cursor:
-        for table in (POINTS, SERIES, pyramid.TABLE):
-            cursor.execute(f"DELETE FROM {table}")  # as the sweep after a test
-    Product.objects.all().delete()
-    ProductEvent.objects.all().delete()
-    snapshots.give(taken)
-    assert list(MeasurementPoint.objects.order_by("product_id", "pid").values_list("product_id", "pid")) == before
-    assert DisplacementSeries.objects.count() == 4 * N_POINTS
-    for product in Product.objects.all():
-        product_delete(product=product)

@@ -1,31 +1,17 @@
 """Whatever happens on the way, a file ends up whole, with the right hash, or not at all and with a reason."""
 
-import os
 import random
-import signal
-import subprocess
-import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from ground_motion.core.http.faults import Hopeless, HostRefused, Later, NoRoom, SignInRefused
 from ingest.sources.client.download import Fetched, Known
 from tests.service.ingest.sources import replay
-from tests.service.ingest.sources.transfers import DATA, MD5, SHA256
-from tests.waiting import HANG_SECONDS
+from tests.service.ingest.sources.transfers import DATA, MD5
 
-ROOT = Path(__file__).resolve().parent.parent.parent.parent.parent
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 CUTS = sorted({0, 1, 2, len(DATA) - 2, len(DATA) - 1, *random.Random(7).sample(range(3, len(DATA) - 2), 7)})
-
-
-def test_a_file_is_fetched_whole_and_no_part_stays(transfer, server):
-    assert transfer() == Fetched(len(DATA), 1, 0)
-    assert transfer.is_whole()
-    assert server.ranges() == [""]
-    assert server.requests[0].headers["Accept-Encoding"] == "identity"
 
 
 @pytest.mark.parametrize("at", CUTS)
@@ -34,6 +20,7 @@ def test_a_transfer_that_is_cut_goes_on_where_it_was_cut(transfer, server, at):
     transfer()
     assert transfer.is_whole()
     assert server.ranges() == ["", f"bytes={at}-" if at else ""]
+    assert {request.headers["Accept-Encoding"] for request in server.requests} == {"identity"}
     if at:
         assert server.requests[1].headers["If-Range"] == '"first"'
 
@@ -222,41 +209,6 @@ def test_nothing_is_written_where_there_is_no_room(transfer):
     transfer.faults(replay.cut(5000))
     transfer(room=coming_bytes.append)
     assert coming_bytes[1:] == [len(DATA), len(DATA) - 5000]  # only the rest needs room
-
-
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-import requests
-from ground_motion.core.http.allow_list import AllowList
-from ingest.sources.client.scene import Checksum
-from ingest.sources.client.download import Known, TransferCallbacks, Wanted, fetch
-from ground_motion.core.http.transport import guard
-
-address, path, digest, size = sys.argv[1:]
-
-def go_on(done, resumable):
-    if done >= 250_000:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return True
-
-wanted = Wanted(f"{address}/S1A.zip", Path(path), int(size), Checksum("sha256", digest))
-fetch(guard(requests.Session(), AllowList.parse([address])), wanted, Known(), TransferCallbacks(go_on=go_on))
-"""
-
-
-def test_a_process_that_is_killed_in_the_middle_leaves_a_part_that_another_one_finishes(transfer, server):
-    command = [sys.executable, "-c", KILLED, server.address, str(transfer.path), SHA256.hexadecimal, str(len(DATA))]
-    died = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False, timeout=HANG_SECONDS
-    )
-    assert died.returncode == -signal.SIGKILL
-    assert not transfer.path.exists()
-    have = transfer.part.stat().st_size
-    assert 0 < have < len(DATA)
-    transfer()
-    assert server.ranges() == ["", f"bytes={have}-"]
-    assert transfer.is_whole()
 
 
 def test_a_link_in_place_of_the_part_is_not_followed(transfer, tmp_path):

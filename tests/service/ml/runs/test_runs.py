@@ -1,6 +1,5 @@
 """The job table is the truth: claims, leases, attempts, repetition."""
 
-import errno
 from contextlib import contextmanager
 from datetime import timedelta
 from types import SimpleNamespace
@@ -129,27 +128,6 @@ def test_tracks_are_announced_in_turn_and_no_more_than_can_begin_soon(make_egms,
     queue.run_claim(run_id=announced[0].pk)
     (following,) = selectors.runs_to_announce(queued_before=now)
     assert following.product == loaded[3]
-
-
-def test_a_disk_that_is_full_for_hours_fails_no_run(run, monkeypatch):
-    """Before, the third attempt within seconds was the last one."""
-    done = services.WORK[run.model_version.task]
-    working(run, monkeypatch, Mock(side_effect=OSError(errno.ENOSPC, "No space left on device")))
-    waits = []
-    for _ in range(12):
-        at_once(run)
-        with pytest.raises(OSError, match="No space"):
-            services.run_execute(run_id=run.pk)
-        run.refresh_from_db()
-        waits.append(round((run.next_try_at - timezone.now()).total_seconds() / 60))
-    assert (run.state, run.cause) == (Run.State.QUEUED, "disk")
-    assert "RASTER_DIR" in run.error
-    assert "free space" in run.error
-    assert waits == [1, 2, 4, 8, 16, *[30] * 7]
-    working(run, monkeypatch, done)
-    at_once(run)
-    services.run_execute(run_id=run.pk)
-    assert (reread(run).state, run.faults, run.cause, run.next_try_at) == (Run.State.SUCCEEDED, 0, "", None)
 
 
 def test_a_failed_run_is_put_back_and_an_old_worker_of_it_still_knows_that_it_has_lost(run, monkeypatch):
