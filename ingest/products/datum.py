@@ -11,6 +11,7 @@ import numpy as np
 from django.contrib.gis.geos import GEOSGeometry
 from django.db import transaction
 from django.db.models import DateTimeField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet
+from django.utils import timezone
 
 from ground_motion.core.projections import transformer
 from ground_motion.readers.records import Component, Float64, Reference, Technique
@@ -50,7 +51,12 @@ def datum_settle(*, product: Product) -> bool:
     # Fields beside that are loaded meanwhile wait for this transaction, or are seen by it. Merging waits, too: a part
     # that was copied before the points changed would replace them.
     functions.points_lock()
-    return datum_store(product=product)
+    was_outside = product.datum.source.is_outside
+    moved = datum_store(product=product)
+    if not moved and product.datum.source.is_outside is not was_outside:
+        # Wide motion counts only against a zero that something outside confirms, so that searches are due again.
+        Product.objects.filter(pk=product.pk).update(datum_moved_at=timezone.now())
+    return moved
 
 
 def datum_store(*, product: Product) -> bool:
