@@ -220,6 +220,8 @@ class VelocityVoice(FamilyVoice):
         uneven = fastest and _is_faster(fastest, told.now) and abs(fastest.value) > UNEVEN * abs(main.value)
         if fastest and uneven and told.now.is_motion and not stands_out:
             parts = [rate_sentence(own.fastest, fastest, when if told.change else _("in the same time"))]
+            if _is_region(alert):
+                parts.append(_("Places with alerts of their own do not count here."))
         # A kind without a sign is described as seen from the satellite already.
         in_line_of_sight = row_of(alert.kind).sign is not None and alert.component == "los"
         against = [str(AGAINST[main.against][in_line_of_sight]), *_around_sentences(alert, told)]
