@@ -57,7 +57,8 @@ class AlertPage(AlertBlocks):
         self.motion = motion.motion_block(self.over_time.motion)
         self.speeds = [series_table(view) for view in self.over_time.speeds or []]
         told = stated(alert)
-        self.places = motion.places_block(self.detections, told.shift_mm_yr if told else 0.0)
+        shift_mm_yr = told.shift_mm_yr if told else 0.0
+        self.places = motion.places_block(self.detections, shift_mm_yr, alert.datum_sigma_mm_yr or 0.0)
         self.first_outline = motion.first_outline(alert)
         self.since = since_block(alert, self.newest_first) if alert.is_measured else None
         self.methods = evidence.method_block(alert, self.detections)

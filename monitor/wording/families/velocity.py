@@ -225,6 +225,8 @@ class VelocityVoice(FamilyVoice):
         # A kind without a sign is described as seen from the satellite already.
         in_line_of_sight = row_of(alert.kind).sign is not None and alert.component == "los"
         against = [str(AGAINST[main.against][in_line_of_sight]), *_around_sentences(alert, told)]
+        if stands_out:  # The average belongs beside the fastest part, before sentences on the ground around.
+            against, parts = [*parts, *against], []
         return " ".join([*moved, *against, *parts, *passes_sentences(alert)])
 
     def cause(self, alert: AlertFigures) -> str:
