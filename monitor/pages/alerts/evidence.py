@@ -13,7 +13,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from detection.alerts.describe import data_end
+from detection.alerts.describe import data_end, measured_in
 from detection.kinds import Extent, Family, Kind, family
 from detection.models import Alert, AlertMethods, Detection, SealedEvidence, SurgeSeries
 from detection.rules.lifecycle import LIVING
@@ -147,14 +147,15 @@ def _evidence_row(detection: Detection, card: AlertCard) -> EvidenceRow:
     run_version = _("%(version)s, code %(code)s, on %(device)s")
     n_pairs = len(series.predictions) if series else 0
     pairs = ngettext("%(n)s pair of images of %(glacier)s", "%(n)s pairs of images of %(glacier)s", n_pairs)
+    seen = measured_in(detection)
     return EvidenceRow(
         detection,
         prediction,
         run,
-        source=data_set_name(str(run.input)),
-        product_url=reverse("product-detail", args=[run.product_id]) if run.product else "",
+        source=data_set_name(str(seen)),
+        product_url=reverse("product-detail", args=[seen.pk]) if run.product else "",
         pair_url=reverse("pair-detail", args=[run.pair_id]) if run.pair_id else "",
-        finding=card.voice.finding(detection, run.input),
+        finding=card.voice.finding(detection, seen),
         pictures=captions(detection),
         likely=how_likely(version.parameters, detection),
         score=round(detection.score, 2),
