@@ -130,7 +130,7 @@ def _against_datum(product: Product, points: PointCloud, reported: Sequence[Base
     place, stations = transformer(4326, points.epsg).transform, list[Station]()
     if product.component == Component.UP:
         known = fixed_differences(product=product)
-        stations = [Station(*place(*degrees), difference.station.mm_yr) for degrees, difference in known]
+        stations = [Station(*place(degrees[0], degrees[1]), difference.station.mm_yr) for degrees, difference in known]
     found = wide_ground(points, product.datum_sigma_mm_yr, stations, reported)
     return [ReferredRegion(region, DATUM, 0.0, confirmed=True) for region in found]
 
