@@ -34,6 +34,7 @@ class FigureRow(NamedTuple):
         label: Name for people, translated.
         family: Family whose areas have it; None for all.
         against: What it is relative to, as in `rules.motion.Figure`.
+        in_region: Name for people where the area is a wide region, whose rates are not compared with the ground around.
         sigma: Name of the figure that is its standard deviation.
         stored: Whether it is a column; other figures follow from columns.
         public: Whether pages for everybody show it; operators and programs read every figure.
@@ -47,6 +48,7 @@ class FigureRow(NamedTuple):
     part: Part | None = Part.WHOLE
     span: Span = Span.ALL
     against: str = ""
+    in_region: Any = ""
     sigma: str = ""
     stored: bool = True
     public: bool = True
@@ -72,9 +74,16 @@ FIGURES = (
         f"median rate, {ALONG}",
         _("Rate relative to the ground around"),
         against=AROUND,
+        in_region=_("Rate of the region"),
         sigma="rate_sigma_mm_yr",
     ),
-    _peak("peak_rate_mm_yr", "mm/yr", f"highest rate, {ALONG}", _("Fastest part, relative to the ground around")),
+    _peak(
+        "peak_rate_mm_yr",
+        "mm/yr",
+        f"highest rate, {ALONG}; of a region, outside places with alerts of their own",
+        _("Fastest part, relative to the ground around"),
+        in_region=_("Its fastest part, without places that have alerts of their own"),
+    ),
     _peak("peak_low_mm_yr", "mm/yr", "end of its 90 % interval nearer to zero", _("Fastest part, at least")),
     _peak("peak_high_mm_yr", "mm/yr", "other end of its 90 % interval", _("Fastest part, at most")),
     FigureRow(

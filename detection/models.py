@@ -87,7 +87,7 @@ class AreaFigures(models.Model):
         default=Extent.LOCAL.value,
         help_text="a place, against the ground around it; or a region of kilometres, against the product's reference",
     )
-    reference = models.CharField(max_length=5, blank=True, help_text="of a region's rates: gnss or local")
+    reference = models.CharField(max_length=5, blank=True, help_text="of a region's rates: datum, gnss or local")
     class_shares = models.JSONField(default=dict, help_text="class of the network: its probability, 0-1")
 
     class Meta:

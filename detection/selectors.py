@@ -12,7 +12,7 @@ from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from detection.figures import FIGURES
-from detection.kinds import EVENTS, FAMILIES, Family, Kind
+from detection.kinds import EVENTS, FAMILIES, Extent, Family, Kind, family
 from detection.models import Alert, AlertRelation, Claim, Detection, Review, Scan, SealedEvidence
 from detection.rules.codes import decode
 from detection.rules.lifecycle import LIVING, Source, State
@@ -258,6 +258,15 @@ def alerts_related(*, alert: Alert) -> list[AlertRelation]:
     """Return the merges and splits of an alert, whether it is the part or the whole."""
     relations = AlertRelation.objects.filter(Q(alert=alert) | Q(other=alert))
     return list(relations.select_related("alert", "other").defer("alert__area", "other__area"))
+
+
+def alerts_nested(*, alert: Alert) -> list[Alert]:
+    """Return the living alerts of places on a wide region, or of the regions around a place, most important first."""
+    if family(alert.kind) is not Family.VELOCITY:
+        return []
+    other = Extent.LOCAL if alert.extent == Extent.REGION else Extent.REGION
+    here = alerts_touching(area=alert.area, family=Family.VELOCITY, extent=other).filter(state__in=LIVING)
+    return list(here.filter(simulated=alert.simulated).select_related("motion").order_by(*MOST_IMPORTANT_FIRST))
 
 
 def alerts_to_review(*, states: Iterable[str] = tuple(UNREVIEWED_STATES)) -> QuerySet[Alert]:

@@ -132,11 +132,21 @@ def n_views(detections: Iterable[Detection]) -> int:
 
 def measured_in(detection: Detection) -> Product | ScenePair:
     """Return the source of a detection's figures: its image pair, or the product of the track that gave the rate."""
+    return detection.scan.prediction.run.pair or field_of(detection)
+
+
+def field_of(detection: Detection) -> Product:
+    """Return the velocity field of the track that gave a detection's rate."""
     run = detection.scan.prediction.run
-    orbit = detection.reasons[0].get("orbit") if detection.reasons else None
-    if run.pair or orbit in {None, run.its_product.track}:
-        return run.input
-    return next((product for product in products_of(run=run) if product.track == orbit), run.its_product)
+    if not detection.reasons:
+        return run.its_product
+    first, own = detection.reasons[0], run.its_product
+    # Not every file states its track; detections of earlier releases have no product in their reasons.
+    name, orbit = first.get("product", own.name), first.get("orbit") or own.track
+    if (own.name, own.direction, own.track) == (name, first.get("track", own.direction), orbit):
+        return own
+    named = (other for other in products_of(run=run) if (other.name, other.direction) == (name, first.get("track")))
+    return next(named, None) or next((other for other in products_of(run=run) if other.track == orbit), own)
 
 
 def view_of_detection(detection: Detection) -> str:

@@ -16,12 +16,12 @@ CHANGED_ON = date(2023, 3, 9)
 def velocity(kind: Kind, component: str, rate: float, sigma: float | None = 0.9, **more: Any) -> Alert:
     """Make an alert of a velocity field; rate: mm/yr, the same everywhere unless `more` has a peak."""
     figures = {"first_motion": date(2020, 1, 3), "last_motion": date(2024, 12, 25), "peak_rate_mm_yr": rate} | more
-    return Alert(kind=kind, component=component, rate_mm_yr=rate, rate_sigma_mm_yr=sigma, **figures)
+    return Alert(kind=kind, component=component, rate_mm_yr=rate, rate_sigma_mm_yr=sigma, **{"area_m2": 2e6} | figures)
 
 
 def region(kind: Kind, component: str, rate: float, reference: str) -> Alert:
     """Make an alert kilometres wide."""
-    return velocity(kind, component, rate, extent=Extent.REGION, reference=reference)
+    return velocity(kind, component, rate, extent=Extent.REGION, reference=reference, area_m2=700e6)
 
 
 def changing(trend: Trend, before: float, now: float, days: float = 10.0, sigma: float = 0.9, **more: Any) -> Alert:

@@ -84,6 +84,7 @@ def _moving_alerts() -> list[tuple[str, Alert]]:
         ("rising in a city that sinks", velocity(Kind.UPLIFT, "up", 11.0, **CITY)),
         ("very fast, half a year", velocity(Kind.GROUNDWATER, "los", -214.0, 7.0, **short)),
         ("wide region, stations", made.region(Kind.SUBSIDENCE, "up", -4.2, "gnss")),
+        ("wide region, confirmed zero", made.region(Kind.SUBSIDENCE, "up", -5.0, "datum")),
         ("wide region, no stations", made.region(Kind.UPLIFT, "los", 3.0, "local")),
     ]
 

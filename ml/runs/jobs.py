@@ -1,7 +1,7 @@
 """Computation of a run for each task, from database rows to a raster."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import date
 
@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from django.conf import settings
 from django.contrib.gis.geos import GEOSGeometry
+from shapely.geometry.base import BaseGeometry
 
 from ground_motion.core.areas import box_around
+from ground_motion.core.projections import transformer
 from ground_motion.methods.coherence import ChangeMethod, CoherenceMethod, window_of
 from ground_motion.methods.coherence import change as change_infer
 from ground_motion.methods.coherence import infer as coherence_infer
@@ -20,7 +22,8 @@ from ground_motion.methods.deformation import infer as deformation_infer
 from ground_motion.methods.deformation.gridding.clusters import cluster_tracks
 from ground_motion.methods.deformation.gridding.points import PointCloud, project, usual
 from ground_motion.methods.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
-from ground_motion.methods.deformation.wide.search import Track, confirmed_regions
+from ground_motion.methods.deformation.wide.ground import Station, wide_ground
+from ground_motion.methods.deformation.wide.search import DATUM, ReferredRegion, Track, confirmed_regions
 from ground_motion.methods.offsets import infer as offsets_infer
 from ground_motion.methods.offsets.motion import PixelScale
 from ground_motion.rasters.imagery import Float32, PairSource
@@ -33,7 +36,7 @@ from ground_motion.statistics.stations import Plane
 from ingest.foundation.geos import geos
 from ingest.models import Product, ScenePair
 from ingest.products import selectors as ingest_selectors
-from ingest.products.comparison import plane_of
+from ingest.products.comparison import fixed_differences, plane_of
 from ingest.scenes.images import read_pair
 from ml.models import ModelVersion, Prediction, Run
 from ml.runs import selectors
@@ -70,9 +73,12 @@ def deformation(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
         result = deformation_infer.detect_tracks(
             clouds, run.model_version.method, device, pieces=pieces.pieces_of_part(number)
         )
-        reported = [area.polygon for area, _ in deformation_infer.flagged_areas(result, clouds)]
+        reported: list[BaseGeometry] = [area.polygon for area, _ in deformation_infer.flagged_areas(result, clouds)]
         own, *others = (_track(source, points, planes.get(str(source.pk))) for source, points in held)
-        regions += [region.feature(result.epsg) for region in confirmed_regions(own, others, reported)]
+        wide = _against_datum(*held[0], reported)
+        reported += [region.region.outline for region in wide]
+        found = [*wide, *confirmed_regions(own, others, reported)]
+        regions += [region.feature(result.epsg) for region in found]
         results.append(result)
         names.append([str(source.pk) for source, _ in held])
     whole = deformation_infer.make_mosaic(results, names)
@@ -115,6 +121,18 @@ def _track(product: Product, points: PointCloud, plane: list[float] | None) -> T
         return Track(points, Reference.GNSS if product.datum.source.is_outside else Reference.LOCAL)
     zero = Plane(*plane).at(points.x, points.y).astype(np.float32)
     return Track(points._replace(velocity_mm_yr=points.velocity_mm_yr - zero), Reference.GNSS, float(zero.mean()))
+
+
+def _against_datum(product: Product, points: PointCloud, reported: Sequence[BaseGeometry]) -> list[ReferredRegion]:
+    """Return wide ground that moves against a datum that something outside the file confirms; nothing without one."""
+    if not product.datum.source.is_outside:
+        return []
+    place, stations = transformer(4326, points.epsg).transform, list[Station]()
+    if product.component == Component.UP:
+        known = fixed_differences(product=product)
+        stations = [Station(*place(degrees[0], degrees[1]), difference.station.mm_yr) for degrees, difference in known]
+    found = wide_ground(points, product.datum_sigma_mm_yr, stations, reported)
+    return [ReferredRegion(region, DATUM, 0.0, confirmed=True) for region in found]
 
 
 def _cloud(

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 
 from detection.figures import FIGURES, figures_known
+from detection.kinds import Extent
 from detection.rules.motion import SHOWN_SIGMAS, Figure
 from ground_motion.methods.deformation.motion.series import WITHIN_90
 
@@ -189,7 +190,11 @@ def figure_rows(area: Any, *, everyone: bool) -> list[tuple[str, str]]:
     known = figures_known(area)
     rows = [row for row in FIGURES if row.name in known and (row.public or not everyone)]
     said = ((row, _IN_UNIT[row.unit](known[row.name])) for row in rows)
-    return [(str(row.label), f"± {value.lstrip('+')}" if "_sigma_" in row.name else value) for row, value in said]
+    is_region = area.extent == Extent.REGION
+    return [
+        (str((is_region and row.in_region) or row.label), f"± {value.lstrip('+')}" if "_sigma_" in row.name else value)
+        for row, value in said
+    ]
 
 
 def _speed_unit(speed_m_day: float) -> tuple[str, float]:

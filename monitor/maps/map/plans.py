@@ -16,12 +16,12 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 
+from detection.alerts.describe import field_of
 from detection.glaciers.selectors import series_of
 from detection.kinds import Extent, Kind, row_of
 from detection.models import Alert, AlertMotion, Detection
 from detection.selectors import detections_shown
 from ground_motion.core.areas import box_of, disc, join_halves, smooth_steps
-from ground_motion.core.errors import promised
 from ground_motion.core.geometry import longitude_near
 from ground_motion.readers.records import Float64
 from ingest.foundation.atlas import country_parts
@@ -334,7 +334,7 @@ def _points(frame: Frame, alert: Alert, detections: list[Detection], product: Pr
     shown = [detection for detection in detections if detection.scan.prediction.run.product]
     if not shown or alert.extent != Extent.LOCAL:
         return []
-    source = product or promised(shown[0].scan.prediction.run.product)
+    source = product or field_of(shown[0])
     points = product_points(product=source, area=geos(box_of(frame.bounds)), most=MAX_POINTS)
     rates = points.velocity_mm_yr
     col = ((longitude_near(points.longitude, frame.middle) - frame.west) * frame.x_per_degree // CARD_CELL).astype(int)

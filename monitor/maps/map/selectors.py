@@ -14,6 +14,7 @@ from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Sum
 from django.utils.translation import get_language
 from shapely import contains_xy, from_wkb
 
+from detection.alerts.describe import field_of
 from detection.kinds import FAMILIES, KINDS, Family
 from detection.models import Alert, AlertMotion, Detection
 from detection.rules.lifecycle import State
@@ -288,16 +289,16 @@ def rates_inside(*, alert: Alert, detections: Sequence[Detection]) -> tuple[Prod
     The points, of very many an even sample, are read again when the alert or its detections have changed.
     """
     shown = {number: one for number, one in enumerate(detections) if one.scan.prediction.run.product}
-    key = f"rates-{etag_of(alert.pk, alert.updated_at, *(one.pk for one in shown.values()))}"
+    key = f"point-rates-{etag_of(alert.pk, alert.updated_at, *(one.pk for one in shown.values()))}"
     found: list[Any] = promised(cache.get_or_set(key, lambda: _first_with_points(alert, shown), KEPT_S))
-    return (promised(shown[found[0]].scan.prediction.run.product), Spread(*found[1:])) if found else None
+    return (field_of(shown[found[0]]), Spread(*found[1:])) if found else None
 
 
 def _first_with_points(alert: Alert, shown: Mapping[int, Detection]) -> list[Any]:
     """Return the number of the first detection with points in an alert, and the `Spread` of their rates, if any."""
     outline = from_wkb(bytes(alert.area.wkb))
     for number, detection in shown.items():
-        product, bounds = promised(detection.scan.prediction.run.product), join_halves(outline).bounds
+        product, bounds = field_of(detection), join_halves(outline).bounds
         points = product_points(product=product, area=geos(box_of(bounds)), most=MAX_RATES)
         rates = points.velocity_mm_yr
         inside = rates[contains_xy(outline, points.longitude, points.latitude) & np.isfinite(rates)]

@@ -38,7 +38,9 @@ class _Area(Answer):
     """
 
     extent: str = Field("local", description="local: a place, against the ground around; region: against `reference`")
-    reference: str = Field("", description="of a region's rates: gnss, stations; local, the stillest part of the data")
+    reference: str = Field(
+        "", description="of a region's rates: datum, the zero of the data; gnss, stations; local, their stillest part"
+    )
     class_shares: dict[str, float] = Field({}, description="how likely each cause is; what is missing to 1: none")
 
 

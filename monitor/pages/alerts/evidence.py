@@ -13,7 +13,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from detection.alerts.describe import data_end
+from detection.alerts.describe import data_end, measured_in
 from detection.kinds import Extent, Family, Kind, family
 from detection.models import Alert, AlertMethods, Detection, SealedEvidence, SurgeSeries
 from detection.rules.lifecycle import LIVING
@@ -56,10 +56,11 @@ class EvidenceRow:
         version = run.model_version
         is_region, is_surge = detection.extent == Extent.REGION, detection.kind == Kind.GLACIER_SURGE
         series = SurgeSeries.objects.filter(detection=detection).first() if is_surge else None
-        self.source = data_set_name(str(run.input))
-        self.product_url = reverse("product-detail", args=[run.product_id]) if run.product else ""
+        seen = measured_in(detection)
+        self.source = data_set_name(str(seen))
+        self.product_url = reverse("product-detail", args=[seen.pk]) if run.product else ""
         self.pair_url = reverse("pair-detail", args=[run.pair_id]) if run.pair_id else ""
-        self.finding = card.voice.finding(detection, run.input)
+        self.finding = card.voice.finding(detection, seen)
         self.pictures = captions(detection)
         self.likely = how_likely(version.parameters, detection)
         self.score = round(detection.score, 2)

@@ -15,6 +15,7 @@ from detection.models import Alert, AlertMotion, Detection
 from detection.rules.motion import SHOWN_SIGMAS
 from ground_motion.core.areas import area_of, bounds_of, smooth_steps
 from ground_motion.core.errors import promised
+from ground_motion.methods.deformation.motion.series import WITHIN_90
 from ingest.models import Product
 from ingest.products.selectors import AreaSeries
 from ml.runs.provisional import ProvisionalMean
@@ -63,9 +64,13 @@ class Motion(NamedTuple):
 
 
 class Places(NamedTuple):
-    """Fastest places of an alert: rows of the table, a sentence on the tilt, and outlines for the map."""
+    """Fastest places of an alert: rows of the table, a sentence on the tilt, and outlines for the map.
+
+    is_shifted: whether their rates are relative to the zero of the data set.
+    """
 
     rows: list[dict[str, str]]
+    is_shifted: bool
     tilt: str
     outlines: dict[str, Any]
 
@@ -125,10 +130,15 @@ def motion_block(motion: AlertMotion | None) -> Motion | None:
     )
 
 
-def places_block(detections: Sequence[Detection], shift_mm_yr: float = 0.0) -> Places | None:
+def places_block(
+    detections: Sequence[Detection], shift_mm_yr: float = 0.0, datum_sigma_mm_yr: float = 0.0
+) -> Places | None:
     """Return the fastest places in the fastest detection; None without places.
 
-    shift_mm_yr: rate of the ground around, where the alert's rates are stated with it.
+    Args:
+        detections: Detections of an alert.
+        shift_mm_yr: Rate of the ground around, where the alert's rates are stated with it.
+        datum_sigma_mm_yr: Standard deviation of the zero, which rates stated so have as well.
     """
     measured = [detection for detection in detections if detection.places]
     if not measured:
@@ -136,8 +146,9 @@ def places_block(detections: Sequence[Detection], shift_mm_yr: float = 0.0) -> P
     places = max(measured, key=lambda detection: abs(detection.peak_rate_mm_yr or 0.0)).places
     outlines = [_feature(shape(place[level]), level) for place in places for level in LEVELS]
     steepest = max(places, key=lambda place: place.get("tilt_mm_m_yr", 0.0))
-    rows = [_place_row(place, shift_mm_yr) for place in places[:MAX_ROWS]]
-    return Places(rows, tilt_sentence(steepest), {"type": "FeatureCollection", "features": outlines})
+    half = WITHIN_90 * datum_sigma_mm_yr if shift_mm_yr else 0.0
+    rows = [_place_row(place, shift_mm_yr, half) for place in places[:MAX_ROWS]]
+    return Places(rows, shift_mm_yr != 0, tilt_sentence(steepest), {"type": "FeatureCollection", "features": outlines})
 
 
 def first_outline(alert: Alert) -> dict[str, Any] | None:
@@ -155,8 +166,10 @@ def _feature(outline: BaseGeometry, level: str) -> dict[str, Any]:
     return {"type": "Feature", "geometry": mapping(smooth_steps(outline)), "properties": {"level": level}}
 
 
-def _place_row(place: Mapping[str, Any], shift_mm_yr: float) -> dict[str, str]:
-    peak, low, high = (figure(place[f"peak_{name}mm_yr"] + shift_mm_yr) for name in ("rate_", "low_", "high_"))
+def _place_row(place: Mapping[str, Any], shift_mm_yr: float, half_mm_yr: float) -> dict[str, str]:
+    own, *ends = (place[f"peak_{name}_mm_yr"] for name in ("rate", "low", "high"))
+    wider = (math.copysign(math.hypot(end - own, half_mm_yr), end - own) for end in ends)
+    peak, low, high = (figure(own + shift_mm_yr + by) for by in (0.0, *wider))
     half, core = (area_label(area_of(shape(place[level]))) for level in LEVELS)
     # Translators: a range of rates, such as "12 to 16"
     between = _("%(low)s to %(high)s") % {"low": low, "high": high}

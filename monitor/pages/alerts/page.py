@@ -8,19 +8,20 @@ from django.utils import timezone
 
 from detection.models import Alert
 from detection.rules.motion import stated
-from detection.selectors import detections_shown
+from detection.selectors import alerts_nested, detections_shown
 from monitor.maps.charts.selectors import points_exist
 from monitor.maps.map.plans import alert_plan
 from monitor.pages.alerts import around, evidence, motion
 from monitor.pages.alerts.pictures import since_block
 from monitor.pages.glaciers.views import series_table
 from monitor.web.context import MAX_CREDITS, shortened, site_facts
-from monitor.wording.cards.cards import alert_card
+from monitor.wording.cards.cards import alert_card, alert_cards
 from monitor.wording.cards.looks import looks_at_alert
 from monitor.wording.figures import figure_rows
 from monitor.wording.places import coordinates
 
 MAX_SERIES = 2
+MAX_NESTED = 12
 MOST = {"evidence": 4, "agreement": 8, "reviews": 2, "limits": 8, "credits": MAX_CREDITS}
 MAX_NOTE_LENGTH = 500
 PICTURES = ("points-1", "score")  # The first available one is printed.
@@ -56,12 +57,14 @@ class AlertPage(AlertBlocks):
         self.motion = motion.motion_block(self.over_time.motion)
         self.speeds = [series_table(view) for view in self.over_time.speeds or []]
         told = stated(alert)
-        self.places = motion.places_block(self.detections, told.shift_mm_yr if told else 0.0)
+        shift_mm_yr = told.shift_mm_yr if told else 0.0
+        self.places = motion.places_block(self.detections, shift_mm_yr, alert.datum_sigma_mm_yr or 0.0)
         self.first_outline = motion.first_outline(alert)
         self.since = since_block(alert, self.newest_first) if alert.is_measured else None
         self.methods = evidence.method_block(alert, self.detections)
         self.agreement = evidence.agreement_block(alert, self.detections)
         self.sealed = evidence.sealed_block(alert)
+        self.nested = alert_cards(alerts_nested(alert=alert)[:MAX_NESTED])
         self.around = around.Around(alert, self.over_time.glaciers)
         self.history = around.History(alert)
         self.truth = around.truth_block(alert)

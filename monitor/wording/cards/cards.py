@@ -7,18 +7,18 @@ from typing import Any, NamedTuple
 
 from django.db.models import Count, Max, Prefetch, Sum, prefetch_related_objects
 from django.utils.text import capfirst
-from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 from shapely.geometry import mapping
 
 from detection.alerts.importance import terms_of
 from detection.figures import figures_known
-from detection.kinds import Family, Mark, family, row_of
+from detection.kinds import Extent, Family, Mark, family, row_of
 from detection.models import Alert, AlertExposure, AlertMotion, AlertTransition, AlertUpdate
 from detection.rules.importance import AT_REST, MODERATE_STEPS, NO_MOTION, STRONG_STEPS, Terms
 from detection.rules.lifecycle import END_UNPROVED, TAKEN_BACK, Source, State
 from detection.rules.motion import Figure, stated
-from detection.selectors import Tilt, alerts_related, steepest_tilts
+from detection.selectors import Tilt, alerts_nested, alerts_related, steepest_tilts
 from ground_motion.core.areas import smooth_steps
 from ingest.context.selectors import Contact
 from ingest.models import ContextLayer
@@ -28,7 +28,7 @@ from monitor.wording.exposure import building_tilt_sentence, exposure_rows, expo
 from monitor.wording.families import FamilyVoice, voice, voice_of
 from monitor.wording.families.changes import rests_on_passes
 from monitor.wording.families.voice import Headline
-from monitor.wording.figures import area_label, listed
+from monitor.wording.figures import area_label, listed, whole
 from monitor.wording.states import REPORTED_BEFORE, REPORTED_MEANINGS, STATE_LABELS, state_label, step_reason
 from monitor.wording.updates import change_sentences
 
@@ -105,6 +105,7 @@ class AlertCard:
     cause_is_computed: bool
     extent: str
     region_note: str
+    nested_sentence: str
     sentence: str
     source: str
     source_sentence: str
@@ -133,7 +134,7 @@ class AlertCard:
         """Return the sentences about an alert for mails, feeds and programs, the motion first."""
         if self.state == State.WITHDRAWN:
             return [self.sentence]
-        more = [self.source_sentence, self.public_text, self.region_note, self.tilt_sentence]
+        more = [self.source_sentence, self.public_text, self.region_note, self.nested_sentence, self.tilt_sentence]
         more += [self.exposure_sentence, self.cause_sentence]
         if self.contact:
             # Translators: %(office)s is "Geological Survey of Westshore, +43 1 234, https://example.org/"
@@ -196,6 +197,7 @@ def _card(alert: Alert, place: str, contact: Contact | None, tilt: Tilt | None) 
         cause_sentence=family_voice.cause(alert) if computed_kind else "",
         cause_is_computed=computed_kind,
         region_note=family_voice.region_note(alert),
+        nested_sentence=_nested_sentence(alert) if alert.extent == Extent.REGION else "",
         sentence=str(state_meaning) if gone else family_voice.sentence(alert),
         source_sentence=str(REPORTED_BEFORE) if by_person and alert.is_measured else "",
         public_text=by_hand.texts.get(get_language() or "", "") if by_hand else "",
@@ -207,6 +209,21 @@ def _card(alert: Alert, place: str, contact: Contact | None, tilt: Tilt | None) 
         longitude=round(inside.x, 5),
         latitude=round(inside.y, 5),
     )
+
+
+def _nested_sentence(region: Alert) -> str:
+    """Return how many places inside a wide region have alerts, and how fast the fastest of them moves."""
+    places = [(told.headline, place) for place in alerts_nested(alert=region) if (told := stated(place))]
+    if not places:
+        return ""
+    _figure, fastest = max(places, key=lambda one: abs(one[0].value))
+    # Translators: %(rate)s is "sinking 14 mm/year in the fastest part"
+    words = ngettext(
+        "%(n)s place in it has an alert of its own: %(rate)s.",
+        "%(n)s places in it have alerts of their own; the fastest: %(rate)s.",
+        len(places),
+    )
+    return words % {"n": whole(len(places)), "rate": voice_of(fastest).label(fastest)}
 
 
 def _as_answer(exposure: AlertExposure) -> dict[str, object]:

@@ -35,6 +35,7 @@ from monitor.wording.families.voice import (
     Severity,
 )
 from monitor.wording.figures import (
+    area_label,
     figure,
     figure_words,
     listed,
@@ -76,6 +77,7 @@ ASSUMES = {
         "It is kilometres wide. Assumed: the stations themselves do not sink. Between them, errors of about a "
         "millimetre a year remain."
     ),
+    DATUM: gettext_lazy("It is kilometres wide. If the zero of the data set is wrong, this rate is wrong by as much."),
     "local": gettext_lazy(
         "It is kilometres wide. Assumed: the stillest ground does not move at all. If it does, the rate is wrong by as "
         "much."
@@ -180,6 +182,9 @@ class VelocityVoice(FamilyVoice):
                 rest = _("The ground here has moved as the ground around it does %(since)s.")
             return rest % {"since": when}
         when = _compared(provisional(when) if rests_on_passes(alert) else when, told)
+        if _is_region(alert):
+            # Translators: %(when)s is "between 2020 and 2024", %(area)s is "700 km²"
+            when = _("%(when)s, over %(area)s") % {"when": when, "area": area_label(alert.area_m2)}
         if not one.is_motion:
             return unclear_sentence(rate_and_margin(one.value, one.sigma), when)
         own = way_of(alert.kind, one.along, one.value)
@@ -215,9 +220,13 @@ class VelocityVoice(FamilyVoice):
         uneven = fastest and _is_faster(fastest, told.now) and abs(fastest.value) > UNEVEN * abs(main.value)
         if fastest and uneven and told.now.is_motion and not stands_out:
             parts = [rate_sentence(own.fastest, fastest, when if told.change else _("in the same time"))]
+            if _is_region(alert):
+                parts.append(_("Places with alerts of their own do not count here."))
         # A kind without a sign is described as seen from the satellite already.
         in_line_of_sight = row_of(alert.kind).sign is not None and alert.component == "los"
         against = [str(AGAINST[main.against][in_line_of_sight]), *_around_sentences(alert, told)]
+        if stands_out:  # The average belongs beside the fastest part, before sentences on the ground around.
+            against, parts = [*parts, *against], []
         return " ".join([*moved, *against, *parts, *passes_sentences(alert)])
 
     def cause(self, alert: AlertFigures) -> str:
@@ -277,10 +286,8 @@ class VelocityVoice(FamilyVoice):
         lines.append(zero_of_several([source.datum for source in sources]))
         if not _is_region(alert):
             lines.append(_("Measured against the ground around it: motion of the whole region does not show."))
-        else:
-            lines.append(_("Places inside that move faster than the region have alerts of their own."))
-            if alert.reference == Reference.GNSS and alert.component == "los":
-                lines.append(_("Slow sideways drift of the whole region, as of continents, may be part of it."))
+        elif alert.reference != Reference.LOCAL and alert.component == "los":
+            lines.append(_("Slow sideways drift of the whole region, as of continents, may be part of it."))
         return [*lines, str(GAPS)]
 
     def finding(self, detection: DetectionFigures, source: Any) -> Finding:

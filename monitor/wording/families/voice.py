@@ -29,6 +29,7 @@ class AreaFigures(Protocol):
     kind: str
     extent: str
     reference: str
+    area_m2: float
     rate_mm_yr: float | None
     peak_rate_mm_yr: float | None
     peak_low_mm_yr: float | None

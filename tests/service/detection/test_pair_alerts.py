@@ -13,8 +13,9 @@ from django.urls import reverse
 from rasterio.windows import Window
 
 from detection import selectors
+from detection.alerts import describe
 from detection.kinds import Extent, Kind
-from detection.models import Alert, AlertMotion, Detection
+from detection.models import Alert, AlertMotion, Detection, Scan
 from detection.rules.lifecycle import State
 from detection.selectors import shorter_pairs_cover
 from ground_motion.readers.records import Declaration, Submission
@@ -255,19 +256,34 @@ def test_sinking_plain_is_one_region_and_the_fast_place_in_it_its_own_alert(tmp_
     assert abs(fastest.peak_rate_mm_yr) > 40
     assert fastest.n_fast_places == 1
     assert region.kind == "subsidence"
-    assert region.reference == reference
+    assert region.reference == {"gnss": "datum", "local": "local"}[reference]
     assert region.peak_rate_mm_yr == pytest.approx(-9, abs=2.5)
     assert abs(region.peak_low_mm_yr) < abs(region.peak_rate_mm_yr) < abs(region.peak_high_mm_yr)
     assert region.area_m2 > 2 * sum(place.area_m2 for place in places)
     page = client.get(region.get_absolute_url()).content.decode()
-    assert "This is the motion of a wide region" in page
-    assert {"gnss": "compared with permanent GPS", "local": "the stillest ground in these data"}[reference] in page
-    assert "Assumed:" in page
+    assert {"gnss": "the zero of the data set", "local": "the stillest ground in these data"}[reference] in page
+    assert {"gnss": "If the zero of the data set is wrong", "local": "Assumed:"}[reference] in page
     assert "motion of the whole region does not show" not in page
 
 
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [
+        ({"product": "asc", "track": "ascending", "orbit": None}, "asc"),  # Neither file states its track.
+        ({"product": "dsc", "track": "descending", "orbit": None}, "dsc"),
+        ({"track": "descending"}, "dsc"),  # It was stored by an earlier release.
+    ],
+)
+def test_figures_are_of_the_field_that_gave_the_rate_not_of_the_one_that_was_searched(monkeypatch, reason, expected):
+    fields = [Product(name=name, direction=way) for name, way in (("dsc", "descending"), ("asc", "ascending"))]
+    run = Run(product=fields[0])
+    monkeypatch.setattr(describe, "products_of", lambda *, run: fields)
+    detection = Detection(scan=Scan(prediction=Prediction(run=run)), reasons=[reason])
+    assert describe.measured_in(detection).name == expected
+
+
 def test_a_region_that_one_track_alone_shows_is_for_operators_and_not_for_the_public(tmp_path, client):
-    sinking_plain(tmp_path, "gnss")
+    sinking_plain(tmp_path, "local")
     watch()
     assert not Alert.objects.filter(extent=Extent.REGION).exists()
     said = "Not public, because no other track shows it: a region of"

@@ -37,7 +37,9 @@ PRIORS = {
     Reference.GNSS: Prior(level_mm_yr=1.0, slope_mm_yr_100km=1.0),
     Reference.LOCAL: Prior(level_mm_yr=1.0, slope_mm_yr_100km=5.0),
 }
+DATUM = "datum"  # reference of rates against a datum that something outside the file confirms
 ASSUMES = {
+    DATUM: "Something outside the file confirms the zero of the rates.",
     Reference.GNSS: "The product is calibrated with GNSS stations: rates are taken as absolute.",
     Reference.LOCAL: "The part of the scene that is nearest to zero is taken for still; its own motion is missing.",
 }
@@ -80,11 +82,11 @@ class WideFit(NamedTuple):
 class ReferredRegion(NamedTuple):
     """A region, the reference of its rates, and the product's rate that counts as still.
 
-    confirmed: whether another track shows it.
+    reference: a Reference, or DATUM; confirmed: whether another track, or its datum, confirms it.
     """
 
     region: WideRegion
-    reference: Reference
+    reference: str
     level_mm_yr: float
     confirmed: bool = False
 
@@ -103,7 +105,7 @@ class ReferredRegion(NamedTuple):
                 "peak_rate_sigma_mm_yr": round(region.sigma_mm_yr, 2),
                 "area_m2": round(region.outline.area),
                 "core_area_m2": round(region.core.area),
-                "reference": self.reference.value,
+                "reference": str(self.reference),
                 "level_mm_yr": round(self.level_mm_yr, 2),
                 "confirmed": self.confirmed,
                 "assumes": ASSUMES[self.reference],
@@ -139,7 +141,7 @@ def confirmed_regions(
     """
     fit = fit_wide(track.points, track.reference, reported, SIGNIFICANT_IN_TWO if others else SIGNIFICANT)
     drawn = draw_regions(fit.bowls, fit.cells, fit.still, fit.beside)
-    found = [region for region in drawn if not _is_reported(region, reported)]
+    found = [region for region in drawn if not is_reported(region, reported)]
     seen = [scores for other in others if found and (scores := scene(other.points, other.reference, reported).scores)]
     level = fit.level_mm_yr + track.level_mm_yr
     known = [
@@ -217,7 +219,7 @@ def scene(points: PointCloud, reference: Reference, reported: Sequence[BaseGeome
     return WideScene(cells, level, Scores(cells, level, noise, PRIORS[reference]))
 
 
-def _is_reported(region: WideRegion, reported: Sequence[BaseGeometry]) -> bool:
+def is_reported(region: WideRegion, reported: Sequence[BaseGeometry]) -> bool:
     """Return whether a region is mostly reported, or the rim of reported areas: they cover half of its convex hull."""
     hull = region.outline.convex_hull
     near = [area for area in reported if area.intersects(hull)]

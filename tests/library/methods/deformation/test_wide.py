@@ -12,6 +12,7 @@ from shapely.geometry import shape as geometry_of
 from ground_motion.cli.program import main
 from ground_motion.methods.deformation.gridding.points import PointCloud
 from ground_motion.methods.deformation.wide.cells import WideCells, wide_cells
+from ground_motion.methods.deformation.wide.ground import Station, wide_ground
 from ground_motion.methods.deformation.wide.noise import WideNoise, noise_of
 from ground_motion.methods.deformation.wide.scores import Scores, Shape
 from ground_motion.methods.deformation.wide.search import PRIORS, ReferredRegion, Track, confirmed_regions, wide_regions
@@ -185,6 +186,67 @@ def test_neither_still_ground_nor_a_track_elsewhere_confirms_a_region():
             Track(gas_field(), Reference.GNSS), [Track(points, Reference.GNSS) for points in others]
         )
         assert not found.confirmed
+
+
+def city(x, y):
+    """A city that sinks by 5, with bowls of 40 to 78 in it."""
+    return -5 + sum(bowl(x, y, at, 1.4, 5 - peak) for at, peak in (((9, 9), 40), ((13, 16), 78), ((19, 11), 47)))
+
+
+def delta(x, y):
+    """A delta that sinks by 10, with cores of 20 and 30."""
+    return -10 + bowl(x, y, (9, 9), 2, -10) + bowl(x, y, (17, 15), 2, -20)
+
+
+def in_a_rim(ground):
+    """The same ground, but 30 % of the scene of 28 km, at its edge, stands still."""
+    return lambda x, y: np.where(np.maximum(abs(x - 14), abs(y - 14)) < 14 * np.sqrt(0.7), ground(x, y), 0)
+
+
+def shear(x, y):
+    """A locked fault across the scene: 10 mm/yr each way over 50 km."""
+    return 20 / np.pi * np.arctan((x - 50) / 10)
+
+
+def stations(mm_yr):
+    """Two stations that move at this rate."""
+    return [Station(EAST_M + 1000 * x, NORTH_M + 1000 * y, mm_yr) for x, y in ((4, 22), (25, 3))]
+
+
+@pytest.mark.parametrize(
+    ("ground", "side_km", "beside", "expected"),
+    [  # expected: median rate, mm/yr, and area, km²; None where nothing moves as a bounded whole
+        (city, 28, stations(-5), (-5, 784)),
+        (delta, 28, stations(-10), (-10, 784)),
+        (in_a_rim(city), 28, [], (-5, 549)),
+        (in_a_rim(delta), 28, [], (-10, 549)),
+        (lambda x, y: bowl(x, y, (22, 23), 12, -7), 45, [], (-4.8, 400)),
+        (city, 28, [], None),  # Nothing says where it ends.
+        (delta, 28, stations(0), None),
+        (lambda x, y: 0 * x, 100, [], None),
+        (shear, 100, [], None),
+        (lambda x, y: (x + y - 100) / 10, 100, [], None),  # a tilt
+        (lambda x, y: shear(x, y) + bowl(x, y, (20, 20), 1.5, -40), 100, [], None),
+    ],
+)
+def test_ground_that_moves_as_a_whole_is_found_against_a_confirmed_datum(ground, side_km, beside, expected):
+    x, y = plane(2 * side_km, 0.5)
+    rate = ground(x, y) + noise_field(QUIET, 2 * side_km, 0.5, 1)
+    found = wide_ground(points_of(x, y, rate, 500.0), 1.0, beside)
+    assert len(found) == (expected is not None)
+    for region in found:
+        assert region.rate_mm_yr == pytest.approx(expected[0], abs=1)
+        assert region.outline.area / 1e6 == pytest.approx(expected[1], rel=0.3)
+        reported = [region.outline.buffer(-2_000)]  # what another search has found already
+        assert wide_ground(points_of(x, y, rate, 500.0), 1.0, beside, reported) == []
+
+
+@pytest.mark.parametrize("noise", [WideNoise(1.0, 0.7, 2.67), WideNoise(4.0, 8.0, 2.67), WideNoise(1.0, 4.0, 3.3)])
+def test_long_waves_of_noise_are_no_ground_that_moves_as_a_whole(noise):
+    x, y = plane(100, 1.0)
+    for seed in range(6):
+        rate = noise_field(noise, 100, 1.0, seed)
+        assert wide_ground(points_of(x, y, rate - np.median(rate[:10]), 1000.0, 0.6), 1.0) == []
 
 
 def test_few_cells_show_nothing():

@@ -13,6 +13,8 @@ from django.urls import reverse
 from PIL import Image
 from pyproj import Transformer
 
+from detection.kinds import Extent
+from detection.models import Alert
 from ground_motion.core.areas import disc
 from ground_motion.core.errors import AlreadyLoaded, InputError
 from ground_motion.readers.records import Declaration, Submission
@@ -119,6 +121,18 @@ def test_stations_beside_a_field_give_ground_that_sinks_as_a_whole_its_motion(tm
     page = client.get(reverse("product-detail", args=[product.pk])).content.decode()
     assert "2 GNSS stations" in page
     assert "nothing outside confirms it" not in page
+    watch(method="model")
+    region = Alert.objects.get(extent=Extent.REGION)
+    assert region.rate_mm_yr == pytest.approx(ground(4.0, 22.0), abs=1.5)
+    assert region.area_m2 > 500e6
+    page = client.get(region.get_absolute_url()).content.decode()
+    assert "The ground here sank by about" in page
+    assert f"over {region.area_m2 / 1e6:.0f} km²" in page
+    places = Alert.objects.filter(extent=Extent.LOCAL)
+    assert f"{places.count()} places in it have alerts of their own; the fastest: sinking" in page
+    for place in places:
+        assert f'href="{place.get_absolute_url()}"' in page
+        assert region.get_absolute_url() in client.get(place.get_absolute_url()).content.decode()
 
 
 def test_a_field_that_is_given_again_with_another_zero_says_the_same_everywhere(tmp_path, client):

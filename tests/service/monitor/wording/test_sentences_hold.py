@@ -68,7 +68,7 @@ def velocities(draw: Any) -> Alert:
         values |= {"around_mm_yr": draw(some.floats(-30.0, 30.0)), "around_sigma_mm_yr": draw(some.floats(0.2, 5.0))}
         values |= {"datum_sigma_mm_yr": draw(some.floats(0.0, 3.0)), "n_views": draw(some.integers(1, 2))}
     if not often(draw):
-        values |= {"extent": "region", "reference": draw(some.sampled_from(("gnss", "local")))}
+        values |= {"extent": "region", "reference": draw(some.sampled_from(("gnss", "local", "datum")))}
     if component == "los" and not often(draw):
         seen = Passes(1, last, last + timedelta(60), rate, 2 * rate, 1.0, draw(some.booleans()), rate)
         values["passes"] = as_json(seen)

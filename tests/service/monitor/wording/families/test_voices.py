@@ -121,7 +121,7 @@ def test_the_headline_of_a_sinking_city_is_its_fastest_place():
     average = "on average over this area, it was 9 mm a year (probably 7 to 11) in the same time."
     assert f"It is one of 4 such places; {average}" in said
     one = velocity("subsidence", "up", -9.0, -75.2, n_fast_places=1, **CITY)
-    assert own.sentence(one).endswith(f"O{average[1:]}")
+    assert f"O{average[1:]}" in own.sentence(one)
 
 
 def test_after_a_change_the_headline_is_the_present_rate_with_the_fastest_part_beside_it():
