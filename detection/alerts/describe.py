@@ -21,7 +21,7 @@ from ground_motion.core.areas import area_of, zone_of
 from ground_motion.core.errors import promised
 from ground_motion.core.geometry import project_geometry
 from ground_motion.methods.deformation.places.context import OTHER, Surroundings, weigh
-from ground_motion.methods.deformation.reliability import moves_likely
+from ground_motion.methods.deformation.reliability import moves_likely, reliability_of
 from ground_motion.methods.deformation.sealed.figures import main_of
 from ground_motion.readers.context.volcanoes import volcano_at
 from ingest.context.exposure import exposed_in, nearby
@@ -56,7 +56,7 @@ def causes_of(detections: Sequence[Detection]) -> dict[int, dict[str, float]]:
     return {
         number: detection.class_shares
         for number, detection in enumerate(detections)
-        if moves_likely(settings[number], max(1, len(detection.reasons)), detection.score)
+        if moves_likely(reliability_of(settings[number], max(1, len(detection.reasons))), detection.score)
     }
 
 

@@ -28,7 +28,7 @@ from ground_motion.methods.deformation.network import DeformationNetwork
 from ground_motion.methods.deformation.overwrapped import OverwrappedConfig, overwrapped_cnn
 from ground_motion.methods.deformation.places.causes import load_causes, name_cause
 from ground_motion.methods.deformation.places.measure import measure
-from ground_motion.methods.deformation.reliability import Reliability, reliability_of
+from ground_motion.methods.deformation.reliability import Reliability, moves_likely, reliability_of
 from ground_motion.methods.deformation.whitening import WhiteningConfig, whitening
 from ground_motion.rasters.areas import DEFAULT_THRESHOLDS, KINDS, Area, areas_in, count_within
 from ground_motion.rasters.pieces import PieceBands, Pieces
@@ -254,7 +254,15 @@ def flagged_areas(result: DeformationResult, tracks: Sequence[PointCloud]) -> li
     flagged = [area for area in areas if count_within(area.polygon, held) >= DEFAULT_THRESHOLDS.fewest_points]
     bands, causes = result.bands(), load_causes()
     drawn = [
-        name_cause(part._replace(region=number), bands, result.transform, held, causes, result.epsg)
+        name_cause(
+            part._replace(region=number),
+            bands,
+            result.transform,
+            held,
+            causes,
+            result.epsg,
+            moves_likely(result.reliability, part.score),
+        )
         for number, area in enumerate(flagged, 1)
         for part in measure(area, held, result.maps.backgrounds_mm_yr, flagged)
     ]

@@ -44,9 +44,8 @@ def reliability_of(settings: Mapping[str, Any], tracks: int) -> Reliability | No
     return Reliability(**stated[str(min(tracks, 2))]) if stated else None
 
 
-def moves_likely(settings: Mapping[str, Any], tracks: int, score: float) -> bool:
-    """Return whether motion is likelier than not, by a card's settings; true of a method without reliability."""
-    reliability = reliability_of(settings, tracks)
+def moves_likely(reliability: Reliability | None, score: float) -> bool:
+    """Return whether motion is likelier than not; true of a method without reliability."""
     return reliability is None or bool(reliability.probability(score) >= LIKELY)
 
 

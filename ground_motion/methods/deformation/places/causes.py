@@ -32,7 +32,6 @@ from ground_motion.methods.deformation.places.sideways import (
     slope_fit,
     slope_of,
 )
-from ground_motion.methods.deformation.reliability import moves_likely
 from ground_motion.rasters.areas import CLASSES, KINDS, Area, SortedPoints
 from ground_motion.readers.context.volcanoes import volcano_at
 
@@ -140,11 +139,12 @@ def name_cause(
     tracks: Sequence[SortedPoints],
     causes: Causes | None,
     epsg: int,
+    likely: bool,
 ) -> Area:
     """Set an area's likeliest kind and the probability of each, or only its sign where no kind can be known.
 
     The area is unchanged if nothing was fitted or measured. bands: KINDS among them, (rows, cols) on `transform`, which
-    is in the system `epsg`.
+    is in the system `epsg`; likely: whether motion is likelier than not.
     """
     if causes is None or not area.places or not set(KINDS) <= set(bands):
         return area
@@ -152,7 +152,6 @@ def name_cause(
     heights = slope_of(tracks, area.places[0].half) is not None
     features = features_of(area, core, rim, tracks)
     middle = area.places[0].half.centroid
-    likely = moves_likely(causes.settings, len(tracks), area.score)
     on_volcano = volcano_at(*transformer(epsg, 4326).transform(middle.x, middle.y))
     if not likely or on_volcano or not causes.hold_for(features, transform.a):
         return area._replace(kinds={}, kind=CLASSES[int(area.places[0].peak.value > 0)])

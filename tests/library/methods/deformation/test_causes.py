@@ -21,6 +21,7 @@ from ground_motion.methods.deformation.places.causes import (
 )
 from ground_motion.methods.deformation.places.context import capped
 from ground_motion.methods.deformation.places.sideways import slope_of
+from ground_motion.methods.deformation.reliability import moves_likely, reliability_of
 from ground_motion.rasters.areas import KINDS, SURE_SHARE, Area, PeakRate, Place, SortedPoints
 from lab.deformation.causes import Sample, fit_all, samples_of
 
@@ -93,7 +94,7 @@ def folder(tmp_path):
 
 
 def test_an_area_gets_the_kind_of_its_core_with_shares_that_add_up(folder):
-    one = name_cause(area(), bands(), TRANSFORM, [points()], load_causes(folder), EPSG)
+    one = name_cause(area(), bands(), TRANSFORM, [points()], load_causes(folder), EPSG, True)
     assert one.kind == "mining_subsidence"
     assert sum(one.kinds.values()) == pytest.approx(1)
     assert one.kinds["mining_subsidence"] == max(one.kinds.values())
@@ -107,17 +108,17 @@ def test_ground_of_unknown_height_is_not_taken_for_flat():
     causes = Causes(np.zeros(len(FEATURES)), np.full(len(FEATURES), 10.0), tables, "")
     blind = points()
     blind.height_m = np.full_like(blind.height_m, np.nan)
-    assert name_cause(area(), bands(), TRANSFORM, [points()], causes, EPSG).kind == "fill_or_quarry"
-    assert name_cause(area(), bands(), TRANSFORM, [blind], causes, EPSG).kind == "landslide"
+    assert name_cause(area(), bands(), TRANSFORM, [points()], causes, EPSG, True).kind == "fill_or_quarry"
+    assert name_cause(area(), bands(), TRANSFORM, [blind], causes, EPSG, True).kind == "landslide"
     del tables["1 without heights"]
-    assert name_cause(area(), bands(), TRANSFORM, [blind], causes, EPSG).kind == "fill_or_quarry"
+    assert name_cause(area(), bands(), TRANSFORM, [blind], causes, EPSG, True).kind == "fill_or_quarry"
     assert slope_of([blind], AT.buffer(500)) is None
     assert slope_of([points()], AT.buffer(500)) is not None
 
 
 def judged_by_shape(kind: str, share: float, of: Area, planes: dict[str, np.ndarray]) -> Area:
     """Name an area whose shape alone gives a kind a share."""
-    return name_cause(of, planes, TRANSFORM, [points()], causes_by_shape(kind, share), EPSG)
+    return name_cause(of, planes, TRANSFORM, [points()], causes_by_shape(kind, share), EPSG, True)
 
 
 def causes_by_shape(kind: str, share: float) -> Causes:
@@ -152,7 +153,8 @@ def test_no_kind_is_named_before_motion_is_likely_nor_where_none_was_fitted(
     place = place._replace(half=AT.buffer(500 * size), peak=PeakRate(peak_mm_yr, peak_mm_yr, peak_mm_yr))
     seen = area()._replace(score=score, places=(place,), moving=AT.buffer(2_000 * size))
     causes = causes_by_shape("mining_subsidence", 0.9)
-    named = name_cause(seen, bands(), Affine(cell_m, 0, 0, 0, -cell_m, 100 * cell_m), [points()], causes, epsg)
+    likely = moves_likely(reliability_of(causes.settings, 1), score)
+    named = name_cause(seen, bands(), Affine(cell_m, 0, 0, 0, -cell_m, 100 * cell_m), [points()], causes, epsg, likely)
     assert (named.kind, bool(named.kinds)) == (kind, kind in KINDS[:1])
 
 
@@ -185,12 +187,12 @@ def test_coefficients_of_other_weights_are_not_used(folder):
     (folder / "deformation.json").write_text(json.dumps(card | {"weights_sha256": "0" * 64}))
     load_causes.cache_clear()
     assert load_causes(folder) is None
-    assert name_cause(area(), bands(), TRANSFORM, [points()], None, EPSG) == area()
+    assert name_cause(area(), bands(), TRANSFORM, [points()], None, EPSG, True) == area()
 
 
 def test_a_method_that_names_no_kinds_keeps_its_signs(folder):
     signs = {"subsidence": np.ones((100, 100), dtype=np.float32)}
-    assert name_cause(area(), signs, TRANSFORM, [points()], load_causes(folder), EPSG) == area()
+    assert name_cause(area(), signs, TRANSFORM, [points()], load_causes(folder), EPSG, True) == area()
 
 
 def test_the_shipped_coefficients_were_fitted_to_the_shipped_weights():
