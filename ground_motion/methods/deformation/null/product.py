@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ground_motion.methods.deformation import DEFAULT_METHOD
-from ground_motion.methods.deformation.decision import CYCLE_MM_YR, DELAY_MM_YR, SURE
+from ground_motion.methods.deformation.decision import CANDIDATE, CYCLE_MM_YR, DELAY_MM_YR, SURE
 from ground_motion.methods.deformation.filters.background import against_backgrounds
 from ground_motion.methods.deformation.filters.baseline import logistic, split_by_sign
 from ground_motion.methods.deformation.gridding.boxes import overlap
@@ -28,12 +28,14 @@ from ground_motion.methods.deformation.gridding.points import Float32, Float64, 
 from ground_motion.methods.deformation.infer import DeformationResult, detect_tracks
 from ground_motion.methods.deformation.null.surrogates import surrogate
 from ground_motion.methods.deformation.null.tail import block_maxima, tail_of
+from ground_motion.rasters.areas import DEFAULT_THRESHOLDS
 from ground_motion.rasters.pieces import Pieces
 
 PER_1000KM2, MOST = 0.1, 0.5  # False areas that are expected: of 1,000 km², and at most of a product.
 MIN_KM2 = 100.0  # Less ground counts as so much: its own draws do not show what is rarer.
 OPINIONS = (DEFAULT_METHOD, "matched-filter")
 SURELY, AROUND_CELLS = 6.0, 3  # Ground of such log-odds or of a rate beyond all errors, and cells around, is not drawn.
+LEAVES = math.log(DEFAULT_THRESHOLDS.leave / (1 - DEFAULT_THRESHOLDS.leave))  # Areas extend to these log-odds.
 MIN_STILL = 50  # Points of a track from which rates can be drawn.
 DRAWN_CELLS, DRAWN_SHARE, MAX_DRAWS = 60_000, 0.1, 8
 SIDE_CELLS, GAP_CELLS = 128, 32  # Drawn blocks of a large product, and the empty ground between them.
@@ -93,16 +95,18 @@ def _log_odds(result: DeformationResult) -> Float32:
 
 
 def _filtered(tracks: Sequence[PointCloud], result: DeformationResult) -> Float32:
-    """Return the log-odds of the matched filter on the cells of a result, -SURE where it knows nothing.
+    """Return the log-odds of the matched filter on the cells of a result, -SURE where it is not heard.
 
-    It sees the tracks against their backgrounds, else every slope of tectonics and delay would be motion. What moves
-    the other way than in the result is left out.
+    It sees the tracks against their backgrounds, else every slope of tectonics and delay would be motion. It is heard
+    where the rates of the result have its sign and the result's evidence, the edges of unwrapping errors included, is
+    not below CANDIDATE: of what it shows alone on real frames, that leaves out what no other frame confirms.
     """
     found = detect_tracks(against_backgrounds(tracks)[0], "matched-filter")
     odds = np.full(result.maps.probability.shape, -SURE, dtype=np.float32)
     col, row = (round(offset) for offset in ~result.transform @ (found.transform.c, found.transform.f))
     here, own = overlap((row, col), found.maps.probability.shape, odds.shape)
     agrees = found.maps.rate_mm_yr[own] * result.maps.rate_mm_yr[here] > 0
+    agrees &= _log_odds(result)[here] > CANDIDATE
     odds[here] = np.where(agrees, _log_odds(found)[own], -SURE)
     return odds
 
@@ -131,7 +135,8 @@ def _null(
     level = min(PER_1000KM2 * max(km2, MIN_KM2) / 1000, MOST)
     beyond = DELAY_MM_YR if all(points.cycles_undone for points in tracks) else CYCLE_MM_YR
     moves = (seen[0] > SURELY) | (np.abs(result.maps.rate_mm_yr) >= beyond)
-    still = _still(tracks, moves, result.transform)
+    near = _around(moves) | np.logical_or.reduce([_around(_strongest(odds, _around(moves))) for odds in seen])
+    still = _still(tracks, near, result.transform)
     maxima: list[list[Float64]] = [[] for _ in OPINIONS]
     drawn = 0
     for surrogates in _surrogates(rng, still, result, cells):
@@ -160,9 +165,26 @@ def _digest(tracks: Sequence[PointCloud]) -> bytes:
     return held.digest()
 
 
-def _still(tracks: Sequence[PointCloud], moves: NDArray[np.bool_], transform: Affine) -> list[PointCloud]:
-    """Return the points away from cells that surely move, (rows, cols), of tracks with enough of them."""
-    near = ndimage.binary_dilation(moves, iterations=AROUND_CELLS)
+def _around(cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the cells within AROUND_CELLS of some, (rows, cols)."""
+    return np.asarray(ndimage.binary_dilation(cells, iterations=AROUND_CELLS))
+
+
+def _strongest(odds: Float32, known: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the area with the highest odds outside of known motion, (rows, cols); none if nothing would be shown.
+
+    What a product shows most clearly is judged by the rest of it, else a bowl that fills it would hide itself.
+    """
+    left = np.where(known | np.isnan(odds), -SURE, odds)
+    at = np.unravel_index(int(left.argmax()), left.shape)
+    if left[at] <= 0:
+        return np.zeros(odds.shape, dtype=bool)
+    labels, _ = ndimage.label(left > LEAVES, np.ones((3, 3)))
+    return np.asarray(labels == labels[at])
+
+
+def _still(tracks: Sequence[PointCloud], near: NDArray[np.bool_], transform: Affine) -> list[PointCloud]:
+    """Return the points outside of some cells, (rows, cols), of tracks with enough of them."""
     parts = []
     for points in tracks:
         row, col = _cells_of(points, transform)
