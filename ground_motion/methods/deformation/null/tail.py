@@ -4,49 +4,49 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ground_motion.methods.deformation.decision import CANDIDATE
 from ground_motion.methods.deformation.gridding.points import Float32, Float64
 
 BLOCK_CELLS = 20  # Side of a block that counts with its highest value: motion of usual size gives one maximum.
 TAIL_SHARE, MIN_TAIL, MAX_TAIL = 0.1, 10, 100  # The highest of the maxima make the tail.
+# Noise exceeds true log-odds of t at most as often as exp(-t) (Ville): a tail of too few excesses is filled up so.
+USUAL_EXCESS = 1.0
 
 
 class Tail(NamedTuple):
-    """Exponential tail of maxima. count: excesses in it, over `start`; mean: of them; products: areas that were drawn.
-
-    Numbers are those of products: drawn ground counts by its share of the product's own.
-    """
+    """Tail of maxima. begun: expected number in a product of those over `start`; count: excesses; total: their sum."""
 
     start: float
+    begun: float
     count: int
-    mean: float
-    products: float
+    total: float
 
     def expected(self, threshold: float) -> float:
         """Return how many maxima of a product exceed a threshold in its tail, as the drawn ones predict.
 
-        The mean excess is known from `count` of them only, so the prediction falls as a power (Pareto), not as an
-        exponential: few draws give a higher threshold.
+        The mean excess is known from few of them, so the prediction falls as a power (Lomax), not as an exponential:
+        few draws give a higher threshold.
         """
-        return self.count / self.products * (1 + max(0.0, threshold - self.start) / self._scale) ** -self.count
+        return self.begun * (1 + max(0.0, threshold - self.start) / self.total) ** -self.count
 
     def threshold(self, expected: float) -> float:
         """Return the threshold in the tail that a given number of maxima of a product is expected to exceed."""
-        ratio = max(1.0, self.count / self.products / expected)
-        return self.start + self._scale * (ratio ** (1 / self.count) - 1)
-
-    @property
-    def _scale(self) -> float:
-        return self.count * max(self.mean, 1e-6)
+        return self.start + self.total * (max(1.0, self.begun / expected) ** (1 / self.count) - 1)
 
 
 def tail_of(maxima: Float64, products: float) -> Tail | None:
-    """Fit the tail of maxima (n,), which products' worth of ground has shown; None if there are too few."""
-    count = int(np.clip(TAIL_SHARE * maxima.size, MIN_TAIL, MAX_TAIL))
-    count = min(count, maxima.size // 2)
-    if count < 1:
+    """Fit the tail of maxima (n,) on drawn ground as large as a number of products; None if there are too few.
+
+    It begins at CANDIDATE at least: lower values are those of ground that was not examined, of which no tail falls.
+    """
+    if maxima.size < 2:
         return None
-    highest = np.sort(maxima)[::-1][: count + 1]
-    return Tail(float(highest[-1]), count, float((highest[:-1] - highest[-1]).mean()), products)
+    count = min(int(np.clip(TAIL_SHARE * maxima.size, MIN_TAIL, MAX_TAIL)), maxima.size // 2)
+    start = max(float(np.sort(maxima)[-count - 1]), CANDIDATE)
+    excess = maxima[maxima > start] - start
+    presumed = max(0, MIN_TAIL - excess.size)
+    total = float(excess.sum()) + presumed * USUAL_EXCESS
+    return Tail(start, max(excess.size, 1) / products, excess.size + presumed, max(total, 1e-6))
 
 
 def block_maxima(values: Float32) -> Float64:

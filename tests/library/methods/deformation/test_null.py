@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+from ground_motion.methods.deformation.decision import CANDIDATE
 from ground_motion.methods.deformation.gridding.points import PointCloud
 from ground_motion.methods.deformation.infer import detect_tracks, flagged_areas
 from ground_motion.methods.deformation.null import product
@@ -28,6 +29,9 @@ def test_a_threshold_and_what_is_expected_above_it_agree_and_rare_events_are_bey
         assert tail.expected(tail.threshold(level)) == pytest.approx(level)
     assert tail.threshold(0.001) > np.log(300) + 1
     assert tail_of(np.array([1.0]), 4.0) is None
+    quiet = tail_of(np.full(300, -20.0), 4.0)  # Nothing was examined: one presumed tail from CANDIDATE on.
+    assert quiet.start == CANDIDATE
+    assert quiet.expected(0.0) < 0.02 < quiet.expected(CANDIDATE)
 
 
 def test_blocks_without_a_known_cell_have_no_maximum():
