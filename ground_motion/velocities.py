@@ -15,7 +15,7 @@ from ground_motion.core.errors import InputError
 from ground_motion.core.geoparquet import write_points
 from ground_motion.methods.deformation.files import features_of, tags_of, write_areas
 from ground_motion.methods.deformation.inputs import open_velocity_field, read_clusters
-from ground_motion.methods.deformation.null.product import detect_product
+from ground_motion.methods.deformation.product import detect_product
 from ground_motion.rasters.quicklook import draw_points
 from ground_motion.rasters.results import require_outputs
 from ground_motion.readers.records import Declaration, FieldHeader, Reference

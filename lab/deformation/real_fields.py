@@ -23,7 +23,7 @@ from ground_motion.methods.deformation.gridding.cells import CELL_M
 from ground_motion.methods.deformation.gridding.points import PointCloud, project
 from ground_motion.methods.deformation.infer import flagged_areas
 from ground_motion.methods.deformation.inputs import read_clusters
-from ground_motion.methods.deformation.null.product import detect_product
+from ground_motion.methods.deformation.product import detect_product
 from ground_motion.rasters.areas import SURE_SHARE, Area, SortedPoints
 from ground_motion.readers.records import Declaration
 from ground_motion.runtime.methods import methods

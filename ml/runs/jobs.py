@@ -19,7 +19,7 @@ from ground_motion.methods.coherence.compared import Beside, Compared
 from ground_motion.methods.deformation import infer as deformation_infer
 from ground_motion.methods.deformation.gridding.clusters import cluster_tracks
 from ground_motion.methods.deformation.gridding.points import PointCloud, project, usual
-from ground_motion.methods.deformation.null.product import detect_product
+from ground_motion.methods.deformation.product import detect_product
 from ground_motion.methods.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
 from ground_motion.methods.deformation.wide.search import Track, confirmed_regions
 from ground_motion.methods.offsets import infer as offsets_infer

@@ -18,7 +18,7 @@ from ground_motion.methods.deformation import DeformationMethod
 from ground_motion.methods.deformation.filters.still import assumption
 from ground_motion.methods.deformation.infer import DeformationResult, flagged_areas
 from ground_motion.methods.deformation.inputs import read_clusters
-from ground_motion.methods.deformation.null.product import Null, detect_product
+from ground_motion.methods.deformation.product import Null, detect_product
 from ground_motion.methods.deformation.wide.search import Track, wide_regions
 from ground_motion.rasters.areas import (
     SURE_SHARE,
@@ -115,8 +115,9 @@ def features_of(
     areas = [(area._replace(region=before + area.region), n_points) for area, n_points in flagged]
     held = {track.name: SortedPoints(*track.points[:3]) for track in tracks}
     features = [_feature(area, n_points, result, held) for area, n_points in areas]
-    for feature in features if null else ():
-        feature["properties"]["null"] = null.as_dict()
+    if null:
+        for feature in features:
+            feature["properties"]["null"] = null.as_dict()
     several = [(area, place) for area, _ in areas if len(area.places) > 1 for place in area.places]
     features += [_feature_of_place(area, place, result, held) for area, place in several]
     for region in wide_regions(tracks, [area.polygon for area, _ in areas]):

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from ground_motion.methods.deformation import DeformationMethod
 from ground_motion.methods.deformation.bowls.detector import LeastSquaresConfig, least_squares, local_motion, propose
-from ground_motion.methods.deformation.bowls.edges import edges_of
+from ground_motion.methods.deformation.bowls.edges import CANDIDATE, edges_of
 from ground_motion.methods.deformation.bowls.peaks import LOWEST
 from ground_motion.methods.deformation.bowls.search import best_bowls
 from ground_motion.methods.deformation.classical import ClassicalConfig, classical_maps
-from ground_motion.methods.deformation.decision import CANDIDATE, EvidenceTerms, log_odds
+from ground_motion.methods.deformation.decision import EvidenceTerms, log_odds
 from ground_motion.methods.deformation.filters.background import against_backgrounds
 from ground_motion.methods.deformation.filters.baseline import DeformationMaps, LocalRate, logistic, split_by_sign
 from ground_motion.methods.deformation.filters.still import StillGround
@@ -231,7 +231,7 @@ def make_mosaic(
     """Put the results of clusters in one plane on one grid, of which only their windows are stored.
 
     tracks: names of the tracks of each cluster, in the order of their points. nulls: what is expected of noise in each
-    (`null.product`), nothing where it was not drawn.
+    (`deformation.product`), nothing where it was not drawn.
     """
     first = clusters[0]
     figures = [

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ground_motion.methods.deformation.gridding.points import Float64, PointCloud
-from ground_motion.methods.deformation.null.product import detect_product
+from ground_motion.methods.deformation.product import detect_product
 from ground_motion.rasters.areas import CLASSES
 from ground_motion.runtime.methods import methods
 from ground_motion.statistics.intervals import Interval, bootstrap_over
@@ -80,7 +80,7 @@ def figures_of(measured: Iterable[Ground | Bowl | None]) -> dict[str, Interval]:
     """Return false areas by kind of ground, found and expected, and shares of bowls found, of both."""
     seen = [*measured]
     ground = [one for one in seen if isinstance(one, Ground)]
-    metrics = {}
+    metrics = {}  # type: ignore[var-annotated]
     for family in ("real", "surrogates"):
         own = [one for one in ground if one.family == family]
         km2 = sum(one.km2 for one in own)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ground_motion.methods.deformation.decision import CANDIDATE
+from ground_motion.methods.deformation.bowls.edges import CANDIDATE
 from ground_motion.methods.deformation.gridding.points import Float32, Float64
 
 BLOCK_CELLS = 20  # Side of a block that counts with its highest value: motion of usual size gives one maximum.
@@ -18,7 +18,7 @@ class Tail(NamedTuple):
 
     start: float
     begun: float
-    count: int
+    count: int  # type: ignore[assignment]  # A tail is never searched as a tuple.
     total: float
 
     def expected(self, threshold: float) -> float:
@@ -31,7 +31,7 @@ class Tail(NamedTuple):
 
     def threshold(self, expected: float) -> float:
         """Return the threshold in the tail that a given number of maxima of a product is expected to exceed."""
-        return self.start + self.total * (max(1.0, self.begun / expected) ** (1 / self.count) - 1)
+        return self.start + self.total * (max(1.0, self.begun / expected) ** (1 / self.count) - 1)  # type: ignore[no-any-return]
 
 
 def tail_of(maxima: Float64, products: float) -> Tail | None:
@@ -55,4 +55,4 @@ def block_maxima(values: Float32) -> Float64:
     whole = np.full((rows * BLOCK_CELLS, cols * BLOCK_CELLS), -np.inf)
     whole[: values.shape[0], : values.shape[1]] = np.where(np.isnan(values), -np.inf, values)
     highest = whole.reshape(rows, BLOCK_CELLS, cols, BLOCK_CELLS).max(axis=(1, 3))
-    return highest[np.isfinite(highest)]
+    return highest[np.isfinite(highest)]  # type: ignore[no-any-return]

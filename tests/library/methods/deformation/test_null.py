@@ -5,12 +5,12 @@ from functools import partial
 import numpy as np
 import pytest
 
-from ground_motion.methods.deformation.decision import CANDIDATE
+from ground_motion.methods.deformation import product
+from ground_motion.methods.deformation.bowls.edges import CANDIDATE
 from ground_motion.methods.deformation.gridding.points import PointCloud
 from ground_motion.methods.deformation.infer import detect_tracks, flagged_areas
-from ground_motion.methods.deformation.null import product
-from ground_motion.methods.deformation.null.product import PER_1000KM2, SIDE_CELLS, detect_product
 from ground_motion.methods.deformation.null.tail import block_maxima, tail_of
+from ground_motion.methods.deformation.product import PER_1000KM2, SIDE_CELLS, detect_product
 
 
 @pytest.mark.parametrize(("maxima", "level"), [(400, 0.02), (60, 0.1), (16, 0.3)])

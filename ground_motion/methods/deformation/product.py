@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ground_motion.methods.deformation import DEFAULT_METHOD
-from ground_motion.methods.deformation.decision import CANDIDATE, CYCLE_MM_YR, DELAY_MM_YR, SURE
+from ground_motion.methods.deformation.bowls.edges import CANDIDATE
+from ground_motion.methods.deformation.decision import CYCLE_MM_YR, DELAY_MM_YR, SURE
 from ground_motion.methods.deformation.filters.background import against_backgrounds
 from ground_motion.methods.deformation.filters.baseline import logistic, split_by_sign
 from ground_motion.methods.deformation.gridding.boxes import overlap
