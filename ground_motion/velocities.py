@@ -14,8 +14,8 @@ import xarray as xr
 from ground_motion.core.errors import InputError
 from ground_motion.core.geoparquet import write_points
 from ground_motion.methods.deformation.files import features_of, tags_of, write_areas
-from ground_motion.methods.deformation.infer import detect_tracks
 from ground_motion.methods.deformation.inputs import open_velocity_field, read_clusters
+from ground_motion.methods.deformation.product import detect_product
 from ground_motion.rasters.quicklook import draw_points
 from ground_motion.rasters.results import require_outputs
 from ground_motion.readers.records import Declaration, FieldHeader, Reference
@@ -192,8 +192,8 @@ def deformation(
     for cluster in read.clusters:
         tracks = [track._replace(reference=Reference(reference)) for track in cluster] if reference else cluster
         with progress_bar("deformation"):
-            found = detect_tracks([track.points for track in tracks], chosen, choose_device(device))
-            areas = features_of(found, tracks)
+            found, null = detect_product([track.points for track in tracks], chosen, choose_device(device))
+            areas = features_of(found, tracks, null=null)
         attributes = found.statistics(track.name for track in tracks) | tags
         attributes["backgrounds_mm_yr"] = [*found.maps.backgrounds_mm_yr]  # Attributes of a file are lists, not tables.
         dataset = raster_dataset(found.bands(), found.units(), found.transform, found.epsg, attributes)

@@ -15,17 +15,16 @@ from ground_motion.runtime.methods import method_of
 from lab import results
 from lab.benchmark import Benchmark
 from lab.coherence import evaluate as coherence
-from lab.deformation import evaluate as deformation
 from lab.deformation import real_fields
-from lab.deformation.alarms import equal
+from lab.deformation.alarms import equal, held
 from lab.deformation.wide import evaluate as wide
 from lab.glaciers import evaluate as surges
 from lab.offsets import compare as offsets
 
 TASKS: dict[str, tuple[Benchmark, ...]] = {
     "deformation": (
-        deformation.BENCHMARK,
         equal.BENCHMARK,
+        held.BENCHMARK,
         real_fields.BENCHMARK,
         *wide.BENCHMARKS,
     ),

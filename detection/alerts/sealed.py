@@ -42,7 +42,7 @@ from ml.runs.stored import Part, StoredRaster, background_mm_yr, opened_bands
 
 Why = SealedEvidence.Why
 OF_REASON = ("product", *TrackReason._fields)
-OF_CLUSTER = ("rate_sigma_mm_yr", "window")
+OF_CLUSTER = ("rate_sigma_mm_yr", "window", "null")
 FIRST_M = 2_000.0  # The raster is first read this far around an outline.
 MAX_TRIED = 5  # At most this many flagged areas are compared with one outline.
 MAX_STAMP_BYTES = 100_000  # A package leaves room for its time stamp.

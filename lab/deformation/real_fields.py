@@ -21,8 +21,9 @@ from shapely import Point, contains_xy
 from ground_motion.core.errors import InputError
 from ground_motion.methods.deformation.gridding.cells import CELL_M
 from ground_motion.methods.deformation.gridding.points import PointCloud, project
-from ground_motion.methods.deformation.infer import detect_tracks, flagged_areas
+from ground_motion.methods.deformation.infer import flagged_areas
 from ground_motion.methods.deformation.inputs import read_clusters
+from ground_motion.methods.deformation.product import detect_product
 from ground_motion.rasters.areas import CLASSES, SURE_SHARE, Area, SortedPoints
 from ground_motion.readers.records import Declaration
 from ground_motion.runtime.methods import methods
@@ -90,7 +91,7 @@ def show(method: str, number: int) -> Shown | None:
     except InputError as fault:
         print(f"{field['name']}: left out, {fault}")
         return None
-    result = detect_tracks(tracks, method)
+    result, _ = detect_product(tracks, method)
     areas = [area for area, _ in flagged_areas(result, tracks)]
     km2 = float(np.isfinite(result.maps.probability).sum() * (result.transform.a / 1000) ** 2)
     return Shown(field, areas, km2, max(tracks, key=lambda track: track.x.size))

@@ -21,6 +21,7 @@ from ground_motion.methods.coherence.compared import Beside, Compared
 from ground_motion.methods.deformation import infer as deformation_infer
 from ground_motion.methods.deformation.gridding.clusters import cluster_tracks
 from ground_motion.methods.deformation.gridding.points import PointCloud, project, usual
+from ground_motion.methods.deformation.product import detect_product
 from ground_motion.methods.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
 from ground_motion.methods.deformation.wide.ground import Station, wide_ground
 from ground_motion.methods.deformation.wide.search import DATUM, ReferredRegion, Track, confirmed_regions
@@ -66,13 +67,11 @@ def deformation(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
     tracks = [(product, cloud), *seen]
     planes = pieces.once(STATIONS, lambda: _planes(run, [source for source, _ in tracks], cloud.epsg))
     places = [parts for parts in cluster_tracks([points for _, points in tracks]) if parts[0].x.size] or [[cloud]]
-    results, names, regions = [], [], []
+    results, names, nulls, regions = [], [], [], []
     for number, parts in enumerate(places):
         held = [(source, points) for (source, _), points in zip(tracks, parts, strict=False) if points.x.size]
         clouds = [points for _, points in held]
-        result = deformation_infer.detect_tracks(
-            clouds, run.model_version.method, device, pieces=pieces.pieces_of_part(number)
-        )
+        result, null = detect_product(clouds, run.model_version.method, device, pieces.pieces_of_part(number))
         reported: list[BaseGeometry] = [area.polygon for area, _ in deformation_infer.flagged_areas(result, clouds)]
         own, *others = (_track(source, points, planes.get(str(source.pk))) for source, points in held)
         wide = _against_datum(*held[0], reported)
@@ -81,7 +80,8 @@ def deformation(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
         regions += [region.feature(result.epsg) for region in found]
         results.append(result)
         names.append([str(source.pk) for source, _ in held])
-    whole = deformation_infer.make_mosaic(results, names)
+        nulls.append(null.as_dict() if null else {})
+    whole = deformation_infer.make_mosaic(results, names, nulls)
     statistics = {} if corrected is None else {"points_corrected": corrected}
     hashes = [product.file_sha256, *(companion.file_sha256 for companion, _ in seen)]
     tags = {

@@ -8,12 +8,14 @@ from ground_motion.cli.program import main
 from ground_motion.methods.deformation import DeformationMethod
 from ground_motion.methods.deformation.filters.baseline import split_by_sign
 from ground_motion.methods.deformation.gridding.points import PointCloud, sorted_points
-from ground_motion.methods.deformation.infer import DeformationResult
+from ground_motion.methods.deformation.infer import DeformationResult, detect_tracks
+from ground_motion.methods.deformation.null.surrogates import surrogate
 from ground_motion.rasters.areas import areas_in, count_within
-from lab.deformation.alarms import equal, levels
+from lab.deformation.alarms import equal, held, levels
 from lab.deformation.alarms.equal import AIM, Bowl, Ground, Job, figures_of, level_at, measure_job, poisson, thresholds
+from lab.deformation.alarms.held import FILTER
 from lab.deformation.alarms.levels import LEVELS, View, view_of
-from lab.deformation.injected import places, scenes, surrogates
+from lab.deformation.injected import places, scenes
 from lab.deformation.injected.places import StillPlace
 from lab.deformation.injected.scenes import bowl_in, digest, scene, searched_km2, with_bowl
 from lab.deformation.measures.benchmark_tiles import BOWLS, TableBowl, bowl_tile
@@ -159,6 +161,25 @@ def test_every_scene_is_measured_once_and_every_kind_of_it(fields):
     assert [one.place for one in measured] == ["flat", "flat", "flat", "bowl 0"]
 
 
+def test_products_at_their_own_thresholds_stand_beside_a_filter_that_is_just_silent(fields, monkeypatch):
+    counts = np.where(LEVELS < 2, 1, 0)
+    ground = [held.Ground("real", 100.0, 0, 0.01, counts), held.Ground("surrogates", 900.0, 1, np.nan, 0 * counts)]
+    bowls = [held.Bowl(n % 3, (n,), n < 6, 3.0 if n < 3 else 1.5) for n in range(9)]
+    found = held.figures_of([*ground, None, *bowls])
+    assert found["filter_level"].value == 2.0
+    assert found["surrogates_false_areas_per_1000km2"] == poisson(1, 900.0)
+    assert found["real_expected_per_1000km2"].value == pytest.approx(0.1)
+    assert found["injected_pd_mean"].value == pytest.approx(2 / 3)
+    assert found["injected_filter_pd_mean"].value == pytest.approx(1 / 3)
+    assert found["injected_ahead_of_filter"].low <= found["injected_ahead_of_filter"].value == pytest.approx(1 / 3)
+    monkeypatch.setattr(held, "detect_product", lambda tracks, method: (detect_tracks(tracks, FILTER), None))
+    kinds = [Job("real", 0), Job("surrogates", 1), Job("injected", 0, "pd_4mm_300m")]
+    one, other, bowl = (held.measure_job(kinds, n, Purpose.TEST) for n in range(3))
+    assert (one.found, other.family) == (0, "surrogates")
+    assert np.isnan(one.expected)
+    assert bowl.found == (bowl.limit >= 0)
+
+
 def semivariance(points: PointCloud, rate: np.ndarray, lag_m: float) -> float:
     """Of points about lag_m east of each other."""
     order = np.argsort(points.x)
@@ -174,7 +195,7 @@ def test_a_surrogate_has_the_rates_and_the_covariance_of_the_field_but_not_its_m
     waves = np.sin(points.x / 120) + np.sin(points.y / 170)
     bowl = -8 * np.exp(-((points.x - 402_000) ** 2 + (points.y - 4_002_000) ** 2) / 500**2)
     rate = (rng.normal(0, 0.3, points.x.size) + waves + bowl).astype(np.float32)
-    drawn = surrogates.surrogate(rng, points._replace(velocity_mm_yr=rate))
+    drawn = surrogate(rng, points._replace(velocity_mm_yr=rate), 50.0)
     np.testing.assert_array_equal(np.sort(drawn), np.sort(rate))
     heart = np.hypot(points.x - 402_000, points.y - 4_002_000) < 200
     assert rate[heart].mean() < -5

@@ -84,7 +84,7 @@ METHODS = (
     ),
     DeformationMethod(
         DEFAULT_METHOD,
-        "15",
+        "16",
         _("neural network"),
         config="ground_motion.methods.deformation.nation:NetworkConfig",
         network="deformation-unet",

@@ -21,7 +21,6 @@ MAX_PATCH = 40.0  # One wrong model of both kinds of ground must not decide with
 USUAL_MM_YR, SLOWEST, FASTEST = 2.0, -1.0, 2.0
 # Rates above exceed all errors of delay and land cover, and all cycles over a product's years.
 DELAY_MM_YR, CYCLE_MM_YR = 6.0, 15.0
-CANDIDATE = -4.0  # Edges are examined from these log-odds on; no threshold in use is lower.
 SURE = 20.0  # Log-odds for a rate that exceeds all its errors.
 
 

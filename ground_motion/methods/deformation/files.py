@@ -16,8 +16,9 @@ from ground_motion.core.files import files_sha256
 from ground_motion.core.rasters import write_cog
 from ground_motion.methods.deformation import DeformationMethod
 from ground_motion.methods.deformation.filters.still import assumption
-from ground_motion.methods.deformation.infer import DeformationResult, detect_tracks, flagged_areas
+from ground_motion.methods.deformation.infer import DeformationResult, flagged_areas
 from ground_motion.methods.deformation.inputs import read_clusters
+from ground_motion.methods.deformation.product import Null, detect_product
 from ground_motion.methods.deformation.wide.search import Track, wide_regions
 from ground_motion.rasters.areas import (
     SURE_SHARE,
@@ -45,11 +46,13 @@ def run(args: argparse.Namespace) -> int:
     tags = tags_of(args.inputs, read.files, args.method)
     rasters: list[Path] = []
     features: list[dict[str, Any]] = []
+    expected: list[str] = []
     points = 0
     for number, tracks in enumerate(read.clusters, start=1):
         clouds = [track.points for track in tracks]
         with progress_bar("deformation"):
-            result = detect_tracks(clouds, args.method, device)
+            result, null = detect_product(clouds, args.method, device)
+        expected += [null.sentence()] if null else []
         rasters.append(_number_file(args.out, number))
         write_cog(rasters[-1], result.bands(), result.transform, result.epsg, result.units(), tags)
         if args.quicklook:
@@ -61,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
             tracks = [track._replace(reference=Reference(args.reference)) for track in tracks]
         if args.areas:
             before = max((feature["properties"].get("region", 0) for feature in features), default=0)
-            features += features_of(result, tracks, before)
+            features += features_of(result, tracks, before, null)
         points += sum(cloud.x.size for cloud in clouds)
     areas_note = f", {write_areas(args.areas, features)} areas -> {args.areas}" if args.areas else ""
     seconds, names = time.monotonic() - started, ", ".join(path.name for path in args.inputs)
@@ -69,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     print(f"{names}: {points:,} points, {args.method} on {device}, {seconds:.1f} s -> {written}{areas_note}")
     if len(rasters) > 1:
         print(f"The points lie in {len(rasters)} places far apart: each has a raster in a system of its own.")
-    print("".join(f"{change}\n" for change in read.changes), end="")
+    print("".join(f"{line}\n" for line in [*expected, *read.changes]), end="")
     return 0
 
 
@@ -101,12 +104,20 @@ def write_areas(path: Path, features: Sequence[dict[str, Any]]) -> int:
     return sum(feature["properties"]["extent"] != "place" for feature in features)
 
 
-def features_of(result: DeformationResult, tracks: Sequence[Track], before: int = 0) -> list[dict[str, Any]]:
-    """Return the areas, places and wide regions of a cluster. before: numbers of regions taken by other clusters."""
+def features_of(
+    result: DeformationResult, tracks: Sequence[Track], before: int = 0, null: Null | None = None
+) -> list[dict[str, Any]]:
+    """Return the areas, places and wide regions of a cluster; areas state its null.
+
+    before: numbers of regions taken by other clusters.
+    """
     flagged = flagged_areas(result, [track.points for track in tracks])
     areas = [(area._replace(region=before + area.region), n_points) for area, n_points in flagged]
     held = {track.name: SortedPoints(*track.points[:3]) for track in tracks}
     features = [_feature(area, n_points, result, held) for area, n_points in areas]
+    if null:
+        for feature in features:
+            feature["properties"]["null"] = null.as_dict()
     several = [(area, place) for area, _ in areas if len(area.places) > 1 for place in area.places]
     features += [_feature_of_place(area, place, result, held) for area, place in several]
     for region in wide_regions(tracks, [area.polygon for area, _ in areas]):

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from ground_motion.methods.deformation import DeformationMethod
 from ground_motion.methods.deformation.bowls.detector import LeastSquaresConfig, least_squares, local_motion, propose
-from ground_motion.methods.deformation.bowls.edges import edges_of
+from ground_motion.methods.deformation.bowls.edges import CANDIDATE, edges_of
 from ground_motion.methods.deformation.bowls.peaks import LOWEST
 from ground_motion.methods.deformation.bowls.search import best_bowls
 from ground_motion.methods.deformation.classical import ClassicalConfig, classical_maps
-from ground_motion.methods.deformation.decision import CANDIDATE, EvidenceTerms, log_odds
+from ground_motion.methods.deformation.decision import EvidenceTerms, log_odds
 from ground_motion.methods.deformation.filters.background import against_backgrounds
 from ground_motion.methods.deformation.filters.baseline import DeformationMaps, LocalRate, logistic, split_by_sign
 from ground_motion.methods.deformation.filters.still import StillGround
@@ -225,13 +225,19 @@ class Mosaic(NamedTuple):
     statistics: dict[str, Any]
 
 
-def make_mosaic(clusters: Sequence[DeformationResult], tracks: Sequence[Sequence[str]]) -> Mosaic:
+def make_mosaic(
+    clusters: Sequence[DeformationResult], tracks: Sequence[Sequence[str]], nulls: Sequence[Mapping[str, Any]] = ()
+) -> Mosaic:
     """Put the results of clusters in one plane on one grid, of which only their windows are stored.
 
-    tracks: names of the tracks of each cluster, in the order of their points.
+    tracks: names of the tracks of each cluster, in the order of their points. nulls: what is expected of noise in each
+    (`deformation.product`), nothing where it was not drawn.
     """
     first = clusters[0]
-    figures = [cluster.statistics(names) for cluster, names in zip(clusters, tracks, strict=True)]
+    figures = [
+        cluster.statistics(names) | ({"null": null} if null else {})
+        for cluster, names, null in zip(clusters, tracks, nulls or [{}] * len(clusters), strict=True)
+    ]
     if len(clusters) == 1:
         return Mosaic(first.bands(), first.transform, figures[0])
     (transform, shape, boxes), held, at = _common_grid(clusters), Pieces(), {}
@@ -243,7 +249,8 @@ def make_mosaic(clusters: Sequence[DeformationResult], tracks: Sequence[Sequence
     ]
     summed = {name: sum(part[name] for part in parts) for name in ("cells_known", "cells_moving")}
     highest = {name: max(part[name] for part in parts) for name in ("rate_sigma_mm_yr", "highest_probability")}
-    statistics = figures[0] | summed | highest | {"clusters": parts}
+    statistics = {name: value for name, value in figures[0].items() if name != "null"}
+    statistics |= summed | highest | {"clusters": parts}
     return Mosaic(PieceBands(held, "cluster", shape, list(first.bands()), at), transform, statistics)
 
 

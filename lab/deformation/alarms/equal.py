@@ -93,17 +93,14 @@ def measure_job(method: str, purpose: Purpose, listed: Sequence[Job], at: int) -
         bowl = bowl_in(still, name, BOWLS[name], purpose)
         if bowl is None:
             return None
-        away = np.arange(-bowl.radius_m / 2, bowl.radius_m / 2 + 1, CELL_M / 4)
-        east, north = (each.ravel() for each in np.meshgrid(away, away))
-        inside = np.hypot(east, north) <= max(bowl.radius_m / 2, CELL_M)
         view = view_of(method, [with_bowl(still.points, bowl)])
-        limit = view.limit(CLASSES[int(bowl.rate_mm_yr > 0)], bowl.x + east[inside], bowl.y + north[inside])
+        limit = view.limit(CLASSES[int(bowl.rate_mm_yr > 0)], *bowl.heart(CELL_M))
         return Bowl(f"injected_{name}", still.place, still.block(bowl.x, bowl.y), limit)
-    family, place, points, km2 = _ground(purpose, listed[at])
+    family, place, points, km2 = scene_without_motion(purpose, listed[at])
     return Ground(family, place, km2, view_of(method, [points]).counts())
 
 
-def _ground(purpose: Purpose, job: Job) -> tuple[str, str, PointCloud, float]:
+def scene_without_motion(purpose: Purpose, job: Job) -> tuple[str, str, PointCloud, float]:
     """Return the family, the place, the points and the area, km², of a scene without motion."""
     if job.kind in ("still", "absent"):
         if job.kind == "still":
@@ -190,8 +187,8 @@ def evaluate(method: str, size: int, purpose: Purpose = Purpose.BENCHMARK) -> di
 
 def truth_sha256(size: int) -> str:
     """Return the hash of the first scenes of each kind, which a change of the simulator or of the places changes."""
-    scenes = [_ground(Purpose.BENCHMARK, Job(kind, n))[2] for kind in TUNED for n in range(len(PLACES))]
-    scenes += [_ground(Purpose.BENCHMARK, Job("absent", 0, family))[2] for family in ERRORS]
+    scenes = [scene_without_motion(Purpose.BENCHMARK, Job(kind, n))[2] for kind in TUNED for n in range(len(PLACES))]
+    scenes += [scene_without_motion(Purpose.BENCHMARK, Job("absent", 0, family))[2] for family in ERRORS]
     scenes += [cloud(bowl_tile(NATIONAL, shape, 0).tracks[0]) for shape in SHAPES]
     for still in map(scene, range(len(PLACES))):
         bowls = (bowl_in(still, shape, BOWLS[shape]) for shape in SHAPES)

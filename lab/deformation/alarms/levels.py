@@ -82,7 +82,12 @@ def view_of(method: str, tracks: Sequence[PointCloud]) -> View:
     config: Any = CONFIGS[method]()
     widths = {field.name: WIDER * getattr(config, field.name) for field in fields(config) if "width" in field.name}
     result = detect_all_with(tracks, replace(config, **widths))
+    return View(result, WIDER if widths else 1.0, points_in(result, tracks))
+
+
+def points_in(result: DeformationResult, tracks: Sequence[PointCloud]) -> NDArray[np.int64]:
+    """Return the number of points of all tracks in each cell of a result, (rows, cols)."""
     points = np.zeros(result.maps.probability.shape, dtype=np.int64)
     for track in tracks:
         np.add.at(points, _cells(result.transform, points.shape, track.x, track.y), 1)
-    return View(result, WIDER if widths else 1.0, points)
+    return points

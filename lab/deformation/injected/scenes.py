@@ -57,6 +57,13 @@ class Bowl(NamedTuple):
     rate_mm_yr: float
     radius_m: float
 
+    def heart(self, cell_m: float) -> tuple[Float64, Float64]:
+        """Return positions in its inner half, some in each cell, x and y (n,)."""
+        away = np.arange(-self.radius_m / 2, self.radius_m / 2 + 1, cell_m / 4)
+        east, north = (each.ravel() for each in np.meshgrid(away, away))
+        inside = np.hypot(east, north) <= max(self.radius_m / 2, cell_m)
+        return self.x + east[inside], self.y + north[inside]
+
 
 class Scene(NamedTuple):
     """A copy of one track of a place."""

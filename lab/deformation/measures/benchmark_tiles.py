@@ -1,4 +1,8 @@
-"""Tiles of the frozen benchmark `deformation-national`, defined by number; a changed simulator needs a new version."""
+"""Frozen tiles of velocity fields.
+
+A tile is defined by benchmark, purpose and number. A change of the simulator that changes a tile requires a new version
+of the benchmark.
+"""
 
 import hashlib
 from functools import lru_cache
@@ -73,11 +77,6 @@ def bowl_tile(name: str, key: str, number: int, purpose: Purpose = Purpose.BENCH
     ellipse = Ellipse(cell.radius_m, cell.radius_m, 0.0)
     bowl = GroundwaterSubsidence(Offset(float(east_m[0]), float(north_m[0])), ellipse, up_mm_yr, flatness=1.0)
     return with_sources(tile, (bowl,))
-
-
-def bowl_tiles(name: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> dict[str, Tile]:
-    """Make one still tile with each bowl of the table in turn."""
-    return {key: bowl_tile(name, key, number, purpose) for key in BOWLS}
 
 
 def cloud(track: TileTrack) -> PointCloud:

@@ -1,25 +1,22 @@
-"""Scores of a detector on one tile against the simulated truth: objects, kinds, places."""
+"""A detector's result on one tile beside the simulated truth: areas, places, bowls."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
-from shapely import contains_xy
 
 from ground_motion.methods.deformation.gridding.boxes import overlap
 from ground_motion.methods.deformation.gridding.cells import distance_to_points_m, middles
 from ground_motion.methods.deformation.gridding.points import Float32, Float64
 from ground_motion.methods.deformation.infer import DeformationResult
 from ground_motion.methods.deformation.kinds import kind_of
-from ground_motion.methods.deformation.reliability import MOVING_MM_YR, Reliability, highest_of_places
+from ground_motion.methods.deformation.reliability import MOVING_MM_YR, highest_of_places
 from ground_motion.rasters.areas import (
     CLASSES,
     DEFAULT_THRESHOLDS,
     KINDS,
-    SURE_SHARE,
-    Area,
     Motion,
     motions,
     signs_and_names,
@@ -33,15 +30,11 @@ STILL_MM_YR = 1.0  # an area that touches no ground this fast is a false alarm
 
 
 class LabelledArea(NamedTuple):
-    """One area: its cells, subsidence or uplift along the line of sight, and its name from KINDS, if any.
-
-    sure: whether the name is probable enough to be shown.
-    """
+    """One area: its cells, subsidence or uplift along the line of sight, and its name from KINDS, if any."""
 
     mask: BoolMap
     kind: str
     name: str = ""
-    sure: bool = True
 
 
 class Truth(NamedTuple):
@@ -54,37 +47,6 @@ class Truth(NamedTuple):
     hidden: list[BoolMap]
     rate_mm_yr: Float32
     known: BoolMap
-
-
-class ShapeError(NamedTuple):
-    """Error of a shape. ratio: estimated over true peak; within: true peak in 90 % interval; iou_half: known cells."""
-
-    ratio: float
-    within: bool
-    iou_half: float
-
-
-class TileScore(NamedTuple):
-    """Counts of one tile.
-
-    places: (k, 2), highest score of each place (`reliability`, which the detector states or not) and whether ground
-    moves in it. per_kind: (5, 3) for KINDS, of found objects only and of a detector that names them: right, wrongly
-    named, missed; per_sure_kind of those that it is sure of, which is all but n_unsure. overlaps: IoU of each match;
-    shapes: see `shapes`.
-    """
-
-    false_alarms: int
-    n_objects: int
-    n_detected: int
-    n_areas: int
-    overlaps: tuple[float, ...]
-    places: NDArray[np.float64]
-    reliability: Reliability | None
-    per_kind: NDArray[np.int64]
-    names_kinds: bool
-    per_sure_kind: NDArray[np.int64]
-    n_unsure: int
-    shapes: tuple[ShapeError, ...] = ()
 
 
 def truth_of(tile: Tile, tracks: Sequence[TileTrack]) -> Truth:
@@ -157,79 +119,6 @@ def large_motions(bands: Mapping[str, Float32], points: NDArray[np.int64], cell_
         if motion.region.mask.sum() * cell_m**2 >= limits.smallest_m2
         and points[motion.region.window][motion.region.mask].sum() >= limits.fewest_points
     ]
-
-
-def drawn_on(tile: Tile, areas: Sequence[Area]) -> list[LabelledArea]:
-    """Return the cells of areas with served outlines: cells whose middle lies inside the outline."""
-    x, y = middles(tile.transform, (CELLS, CELLS))
-    labelled = []
-    for area in areas:
-        sure = max(area.kinds.values(), default=1.0) >= SURE_SHARE
-        sign = CLASSES[0] if area.rate_mm_yr < 0 else CLASSES[1]
-        mask = np.asarray(contains_xy(area.polygon, x, y))
-        if mask.any():
-            labelled.append(LabelledArea(mask, sign, area.kind if area.kinds else "", sure))
-    return labelled
-
-
-def score_tile(
-    result: DeformationResult,
-    tile: Tile,
-    tracks: Sequence[TileTrack],
-    truth: Truth,
-    drawn: Sequence[Area] | None = None,
-) -> TileScore:
-    """Match areas with the truth and count. drawn: areas with measured outlines, used in place of the flagged cells."""
-    bands = on_tile(result, tile)
-    areas = areas_of(bands, points_on(tile, tracks)) if drawn is None else drawn_on(tile, drawn)
-    partner = matched(areas, truth.objects)
-    moving = np.abs(truth.rate_mm_yr) >= STILL_MM_YR
-    hidden = np.logical_or.reduce([np.zeros((CELLS, CELLS), dtype=bool), *truth.hidden])
-    alarms = [not (area.mask & moving).any() for area in areas]
-    counted = [i for i, area in enumerate(areas) if i in partner or not (area.mask & hidden).any()]
-    named = {i: (areas[i].name, truth.objects[j].name) for i, (j, _) in partner.items()}
-    sure = [i for i in partner if areas[i].sure]
-    return TileScore(
-        false_alarms=sum(alarms),
-        n_objects=len(truth.objects),
-        n_detected=len(partner),
-        n_areas=len(counted),
-        overlaps=tuple(overlap for _, overlap in partner.values()),
-        per_kind=_kind_counts(named.values()),
-        per_sure_kind=_kind_counts(named[i] for i in sure),
-        n_unsure=len(partner) - len(sure),
-        names_kinds=set(KINDS) <= set(bands),
-        places=np.stack(places_of(bands["probability"], truth.rate_mm_yr), axis=1),
-        reliability=result.reliability,
-    )
-
-
-def matched(areas: list[LabelledArea], objects: list[LabelledArea]) -> dict[int, tuple[int, float]]:
-    """Match each area to at most one object and its IoU, best first: IoU ≥ 0.3, or the area's middle inside."""
-    candidates = []
-    for i, area in enumerate(areas):
-        row, col = (round(float(at.mean())) for at in np.nonzero(area.mask))
-        for j, thing in enumerate(objects):
-            overlap = float((area.mask & thing.mask).sum() / (area.mask | thing.mask).sum())
-            if overlap >= MATCHING_IOU or thing.mask[row, col]:
-                candidates.append((overlap, i, j))
-    partner: dict[int, tuple[int, float]] = {}
-    taken: set[int] = set()
-    for overlap, i, j in sorted(candidates, reverse=True):
-        if i not in partner and j not in taken:
-            partner[i] = (j, overlap)
-            taken.add(j)
-    return partner
-
-
-def _kind_counts(named: Iterable[tuple[str, str]]) -> NDArray[np.int64]:
-    """Count right, wrong and missed names of KINDS, (kinds, 3), from the name of each matched area and its object's."""
-    counts = np.zeros((len(KINDS), 3), dtype=np.int64)
-    for name, wanted in named:
-        counts[KINDS.index(wanted), 0 if name == wanted else 2] += 1
-        if name in KINDS:
-            counts[KINDS.index(name), 1] += name != wanted
-    return counts
 
 
 def places_of(score: Float32, rate_mm_yr: Float32) -> tuple[Float64, Float64]:

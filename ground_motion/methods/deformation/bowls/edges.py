@@ -16,6 +16,7 @@ from ground_motion.methods.deformation.gridding.points import Float32, Float64, 
 from ground_motion.rasters.regions import regions
 from ground_motion.statistics.robust import MAD_TO_SIGMA
 
+CANDIDATE = -4.0  # Edges are examined from these log-odds on; no threshold in use is lower.
 MIN_CELLS = 3
 MIN_POINTS, MIN_POINTS_INSIDE = 12, 4  # A track needs this many points around and inside a candidate.
 MAX_INSIDE = 75.0  # More points inside a candidate do not count: over kilometres no ground is as simple as the models.

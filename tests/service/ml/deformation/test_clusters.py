@@ -129,7 +129,7 @@ def result(x: float, y: float, probability: float) -> DeformationResult:
 
 def test_clusters_of_a_plane_are_stored_in_one_raster_and_read_one_by_one(tmp_path):
     made = [result(500 * KM, 5_000 * KM, 0.75), result(800 * KM, 4_900 * KM, 0.25)]
-    whole = make_mosaic(made, [["track"], ["track"]])
+    whole = make_mosaic(made, [["track"], ["track"]], [{"expected_false_areas": 0.5}, {}])
     assert whole.bands.shape == (1030, 3030)
     stored = RasterResult(whole.bands, made[0].units(), whole.transform, 32633, {}, whole.statistics)
     write_result(tmp_path / "p.tif", stored, {})
@@ -141,6 +141,8 @@ def test_clusters_of_a_plane_are_stored_in_one_raster_and_read_one_by_one(tmp_pa
         assert part.transform == one.transform
         np.testing.assert_array_equal(part.bands["probability"], one.maps.probability)
         assert figures["backgrounds_mm_yr"] == {"track": one.maps.backgrounds_mm_yr[0]}
+    assert [part.get("null") for part in whole.statistics["clusters"]] == [{"expected_false_areas": 0.5}, None]
+    assert "null" not in whole.statistics
     assert whole.statistics["cells_known"] == 1800
     assert whole.statistics["highest_probability"] == 0.75
     alone = make_mosaic(made[:1], [["track"]])  # one cluster is stored as before

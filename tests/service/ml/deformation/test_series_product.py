@@ -11,6 +11,7 @@ import torch
 from ground_motion.core.errors import InputError
 from ground_motion.core.projections import transformer
 from ground_motion.methods.deformation import inputs
+from ground_motion.methods.deformation import product as detection
 from ground_motion.methods.deformation.inputs import read_clusters
 from ground_motion.methods.deformation.series import product as product_module
 from ground_motion.methods.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
@@ -84,6 +85,12 @@ def test_a_run_of_the_service_flags_no_unwrapping_error_where_the_product_has_it
     result = jobs.deformation(run, torch.device("cpu"), Pieces())
     assert result.statistics["cells_moving"] == 0
     assert result.statistics["points_corrected"] > 80
+    assert "null" not in result.statistics
+    monkeypatch.setattr(detection, "DRAWN_CELLS", 1_500)
+    (default,) = services.runs_queue(method="model", task="deformation")
+    null = jobs.deformation(default, torch.device("cpu"), Pieces()).statistics["null"]
+    assert 0 <= null["expected_false_areas"] <= 0.01
+    assert set(null["thresholds_log_odds"]) == {"model", "matched-filter"}
     Product.objects.filter(pk=product.pk).update(has_series=False)
     run.product.refresh_from_db()
     result = jobs.deformation(run, torch.device("cpu"), Pieces())
