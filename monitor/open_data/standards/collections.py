@@ -113,7 +113,7 @@ def _plain(described: Mapping[str, Any]) -> dict[str, Any]:
     """Return a property's schema with one type, as OGC API Features Part 5 has it. described: as pydantic makes it."""
     kinds = [kind for kind in described.get("anyOf", [described]) if kind.get("type") != "null"]
     kept = {name: kinds[0][name] for name in ("type", "format", "items") if name in kinds[0]}
-    return kept | ({"description": described["description"]} if "description" in described else {})
+    return {"type": "object"} | kept | ({"description": described["description"]} if "description" in described else {})
 
 
 class Rows(Collection):

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from shapely.geometry import mapping
 
 from detection.alerts.importance import terms_of
-from detection.figures import figures_known
+from detection.figures import FIGURES, figures_known
 from detection.kinds import Family, Mark, family, row_of
 from detection.models import Alert, AlertExposure, AlertMotion, AlertTransition, AlertUpdate
 from detection.rules.importance import AT_REST, MODERATE_STEPS, NO_MOTION, STRONG_STEPS, Terms
@@ -34,14 +34,13 @@ from monitor.wording.updates import change_sentences
 
 AS_STORED = ("code", "kind", "state", "severity", "importance", "component", "extent", "source", "simulated")
 EXPOSED = ("buildings", "main_road_km", "other_road_km", "railway_km", "people")
-BRIEF = (
-    *("code", "kind", "kind_label", "place", "state", "state_label", "severity", "severity_label"),
-    *("sentence", "simulated", "url"),
+OF_CARDS = (
+    *("code", "kind", "kind_label", "place", "state", "state_label", "severity", "severity_label", "importance"),
+    *("sentence", "simulated", "url", "area_label", "rate_label", "exposure", "component", "extent", "sentences"),
+    *("source", "longitude", "latitude"),
 )
-PROPERTIES = (
-    *(*BRIEF, "area_label", "rate_label", "exposure", "component", "extent", "sentences", "source"),
-    *("longitude", "latitude"),
-)
+DATED = ("first_motion", "last_motion", "first_seen", "updated")
+PROPERTIES = (*OF_CARDS, *DATED, *(row.name for row in FIGURES))  # of an alert in GeoJSON, OGC, STAC and webhooks
 BY_WHOM = {"automatic": gettext_lazy("by the computer"), "a specialist": gettext_lazy("by a specialist")}
 RELATION_WORDS = {  # The first stands on the page of the alert itself, the second on that of the other one.
     "merged-into": (gettext_lazy("Became part of another alert:"), gettext_lazy("Took in another alert:")),
@@ -277,10 +276,15 @@ def alert_feature(alert: Alert, card: AlertCard) -> dict[str, object]:
         "type": "Feature",
         "id": alert.pk,
         "geometry": _geometry(mapping(smooth_steps(alert.area))["coordinates"]),
-        "properties": {name: getattr(card, name) for name in PROPERTIES}
-        | figures_known(alert)
-        | {"first_seen": card.first_seen.isoformat(), "updated": card.updated.isoformat()},
+        "properties": alert_properties(alert, card),
     }
+
+
+def alert_properties(alert: Alert, card: AlertCard) -> dict[str, object]:
+    """Return those of PROPERTIES that an alert has, as JSON."""
+    days = (alert.first_motion, alert.last_motion, card.first_seen, card.updated)
+    dated = {name: day.isoformat() for name, day in zip(DATED, days, strict=True)}
+    return {name: getattr(card, name) for name in OF_CARDS} | dated | figures_known(alert)
 
 
 def alert_title(card: AlertCard) -> str:
