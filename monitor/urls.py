@@ -15,7 +15,7 @@ from monitor.open_data.api.views import api
 from monitor.open_data.cap import views as cap
 from monitor.open_data.feeds import alerts as feeds
 from monitor.open_data.feeds import subscription as subscription_feeds
-from monitor.open_data.standards import map_services, tilejson
+from monitor.open_data.standards import map_services
 from monitor.open_data.standards import views as standards
 from monitor.operations.health import views as health
 from monitor.operations.jobs import views as jobs
@@ -119,9 +119,6 @@ urlpatterns = [
     path("ogc/wmts", map_services.wmts, name="wmts"),
     costly_below(path("ogc/", include(standards.routes("ogc"))), OGC),
     costly_below(path("stac/", include(standards.routes("stac"))), STAC),
-    path("tilejson/", tilejson.index, name="tilejson-index"),
-    path("tilejson/<str:source>/<str:layer>.json", tilejson.vector, name="tilejson-vector"),
-    path("tilejson/rasters/<str:layer>/<str:group>.json", tilejson.raster, name="tilejson-raster"),
     costly_below(path("charts/series.<str:form>", charts.series, name="chart-series"), CHARTS),
     costly_below(path("charts/profile.<str:form>", charts.profile, name="chart-profile"), CHARTS),
     costly_below(path("charts/near.json", charts.near, name="chart-near"), CHARTS),

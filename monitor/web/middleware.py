@@ -37,7 +37,6 @@ PUBLIC_DATA = (
     "/ogc/",
     "/rasters",
     "/stac/",
-    "/tilejson/",
     "/tiles/",
 )
 SEARCHES = ("/stac/search",)  # accept a body

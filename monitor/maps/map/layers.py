@@ -6,8 +6,11 @@ from django.db.models import QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from ground_motion.readers.records import Technique
 from ingest.models import Product
+from ingest.products.selectors import datums_of
 from monitor.wording.components import both_directions
+from monitor.wording.datum import zero_of_several
 
 PERIOD_FROM_ZOOM = 12  # Tiles of lower zooms show the stated rates, not those of a period.
 
@@ -20,7 +23,7 @@ class Layer(NamedTuple):
     component: str
     description: Promise
     direction: str | None = None
-    technique: str = "insar"
+    technique: str = Technique.INSAR
 
     def products(self) -> QuerySet[Product]:
         """Return the current products that the layer shows."""
@@ -28,13 +31,14 @@ class Layer(NamedTuple):
         return products if self.direction is None else products.filter(direction=self.direction)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the layer as JSON for the configuration of a map."""
+        """Return the layer as JSON for the configuration of a map; its description says what rates are relative to."""
         negative, positive = both_directions(self.component)
+        zero = zero_of_several(datums_of(self.products())) if self.technique == Technique.INSAR else ""
         return {
             "name": self.name,
             "component": self.component,
             "label": str(self.label),
-            "description": str(self.description),
+            "description": f"{self.description} {zero}".strip(),
             "negative_word": negative,
             "positive_word": positive,
             "fast": self.technique == "tracking",

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.utils import timezone, translation
 
 from detection.models import Alert
-from ground_motion.core.areas import bounds_of
+from ingest.foundation.geos import bbox
 from monitor.models.lines import BREAK_FIGURES
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import base
@@ -109,7 +109,7 @@ def _facts(alert: Alert, card: AlertCard) -> dict[str, Any]:
     return alert_properties(alert, card) | {
         "url": site + card.url,
         "cap": f"{site}/cap/{alert.code}.xml",
-        "bbox": [round(edge, 6) for edge in bounds_of(alert.area)],
+        "bbox": bbox(alert.area),
     }
 
 

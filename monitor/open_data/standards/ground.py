@@ -18,6 +18,7 @@ from detection.selectors import alert_by_code, alerts_public
 from ground_motion.core.errors import promised
 from ground_motion.readers.records import Component
 from ground_motion.readers.stations.records import StationTechnique
+from ingest.foundation.geos import geojson
 from ingest.models import AdministrativeRegion, Product, Station
 from ingest.products.selectors import last_date, products
 from ml.models import BuildingMotion
@@ -31,7 +32,6 @@ from monitor.open_data.standards.collections import (
     Part,
     Rows,
     extent_of,
-    geojson,
     rows_matching,
 )
 from monitor.open_data.standards.cql2 import Queryables
@@ -40,6 +40,7 @@ from monitor.pages.glaciers.views import ident_of
 from monitor.wording.cards.buildings import FIGURES as BUILDING_FIGURES
 from monitor.wording.cards.buildings import figures_with_zero
 from monitor.wording.cards.cards import PROPERTIES, alert_cards, alert_properties
+from monitor.wording.datum import ZERO
 from monitor.wording.regions import level_label
 
 MOTION_FIGURES = ("state", "speed_m_day", "sigma_m_day", "usual_m_day", "n_pairs", "last_day")
@@ -72,7 +73,9 @@ class Alerts(Rows):
         "state": Filter("how far it is reviewed", tuple(State)),
         "severity": Filter("how much it matters", tuple(Severity)),
     }
-    queryables = {name: name for name in (*filters, "simulated", *STORED, *FACTS)} | {"geometry": "area"}
+    queryables: ClassVar[Queryables] = {name: name for name in (*filters, "simulated", *STORED, *FACTS)} | {
+        "geometry": "area"
+    }
     period = ("first_motion", "last_motion")
     shown, answers = PROPERTIES, (AlertOut,)
 
@@ -160,7 +163,16 @@ class Buildings(Rows):
         "geometry": "building__position",
     }
     period = (F("ledger__product__dates__0"), last_date("ledger__product__dates"))
-    shown = ("building", "product", "component", *BUILDING_FIGURES, "since", "until", "simulated")
+    shown = (
+        "building",
+        "product",
+        "component",
+        *BUILDING_FIGURES,
+        *ZERO,
+        "since",
+        "until",
+        "simulated",
+    )
     answers = (BuildingOut,)
 
     def part(self, query: Query) -> Part:

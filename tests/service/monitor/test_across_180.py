@@ -117,7 +117,6 @@ SOME = {  # name of an address: values that only it needs, and its query
     "raster-arrows": ({}, "bbox=179.992,-16.808,-179.992,-16.792"),
     "stac:search": ({}, "bbox=179.992,-16.808,-179.992,-16.792"),
     "alert-picture": ({"name": "score"}, ""),
-    "tilejson-points": ({"layer": "los"}, ""),
 }
 COLLECTIONS = {"ogc": ("alerts", "points", "products"), "stac": ("velocity-fields", "radar-images", "predictions")}
 
@@ -233,9 +232,6 @@ def test_map_services_say_where_images_across_180_lie(client, pair):
     for box in capabilities.findall(f".//{space}BoundingBox"):
         assert float(box.get("minx")) < float(box.get("maxx"))
         assert float(box.get("miny")) < float(box.get("maxy"))
-    tiles = client.get("/tilejson/rasters/coherence/2021-12-13-12d.json").json()
-    assert tiles["bounds"][0] == -180
-    assert tiles["bounds"][2] == 180
 
 
 def test_tiles_on_both_edges_of_the_map_show_their_part(client, product, alert, pair):
