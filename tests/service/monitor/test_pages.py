@@ -81,8 +81,8 @@ def test_a_point_gives_its_series_its_fit_and_a_sentence(client, make_egms):
     assert body["band_mm"] is not None
     assert body["temporal_coherence"] == pytest.approx(0.9)
     rows = client.get(body["csv_url"]).content.decode().splitlines()
-    assert rows[0] == "date,displacement_mm_los,status"
-    assert rows[-1] == "2022-01-03,-24.0,released"
+    assert rows[0] == "date,displacement_mm_los,status,datum_source,datum_sigma_mm_yr,zero"
+    assert rows[-1].startswith("2022-01-03,-24.0,released,calibrated,1.0,")
 
 
 def test_a_close_tile_holds_single_points_with_id_and_rate(client, make_egms):

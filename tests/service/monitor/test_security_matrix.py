@@ -488,8 +488,8 @@ EXPLAINED = ("*:collections", "*:collection *", "*:description", "*:queryables*"
 EXPLAINED += ("api-1:openapi-json", "words", "organisation-buildings")
 STATED = {"alert-detail", "alerts-geojson", "alerts-atom", "api-1:alert", "api-1:alert_detections", "api-1:buildings"}
 STATED |= {"api-1:here", "api-1:point", "cap-message", "chart-profile", "chart-series", "here", "ogc:items alerts"}
-STATED |= {"ogc:items buildings", "ogc:items points", "ogc:items series", "point-series-csv", "region-embed", "wms"}
-STATED |= {"stac:items alerts", "stac:items velocity-fields", "alert-report", "region-report", "alert-list", "map"}
+STATED |= {"ogc:items buildings", "ogc:items points", "ogc:items series", "point-series-csv", "region-embed"}
+STATED |= {"stac:items alerts", "stac:items velocity-fields", "alert-report", "region-report", "alert-list"}
 
 
 def test_every_answer_that_states_a_rate_says_that_nothing_confirms_its_zero(people, product, monkeypatch):
