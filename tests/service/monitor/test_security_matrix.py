@@ -487,8 +487,8 @@ RATE = re.compile(rb'mm a year|_mm_yr": -?\d')
 EXPLAINED = ("*:collections", "*:collection *", "*:description", "*:queryables*", "*:schema*", "api-1:api-root")
 EXPLAINED += ("api-1:openapi-json", "words", "organisation-buildings")
 STATED = {"alert-detail", "alerts-geojson", "alerts-atom", "api-1:alert", "api-1:alert_detections", "api-1:buildings"}
-STATED |= {"api-1:here", "api-1:point", "cap-message", "chart-profile", "chart-series", "here", "ogc:items alerts"}
-STATED |= {"ogc:items buildings", "ogc:items points", "ogc:items series", "point-series-csv", "region-embed"}
+STATED |= {"api-1:here", "api-1:point", "chart-profile", "chart-series", "here", "ogc:items alerts"}
+STATED |= {"ogc:items buildings", "ogc:items points", "ogc:items series", "region-embed"}
 STATED |= {"stac:items alerts", "stac:items velocity-fields", "alert-report", "region-report", "alert-list"}
 
 
@@ -503,7 +503,6 @@ def test_every_answer_that_states_a_rate_says_that_nothing_confirms_its_zero(peo
     asked = {"here": here, "api-1:here": here, "here-report": here, "chart-profile": {"line": line, "layer": "los"}}
     asked |= {"chart-series": {"point": f"{product.pk}/{point.pid}"}}
     monkeypatch.setattr(f"{__name__}.QUERIES", QUERIES | asked)
-    monkeypatch.setitem(SPECIAL, "cap-message", {"name": alert.code})
     stating, silent = set(), set()
     for role in ("anonymous", "subscriber link", "administrator"):
         for name, status, body in answers(people, role):
