@@ -6,11 +6,8 @@ from django.db.models import QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from ground_motion.readers.records import Technique
 from ingest.models import Product
-from ingest.products.selectors import datums_of
 from monitor.wording.components import both_directions
-from monitor.wording.datum import zero_of_several
 
 PERIOD_FROM_ZOOM = 12  # Tiles of lower zooms show the stated rates, not those of a period.
 
@@ -23,7 +20,7 @@ class Layer(NamedTuple):
     component: str
     description: Promise
     direction: str | None = None
-    technique: str = Technique.INSAR
+    technique: str = "insar"
 
     def products(self) -> QuerySet[Product]:
         """Return the current products that the layer shows."""
@@ -31,14 +28,13 @@ class Layer(NamedTuple):
         return products if self.direction is None else products.filter(direction=self.direction)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the layer as JSON for the configuration of a map; its description says what rates are relative to."""
+        """Return the layer as JSON for the configuration of a map."""
         negative, positive = both_directions(self.component)
-        zero = zero_of_several(datums_of(self.products())) if self.technique == Technique.INSAR else ""
         return {
             "name": self.name,
             "component": self.component,
             "label": str(self.label),
-            "description": f"{self.description} {zero}".strip(),
+            "description": str(self.description),
             "negative_word": negative,
             "positive_word": positive,
             "fast": self.technique == "tracking",

@@ -22,6 +22,7 @@ from detection.selectors import alerts_public
 from ground_motion.core.areas import box_around, box_of, join_halves, wrap_longitude
 from ground_motion.core.errors import promised
 from ground_motion.readers.records import Technique
+from ground_motion.statistics.datum import Datum, Source
 from ingest.foundation.geos import geos
 from ingest.models import Product, Scene, ScenePair
 from ingest.models.products import DERIVED
@@ -40,6 +41,7 @@ from monitor.maps.map.layers import LAYERS, PERIOD_FROM_ZOOM, Layer
 from monitor.maps.map.tile_geometry import read_tile, tile_box
 from monitor.maps.rasters.answers import etag_of
 from monitor.maps.rasters.catalogue import BoundsOf
+from monitor.wording.datum import zero_of_several
 
 ZOOM_OF_SINGLE_POINTS = FINEST_ZOOM + 1
 
@@ -116,6 +118,20 @@ URLS = {
     "frames": "/charts/frames.json",
     "desk": "/workbench/",
 }
+
+
+def _with_zeros(layers: Sequence[Layer]) -> list[dict[str, Any]]:
+    """Return layers as JSON, whose description says what their speeds are against."""
+    fields = Product.objects.current().filter(technique=Technique.INSAR).order_by()
+    columns = ("component", "direction", *(f"datum_{name}" for name in Datum._fields))
+    known = list(fields.values_list(*columns).distinct())
+    rows = []
+    for layer in layers:
+        own = [Datum(*row[2:]) for row in known if row[0] == layer.component and layer.direction in (None, row[1])]
+        own = [one._replace(source=Source(one.source)) for one in own if layer.technique == Technique.INSAR]
+        row = layer.as_dict()
+        rows.append(row | {"description": " ".join([row["description"], zero_of_several(own)]).strip()})
+    return rows
 
 
 WORDED = ("series", "alerts", "rasters", "here_data")  # public data with texts in the language that the address names
@@ -305,7 +321,7 @@ def map_config(bounds: Sequence[float] | None, component: str = "", direction: s
     layers = layers_available()
     opens = sorted(layers, key=lambda one: (one.component != component, one.direction != direction))
     return {
-        "layers": [layer.as_dict() for layer in layers],
+        "layers": _with_zeros(layers),
         "default_layer": opens[0].name if opens else None,
         "bounds": bounds,
         "urls": urls(),

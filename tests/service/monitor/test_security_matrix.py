@@ -451,7 +451,7 @@ def answers(people: People, role: str) -> Iterator[tuple[str, int, bytes]]:
     collections = {name: one.collections for name, one in CATALOGUES.items()}
     own = dict(people.links.get(role, {}))
     for name, wanted in addresses():
-        for kind in collections.get(name.partition(":")[0], {}) if "name" in wanted else [""]:
+        for kind in collections.get(name.partition(":")[0], [""]) if "name" in wanted else [""]:
             people.links[role] = own | ({name: {"name": kind}} if kind else {})
             path = people.path(role, name, wanted)
             answer = people.client(role, True).get(path, QUERIES.get(name, {}))
@@ -487,7 +487,7 @@ RATE = re.compile(rb'mm a year|_mm_yr": -?\d')
 EXPLAINED = ("*:collections", "*:collection *", "*:description", "*:queryables*", "*:schema*", "api-1:api-root")
 EXPLAINED += ("api-1:openapi-json", "words", "organisation-buildings")
 STATED = {"alert-detail", "alerts-geojson", "alerts-atom", "api-1:alert", "api-1:alert_detections", "api-1:buildings"}
-STATED |= {"api-1:here", "api-1:point", "chart-profile", "chart-series", "here", "ogc:items alerts"}
+STATED |= {"api-1:here", "api-1:point", "cap-message", "chart-profile", "chart-series", "here", "ogc:items alerts"}
 STATED |= {"ogc:items buildings", "ogc:items points", "ogc:items series", "region-embed"}
 STATED |= {"stac:items alerts", "stac:items velocity-fields", "alert-report", "region-report", "alert-list"}
 
@@ -503,6 +503,7 @@ def test_every_answer_that_states_a_rate_says_that_nothing_confirms_its_zero(peo
     asked = {"here": here, "api-1:here": here, "here-report": here, "chart-profile": {"line": line, "layer": "los"}}
     asked |= {"chart-series": {"point": f"{product.pk}/{point.pid}"}}
     monkeypatch.setattr(f"{__name__}.QUERIES", QUERIES | asked)
+    monkeypatch.setitem(SPECIAL, "cap-message", {"name": alert.code})
     stating, silent = set(), set()
     for role in ("anonymous", "subscriber link", "administrator"):
         for name, status, body in answers(people, role):
