@@ -1,6 +1,7 @@
 """Selectors of alerts and detections."""
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from functools import partial
@@ -19,6 +20,8 @@ from detection.rules.lifecycle import LIVING, Source, State
 from detection.rules.verdicts import Verdict
 from detection.tables.alerts import MERGED_INTO
 from ground_motion.methods.deformation.sealed import FORMAT, OF_MAIN
+from ground_motion.readers.records import Technique
+from ground_motion.statistics import datum as datums
 from ingest.models import Product, Scene, ScenePair
 from ingest.products.selectors import last_date
 from ingest.products.settling import VERSIONS
@@ -37,6 +40,18 @@ UNMEASURED = dict.fromkeys(row.name for row in FIGURES if row.family and row.sto
 MOST_IMPORTANT_FIRST = ("-importance", "-id")  # All lists have this order; see detection.rules.importance.
 SAME_VIEW = (*VERSIONS, "track", "direction", "burst")
 OF_PLACES = ("tilt_mm_m_yr", "tilt_low_mm_m_yr", "tilt_high_mm_m_yr")  # see `ground_motion.rasters.areas.place_as_dict`
+
+
+def alert_datums(*, alerts: Iterable[Alert]) -> dict[int, list[datums.Datum]]:
+    """Return each datum of the velocity fields that show each of these alerts, by key; none for other alerts."""
+    path = f"detections__{RUN}__product"
+    columns = (f"{path}__datum_{name}" for name in datums.Datum._fields)
+    shown = Alert.objects.filter(pk__in=[alert.pk for alert in alerts], **{f"{path}__technique": Technique.INSAR})
+    found = defaultdict[int, list[datums.Datum]](list)
+    for pk, *row in shown.order_by().values_list("pk", *columns).distinct():
+        one = datums.Datum(*row)
+        found[pk].append(one._replace(source=datums.Source(one.source)))
+    return found
 
 
 def predictions_unscanned() -> QuerySet[Prediction]:

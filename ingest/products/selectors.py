@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import date
 from functools import reduce
+from itertools import starmap
 from operator import or_
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from django.db.models import DateField, F, FloatField, Func, Q, QuerySet
 from ground_motion.core.areas import box_around
 from ground_motion.core.projections import transformer
 from ground_motion.readers.records import Float32, Float64
+from ground_motion.statistics.datum import Datum, Source
 from ground_motion.statistics.decomposition import Cells, DirectionPoints, interpolate_dates
 from ingest.foundation.geos import geos
 from ingest.foundation.locks import rows_of
@@ -63,6 +65,13 @@ class AreaSeries(NamedTuple):
     mean_mm: Float32
     low_mm: Float32
     high_mm: Float32
+
+
+def datums_of(products: QuerySet[Product]) -> list[Datum]:
+    """Return each datum that occurs among products."""
+    columns = (f"datum_{name}" for name in Datum._fields)
+    rows = products.order_by().values_list(*columns).distinct()
+    return [datum._replace(source=Source(datum.source)) for datum in starmap(Datum, rows)]
 
 
 def products() -> QuerySet[Product]:

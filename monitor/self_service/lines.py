@@ -33,7 +33,7 @@ from monitor.web.request_limits import GIVEN_FILES, PREVIEWS, REPORTS, costly
 from monitor.web.secret_links import Expired
 from monitor.wording.cards.lines import break_words, fastest_words, station_words, unknown_words, verdict_sentence
 from monitor.wording.dates import period_words
-from monitor.wording.datum import zero_sentence
+from monitor.wording.datum import ZERO, zero_columns, zero_sentence
 from monitor.wording.figures import cell_text
 from monitor.wording.images import data_set_name
 from monitor.wording.refusals import Refusal, number_or_none
@@ -240,9 +240,10 @@ def _profile(line: Line) -> Iterator[tuple[LineReading, float, Sequence[float | 
 
 
 def _profile_rows(line: Line) -> Iterator[Sequence[object]]:
-    yield "data set", "station_km", *PROFILE
+    yield "data set", "station_km", *PROFILE, *ZERO
     for reading, station_m, row in _profile(line):
-        yield cell_text(data_set_name(reading.product.name)), round(station_m / 1000, 4), *row
+        zero = zero_columns(reading.product.datum).values()
+        yield cell_text(data_set_name(reading.product.name)), round(station_m / 1000, 4), *row, *zero
 
 
 def _sections(line: Line) -> Iterator[dict[str, Any]]:
@@ -256,7 +257,7 @@ def _sections(line: Line) -> Iterator[dict[str, Any]]:
         between = corners[(along_m > ends_m[0]) & (along_m < ends_m[1])]
         course = np.round([first, *between, last], 7).tolist()
         own = {"data_set": data_set_name(reading.product.name), "station_km": round(station_m / 1000, 4)}
-        properties = own | dict(zip(PROFILE, row, strict=True))
+        properties = own | dict(zip(PROFILE, row, strict=True)) | zero_columns(reading.product.datum)
         yield {"type": "Feature", "geometry": {"type": "LineString", "coordinates": course}, "properties": properties}
 
 

@@ -41,11 +41,21 @@ class ReportForm(EmailForm, PlaceForm):
         choices=ResidentReport.Kind.choices, error_messages={"required": gettext_lazy("Choose what you see.")}
     )
     seen_on = forms.DateField(
-        widget=forms.DateInput(attrs={"type": "date"}),
+        label=gettext_lazy("Seen on"),
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         error_messages={"required": gettext_lazy("Choose the day on which you saw it.")},
     )
-    text = forms.CharField(required=False, max_length=MAX_TEXT_LENGTH)
-    photo = forms.FileField(required=False)
+    text = forms.CharField(
+        label=gettext_lazy("What it looks like, and since when"),
+        required=False,
+        max_length=MAX_TEXT_LENGTH,
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )
+    photo = forms.FileField(
+        label=gettext_lazy("A photo, if you have one (JPEG or PNG, up to 10 MB)"),
+        required=False,
+        widget=forms.FileInput(attrs={"accept": "image/jpeg,image/png"}),
+    )
 
     def clean_seen_on(self) -> date:
         """Return the day. Raises ValidationError if it has begun nowhere yet, or is before EARLIEST."""
@@ -132,11 +142,10 @@ def _latest_day() -> date:
 
 
 def _page(request: HttpRequest, form: ReportForm, status: int = 200) -> HttpResponse:
+    form.fields["seen_on"].widget.attrs["max"] = _latest_day().isoformat()
     context = {
         "form": form,
         "bounds": map_totals()["bounds"],
-        "longest_text": MAX_TEXT_LENGTH,
-        "latest_day": _latest_day().isoformat(),
         "near_m": NEAR_M,
         "keep_years": KEEP.days // 365,
     }

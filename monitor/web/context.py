@@ -8,8 +8,11 @@ from django.forms.renderers import TemplatesSetting
 from django.http import HttpRequest
 from django.utils.translation import ngettext
 
+from ground_motion.readers.records import Technique
 from ingest.models import ContextLayer, Product, Scene
+from ingest.products.selectors import datums_of
 from monitor.web.guards import Permissions, mails_are_shown
+from monitor.wording.datum import doubt
 from monitor.wording.figures import whole
 from monitor.wording.states import in_language
 
@@ -34,14 +37,20 @@ def site(request: HttpRequest) -> dict[str, object]:
 
 
 def site_facts() -> dict[str, object]:
-    """Return whether any data shown are simulated, and the credits of the data."""
+    """Return whether any data shown are simulated, the credits of the data, and whether nothing confirms their zero."""
     first, *others = (
         model.objects.exclude(attribution="").order_by().values_list("attribution", flat=True)
         for model in (Product, Scene, ContextLayer)
     )
     products, scenes = (model.objects.filter(simulated=True).order_by().values("pk") for model in (Product, Scene))
     lines = first.union(*others)
-    return {"has_simulated": products.union(scenes).exists(), "attributions": sorted(map(in_language, lines))}
+    facts = {"has_simulated": products.union(scenes).exists(), "attributions": sorted(map(in_language, lines))}
+    return facts | {"doubt": doubt_of_site()}
+
+
+def doubt_of_site() -> str:
+    """Return the sentence that nothing confirms the zero of some velocity fields; empty where all are confirmed."""
+    return doubt(datums_of(Product.objects.current().filter(technique=Technique.INSAR)))
 
 
 def shortened(lists: Mapping[str, Any], most: Mapping[str, int]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from detection.rules.motion import SHOWN_SIGMAS
 from ground_motion.statistics.datum import Datum, Source
 from monitor.wording.figures import decimal, percent
 
+ZERO = ("datum_source", "datum_sigma_mm_yr", "zero")
 UNCONFIRMED = gettext_lazy("The zero comes from the file itself; nothing outside confirms it.")
 # Translators, in the sentences on what speeds are against: %(margin)s is "1.4"
 RELATIVE_TO: dict[Source, Any] = {
@@ -43,12 +44,21 @@ def zero_sentence(datum: Datum) -> str:
 
 def zero_of_several(data: Sequence[Datum]) -> str:
     """Return what the speeds of several data sets are relative to; empty without any data set."""
-    data = [datum._replace(source=Source(datum.source)) for datum in data]
     if len(set(data)) == 1:
         return zero_sentence(data[0])
     if any(not datum.source.is_outside for datum in data):
         return _("The zero of some of these data sets comes from the file itself; nothing outside confirms it.")
     return _("Speeds are relative to stations, or to ground known to stand still: see each data set.") if data else ""
+
+
+def doubt(data: Sequence[Datum]) -> str:
+    """Return the sentence that nothing confirms the zero of data sets; empty where something does."""
+    return "" if all(datum.source.is_outside for datum in data) else zero_of_several(data)
+
+
+def zero_columns(datum: Datum) -> dict[str, object]:
+    """Return what a rate is relative to, as the columns ZERO: source, standard deviation, and both in words."""
+    return dict(zip(ZERO, (datum.source.value, round(datum.sigma_mm_yr, 2), zero_sentence(datum)), strict=True))
 
 
 def datum_body(datum: Datum) -> dict[str, object]:

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from django.contrib.gis.geos import GEOSGeometry
 from django.utils.translation import gettext as _
 
@@ -16,7 +14,7 @@ from detection.rules.motion import Figure
 from ground_motion.core.areas import centre_of
 from ground_motion.core.projections import EARTH
 from ingest.models import Product
-from monitor.maps.charts.selectors import NearPoint, PointName, SeriesQuery
+from monitor.maps.charts.selectors import PointName, PointsIn, SeriesQuery
 from monitor.maps.charts.traces import PeriodFit, Trace, fit_in, reference_body
 from monitor.maps.charts.words import chart_sentence
 from monitor.maps.imaging.charts import zero_mm
@@ -26,7 +24,6 @@ from monitor.wording.figures import cell_text, whole
 from monitor.wording.refusals import Refusal
 
 NEAR_M = 250.0
-GEOPARQUET = "1.1.0"
 Row = Mapping[str, Any]  # columns of one feature; geometry: GEOSGeometry
 
 
@@ -82,14 +79,15 @@ def trace_row(trace: Trace, shown: PeriodFit) -> dict[str, object]:
     }
 
 
-def near_body(longitude: float, latitude: float, found: Iterable[NearPoint]) -> dict[str, object]:
-    """Return the closest point within 250 m for each component, direction and track, nearest first. Raises Refusal."""
-    best: dict[tuple[str, str, int | None], tuple[float, NearPoint]] = {}
-    for near in found:
-        distance_m = float(EARTH.inv(longitude, latitude, near.longitude, near.latitude)[2])
-        view = near.product.component, near.product.direction, near.product.track
-        if distance_m <= NEAR_M and distance_m < best.get(view, (np.inf, near))[0]:
-            best[view] = distance_m, near
+def near_body(longitude: float, latitude: float, found: Iterable[PointsIn]) -> dict[str, object]:
+    """Return the closest of the points found for each component, direction and track, nearest first. Raises Refusal."""
+    best: dict[tuple[str, str, int | None], tuple[float, PointsIn, int]] = {}
+    for points in (one for one in found if one.pids):
+        here = np.full(points.longitude.shape, longitude), np.full(points.latitude.shape, latitude)
+        away_m = EARTH.inv(*here, points.longitude, points.latitude)[2]
+        view, at = (points.product.component, points.product.direction, points.product.track), int(np.argmin(away_m))
+        if view not in best or away_m[at] < best[view][0]:
+            best[view] = away_m[at], points, at
     if not best:
         raise Refusal(
             _("no measurement point stands within %(distance)s m of this place") % {"distance": whole(NEAR_M)},
@@ -97,13 +95,13 @@ def near_body(longitude: float, latitude: float, found: Iterable[NearPoint]) -> 
         )
     rows = [
         {
-            "key": f"{near.product.pk}/{near.pid}",
+            "key": f"{near.product.pk}/{near.pids[at]}",
             "product": _product(near.product),
-            "longitude": round(near.longitude, 6),
-            "latitude": round(near.latitude, 6),
+            "longitude": round(near.longitude[at], 6),
+            "latitude": round(near.latitude[at], 6),
             "distance_m": round(distance_m),
         }
-        for distance_m, near in sorted(best.values(), key=lambda one: one[0])
+        for distance_m, near, at in sorted(best.values(), key=lambda one: one[0])
     ]
     return {"points": rows}
 
@@ -140,23 +138,9 @@ def as_geojson(rows: Sequence[Row]) -> bytes:
     return json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False).encode()
 
 
-def as_geoparquet(rows: Sequence[Row]) -> bytes:
-    """Write rows as GeoParquet 1.1: geometry as WKB, longitude before latitude (OGC:CRS84)."""
-    columns = {name: [row[name] for row in rows] for name in rows[0]}
-    columns["geometry"] = [bytes(row["geometry"].wkb) for row in rows]
-    types = sorted({row["geometry"].geom_type for row in rows})
-    described = {"geometry": {"encoding": "WKB", "geometry_types": types}}
-    geo = {"version": GEOPARQUET, "primary_column": "geometry", "columns": described}
-    table = pa.table(columns).replace_schema_metadata({"geo": json.dumps(geo)})
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink)
-    return bytes(sink.getvalue().to_pybytes())
-
-
 FORMATS: dict[str, tuple[str, Callable[[Sequence[Row]], bytes]]] = {
     "csv": ("text/csv; charset=utf-8", as_csv),
     "geojson": ("application/geo+json", as_geojson),
-    "parquet": ("application/vnd.apache.parquet", as_geoparquet),
 }
 
 
@@ -172,6 +156,7 @@ def series_rows(body: Mapping[str, Any], places: Sequence[GEOSGeometry]) -> list
             "reference": (body["reference"] or {}).get("label", ""),
             "rate_mm_yr": trace["rate_mm_yr"],
             "rate_sigma_mm_yr": trace["sigma_mm_yr"],
+            "zero": "" if body["reference"] else trace["product"]["datum"]["sentence"],
             **{name: trace["product"][name] for name in ("attribution", "simulated")},
             "date": trace["dates"],
             "displacement_mm": trace["values_mm"],

@@ -18,9 +18,8 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
-from shapely import Point as Spot
 
-from ground_motion.core.areas import MAX_VERTICES, area_of, split_at_date_line, wrap_longitude
+from ground_motion.core.areas import MAX_VERTICES, area_of, wrap_longitude
 from ground_motion.core.projections import EARTH, transformer
 from ground_motion.readers.records import Float32, Float64
 from ingest.foundation.geos import geos
@@ -258,15 +257,6 @@ class PointsIn(NamedTuple):
     series_mm: Float32  # (n, dates), empty without series
 
 
-class NearPoint(NamedTuple):
-    """Measurement point near a place, and its product; position in degrees."""
-
-    product: Product
-    pid: str
-    longitude: float
-    latitude: float
-
-
 @contextmanager
 def bounded() -> Iterator[None]:
     """Limit each statement in the block to SECONDS; `monitor.web.middleware.AnswerBusy` answers if one is cancelled."""
@@ -358,21 +348,3 @@ def points_within(
         if distance_m <= radius_m:
             of_product[key].append(row)
     return [_as_columns(product, of_product[product.pk], 0, with_series and product.has_series) for product in products]
-
-
-def nearest_points(*, longitude: float, latitude: float, reach_degrees: float) -> list[NearPoint]:
-    """Return each current InSAR product's nearest point within reach_degrees on the map, in no particular order."""
-    at = GEOSGeometry(f"SRID=4326;POINT({longitude!r} {latitude!r})")
-    sql = f"""
-        SELECT pid, ST_X(position), ST_Y(position) FROM {POINTS},
-            (SELECT ST_Translate(ST_Transform(ST_GeomFromEWKB(%s), 3857), %s, 0) AS here) AS place
-        WHERE product_id = %s AND tile_point && ST_Expand(here, %s) ORDER BY tile_point <-> here LIMIT 1"""  # noqa: S608
-    around = split_at_date_line(Spot(longitude, latitude).buffer(reach_degrees))
-    behind_180 = [-math.copysign(2 * HALF_WORLD_M, longitude)] if len(around.geoms) > 1 else []
-    found = []
-    with connection.cursor() as cursor:
-        for product in products_over(area=geos(around)):
-            for turn in (0.0, *behind_180):
-                cursor.execute(sql, [bytes(at.ewkb), turn, product.pk, reach_degrees * 111_320])
-                found += [NearPoint(product, *row) for row in cursor.fetchall()]
-    return found

@@ -30,6 +30,7 @@ from monitor.maps.charts.selectors import Period, PointName, PointsIn, ProfileQu
 from monitor.maps.charts.words import profile_sentence
 from monitor.maps.map.series import motion_of_series, number, numbers, point_find
 from monitor.wording.components import both_directions
+from monitor.wording.datum import zero_sentence
 from monitor.wording.figures import whole
 from monitor.wording.images import data_set_name
 from monitor.wording.refusals import Refusal
@@ -284,6 +285,7 @@ def profile_body(query: ProfileQuery) -> tuple[dict[str, Any], list[dict[str, An
         "negative_word": negative,
         "positive_word": positive,
         "reference": reference_body(query.reference),
+        "zero": "" if query.reference else zero_sentence(product.datum),
         "distance_m": numbers(distance[order], 0),
         "velocity_mm_yr": numbers(velocity[order]),
         "bins": {
@@ -295,7 +297,7 @@ def profile_body(query: ProfileQuery) -> tuple[dict[str, Any], list[dict[str, An
         },
         "epochs": _epochs(pairs, distance, line.length_m, n_bins),
     }
-    return body, _rows(parts, places, velocity)
+    return body, _rows(parts, places, velocity, body["zero"])
 
 
 def highest_of(usual: Bins) -> tuple[float, float]:
@@ -341,7 +343,7 @@ def _on_days(points: PointsIn, reference: Reference, days: list[date]) -> Float6
     return np.stack([mean_known(series[:, one], axis=1) for one in near], axis=1)
 
 
-def _rows(parts: list[PointsIn], places: list[Along], velocity: Float64) -> list[dict[str, Any]]:
+def _rows(parts: list[PointsIn], places: list[Along], velocity: Float64, zero: object) -> list[dict[str, Any]]:
     rates = iter(velocity)
     rows = [
         {
@@ -352,6 +354,7 @@ def _rows(parts: list[PointsIn], places: list[Along], velocity: Float64) -> list
             "distance_m": number(place.distance_m[i], 1),
             "offset_m": number(place.offset_m[i], 1),
             "velocity_mm_yr": number(next(rates)),
+            "zero": zero,
             "attribution": part.product.attribution,
             "simulated": part.product.simulated,
             "geometry": Point(part.longitude[i], part.latitude[i], srid=4326),

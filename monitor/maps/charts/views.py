@@ -5,18 +5,19 @@ from collections.abc import Sequence
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.views.decorators.http import require_safe
 
+from ingest.foundation.geos import geos
 from monitor.maps.charts import selectors
 from monitor.maps.charts.frames import frames_body, period_tile
-from monitor.maps.charts.rows import FORMATS, Row, chart_body, near_body, series_rows
-from monitor.maps.charts.selectors import bounded, nearest_points
+from monitor.maps.charts.rows import FORMATS, NEAR_M, Row, chart_body, near_body, series_rows
+from monitor.maps.charts.selectors import bounded
 from monitor.maps.charts.traces import profile_body, traces_of
 from monitor.maps.map.layers import BY_NAME, PERIOD_FROM_ZOOM
 from monitor.maps.map.selectors import layer_products, points_tile, tile_fingerprint
 from monitor.maps.map.tile_geometry import VECTOR_TILE
 from monitor.maps.rasters.answers import tile_or_404, unless_held
 from monitor.wording.refusals import only_parameters, refusals_as_json
+from monitor.wording.regions import disc
 
-REACH_DEGREES = 0.01  # A little more than NEAR_M, in degrees of the map.
 CACHE = "public, max-age=300"
 
 
@@ -51,7 +52,9 @@ def near(request: HttpRequest) -> JsonResponse:
     """Answer with the nearest point of each component and track for ?at=longitude,latitude."""
     longitude, latitude = selectors.position_query(request.GET)
     with bounded():
-        found = nearest_points(longitude=longitude, latitude=latitude, reach_degrees=REACH_DEGREES)
+        products = list(selectors.products_over(area=geos(disc(longitude, latitude, NEAR_M))))
+        where = {"longitude": longitude, "latitude": latitude, "radius_m": NEAR_M}
+        found = selectors.points_within(products=products, **where, with_series=False)
     return _json(near_body(longitude, latitude, found))
 
 

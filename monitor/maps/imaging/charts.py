@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ground_motion.methods.deformation.motion.series import WITHIN_90
 from monitor.maps.imaging.plans import RAMP, ramp_step
 from monitor.wording.components import both_directions
+from monitor.wording.datum import zero_sentence
 from monitor.wording.figures import short, whole
 from monitor.wording.images import data_set_name
 
@@ -267,7 +268,7 @@ def histogram_chart(spread: Spread, size: tuple[int, int, int] = SQUARE) -> dict
 
 
 def rates_chart(product: Any, rates: Spread, full_mm_yr: float) -> dict[str, Any]:
-    """Return a histogram of the rates of points in the colours of the map, its caption, and the rows of its table.
+    """Return a histogram of rates in the colours of the map, its caption with their zero, and the rows of its table.
 
     Args:
         product: data set of the points.
@@ -284,7 +285,7 @@ def rates_chart(product: Any, rates: Spread, full_mm_yr: float) -> dict[str, Any
     named = {"n": whole(sum(rates.counts)), "negative": source["down"], "positive": source["up"], **source}
     return {
         "chart": chart,
-        "caption": caption % named,
+        "caption": f"{caption % named} {zero_sentence(product.datum)}",
         "sentence": spread % {"low": short(round(rates.low, 1)), "high": short(round(rates.high, 1))},
         "rows": [(short(one["low"]), short(one["high"]), whole(one["n"])) for one in chart["columns"]],
     }

@@ -183,6 +183,7 @@ class PlaceForm(forms.Form):
 
     place = forms.CharField(
         max_length=LONGEST,
+        widget=forms.TextInput(attrs={"id": "place", "autocomplete": "off"}),
         label=gettext_lazy("Where: a place, or latitude and longitude"),
         error_messages={"required": gettext_lazy("Type the name of a place, or coordinates such as 46.99, 9.68.")},
     )

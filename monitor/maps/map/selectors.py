@@ -23,7 +23,7 @@ from detection.selectors import alerts_public
 from ground_motion.core.areas import box_around, box_of, join_halves, wrap_longitude
 from ground_motion.core.errors import promised
 from ground_motion.readers.records import Technique
-from ground_motion.statistics.datum import Datum
+from ground_motion.statistics.datum import Datum, Source
 from ingest.foundation.geos import geos
 from ingest.models import Product, Scene, ScenePair
 from ingest.models.products import DERIVED
@@ -129,7 +129,7 @@ def _with_zeros(layers: Sequence[Layer]) -> list[dict[str, Any]]:
     rows = []
     for layer in layers:
         own = [Datum(*row[2:]) for row in known if row[0] == layer.component and layer.direction in (None, row[1])]
-        own = [] if layer.technique != Technique.INSAR else own
+        own = [one._replace(source=Source(one.source)) for one in own if layer.technique == Technique.INSAR]
         row = layer.as_dict()
         rows.append(row | {"description": " ".join([row["description"], zero_of_several(own)]).strip()})
     return rows

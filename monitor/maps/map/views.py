@@ -24,6 +24,7 @@ from monitor.maps.map.tile_geometry import VECTOR_TILE
 from monitor.maps.rasters.answers import csv_response, tile_or_404, unless_held
 from monitor.maps.rasters.layers import RASTER_LAYERS
 from monitor.wording.cards.cards import alert_cards, cards_state
+from monitor.wording.datum import zero_columns
 from monitor.wording.glossary import GLOSSARY
 from monitor.wording.refusals import only_parameters
 from monitor.wording.states import STATE_LABELS
@@ -97,9 +98,9 @@ def series_csv(request: HttpRequest, product: int, pid: str) -> HttpResponse:
     rows = [(day, value, "released") for day, value in zip(point.product.dates, numbers(series, 2), strict=False)]
     if added:
         rows += [(*row, "provisional") for row in zip(added.dates, numbers(added.values_mm[0], 2), strict=True)]
-    return csv_response(
-        f"product-{product:d}-point", [("date", f"displacement_mm_{point.product.component}", "status"), *rows]
-    )
+    zero = zero_columns(point.product.datum)
+    names = ("date", f"displacement_mm_{point.product.component}", "status", *zero)
+    return csv_response(f"product-{product:d}-point", [names, *((*row, *zero.values()) for row in rows)])
 
 
 def _point_or_404(product: int, pid: str) -> MeasurementPoint:

@@ -21,7 +21,7 @@ from ground_motion.core.errors import promised
 from ground_motion.readers.records import Technique
 from ingest.foundation.geos import geos
 from ingest.models import Product, ReleaseChange, Scene
-from ingest.products.selectors import last_date
+from ingest.products.selectors import datums_of, last_date
 from ml.models import ModelVersion, Prediction, Run
 from monitor.maps.imaging.drawing import Bounds, InputGrid
 from monitor.maps.rasters.layers import (
@@ -35,6 +35,7 @@ from monitor.maps.rasters.layers import (
     RasterLayer,
 )
 from monitor.wording.dates import month_words
+from monitor.wording.datum import zero_of_several
 from monitor.wording.figures import whole
 from monitor.wording.points import release_words
 
@@ -97,7 +98,14 @@ def rasters_available(layers: Iterable[RasterLayer] = RASTER_LAYERS) -> list[tup
     # Layers that need the same statistic share one query of products or of pairs.
     of_products, of_pairs = cache(_groups_of_products), cache(_groups_of_pairs)
     listed = [(layer, _groups(layer, of_products, of_pairs)) for layer in layers]
-    return [(layer, dates) for layer, dates in listed if dates]
+    return [(_described(layer), dates) for layer, dates in listed if dates]
+
+
+def _described(layer: RasterLayer) -> RasterLayer:
+    """Return a layer whose description says what its rates are relative to, if it shows rates."""
+    if layer.task != VELOCITY:
+        return layer
+    return layer._replace(description=f"{layer.description} {zero_of_several(datums_of(_velocity_fields(layer)))}")
 
 
 def groups_by_day(groups: Iterable[RasterGroup]) -> dict[str, RasterGroup]:

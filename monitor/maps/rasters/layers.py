@@ -29,7 +29,7 @@ class RasterLayer(NamedTuple):
     high: float
     stops: tuple[str, ...]  # colours evenly spaced from low to high; values beyond get the end colours
     words: tuple[str | Promise, ...]  # legend at low, middle and high
-    description: Promise
+    description: str | Promise
     details: Promise
     caption: Promise  # the colours in words, for use without a legend
     overlap: str = "first"  # The value shown where rasters overlap: the first, highest or lowest.

@@ -38,6 +38,7 @@ from monitor.wording.cards import bulletins as bulletin_words
 from monitor.wording.cards.cards import AlertCard, alert_card, alert_cards, what_happened
 from monitor.wording.cards.lines import MAX_NAMED, break_words
 from monitor.wording.dates import period_words
+from monitor.wording.datum import doubt
 from monitor.wording.figures import listed
 from monitor.wording.images import data_set_name
 
@@ -150,6 +151,7 @@ def _asked(message: OutgoingMessage) -> dict[str, Any]:
         "items": [(card, _title(card), settings.PUBLIC_URL + card.url) for card in cards],
         "taken_url": absolute("review-taken"),
         "simulated": any(card.simulated for card in cards),
+        "doubt": doubt([datum for card in cards for datum in card.datums]),
     }
 
 
@@ -276,6 +278,7 @@ def digest_mail(
         "n_alerts": len(cards),
         "place_names": sorted({card.place for card in cards.values()}),
         "simulated": any(card.simulated for card in cards.values()),
+        "doubt": doubt([datum for card in cards.values() for datum in card.datums]),
         "news_url": absolute("subscription-news", tokens.manage_token(to["subscriptions"][0].pk)) if many else "",
     }
     pictures = [item.picture for part in parts for item in part.items]

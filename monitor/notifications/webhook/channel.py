@@ -16,9 +16,8 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone, translation
 
-from detection.figures import figures_known
 from detection.models import Alert
-from ground_motion.core.areas import bounds_of
+from ingest.foundation.geos import bbox
 from monitor.models.lines import BREAK_FIGURES
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import base
@@ -26,7 +25,7 @@ from monitor.subscribers.organisations.escalations import take_path
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions.channels import EndpointRules
 from monitor.subscribers.subscriptions.endpoints import labels_of
-from monitor.wording.cards.cards import PROPERTIES, AlertCard, KeptCards, alert_title, update_sentences
+from monitor.wording.cards.cards import AlertCard, KeptCards, alert_properties, alert_title, update_sentences
 
 WEBHOOK = "webhook"
 PREFIX = "whsec_"  # Secrets begin with this.
@@ -107,14 +106,10 @@ def payload(message: OutgoingMessage, cards: KeptCards) -> dict[str, Any]:
 
 def _facts(alert: Alert, card: AlertCard) -> dict[str, Any]:
     site = settings.PUBLIC_URL
-    return {
-        **{name: getattr(card, name) for name in PROPERTIES},
+    return alert_properties(alert, card) | {
         "url": site + card.url,
         "cap": f"{site}/cap/{alert.code}.xml",
-        "bbox": [round(edge, 6) for edge in bounds_of(alert.area)],
-        "first_seen": card.first_seen.isoformat(),
-        "updated": card.updated.isoformat(),
-        **figures_known(alert),
+        "bbox": bbox(alert.area),
     }
 
 

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any, TypeVar
 
-from django.contrib.gis.geos import GEOSGeometry
 from django.db.models import Model, Prefetch, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
@@ -18,7 +17,7 @@ from detection.lists import Order
 from detection.models import Alert, Detection
 from detection.rules import lifecycle
 from detection.rules import severity as severities
-from ground_motion.core.areas import bounds_of
+from ingest.foundation.geos import bbox, geojson
 from ingest.models import MeasurementPoint, Product, ScenePair, Station
 from ingest.products.selectors import products
 from ml.models import Run
@@ -32,9 +31,10 @@ from monitor.pages.alerts.evidence import sealed_block
 from monitor.subscribers.organisations.escalations import alerts_taken
 from monitor.subscribers.reports.selectors import reports_near_alerts
 from monitor.wording.cards.buildings import building_row
-from monitor.wording.cards.cards import alert_cards, alert_geometry, update_sentences
+from monitor.wording.cards.cards import alert_cards, update_sentences
 from monitor.wording.cards.filters import alert_or_404, alerts_requested
 from monitor.wording.cards.looks import looks_at_alert, looks_body
+from monitor.wording.datum import zero_sentence
 from monitor.wording.refusals import BIGGEST_KEY, area_of, choice, moment
 from monitor.wording.states import step_reason
 
@@ -78,7 +78,7 @@ def alert_rows(alerts: Sequence[Alert], schema: type[Schema] = schemas.AlertOut,
     for alert, card in zip(alerts, alert_cards(alerts), strict=True):
         motion = getattr(alert, "motion", None)  # The card has read the motion already.
         own = _filled(schemas.Figures, alert) | figures_of(alert)
-        own |= {"bbox": _box(alert.area), "resident_reports": reports[alert.pk]}
+        own |= {"bbox": bbox(alert.area), "resident_reports": reports[alert.pk]}
         own["taken_up"] = [one._asdict() for one in taken.get(alert.pk, [])]
         own["motion"] = _filled(schemas.MotionOut, motion) if motion else None
         if alert.state == lifecycle.State.WITHDRAWN:  # Its figures rest on withdrawn data.
@@ -97,7 +97,7 @@ def _filled(schema: type[Schema], *sources: object, **own: Any) -> dict[str, Any
 
 def product_row(product: Product) -> dict[str, Any]:
     """Return a velocity field."""
-    own = product_summary(product) | {"superseded_by": product.superseded_by_id, "bbox": _box(product.footprint)}
+    own = product_summary(product) | {"superseded_by": product.superseded_by_id, "bbox": bbox(product.footprint)}
     return _filled(schemas.ProductOut, product, first_date=product.dates[0], last_date=product.dates[-1], **own)
 
 
@@ -119,11 +119,7 @@ def pair_row(pair: ScenePair) -> dict[str, Any]:
         own = {"raster_url": reverse("prediction-raster", args=[prediction.pk]), "layer": layer, "group": group}
         found.append(_filled(schemas.PredictionOut, prediction, run.model_version, **own))
     times = {"reference_at": pair.reference.acquired_at, "secondary_at": pair.secondary.acquired_at}
-    return _filled(schemas.PairOut, pair, pair.reference, bbox=_box(pair.footprint), predictions=found, **times)
-
-
-def _box(area: GEOSGeometry) -> list[float]:
-    return [round(edge, 6) for edge in bounds_of(area)]
+    return _filled(schemas.PairOut, pair, pair.reference, bbox=bbox(pair.footprint), predictions=found, **times)
 
 
 def _written(longest: int, description: str, pattern: str = "") -> FieldInfo:
@@ -188,19 +184,24 @@ def alert(request: HttpRequest, code: str) -> Any:
         for step in shown.transitions.select_related("update", "alert")
     ]
     looks, evidence = looks_at_alert(shown), _filled(schemas.EvidenceOut, sealed_block(shown))
-    own = {"area": alert_geometry(shown), "history": history, "looks": looks_body(looks.ahead), "looked": looks.looked}
+    own = {"area": geojson(shown.area), "history": history, "looks": looks_body(looks.ahead), "looked": looks.looked}
     return alert_rows([shown], schemas.AlertDetail, evidence=evidence, **own)[0]
 
 
 @_get("/alerts/{code}/detections", schemas.DetectionPage, MISSING, "alerts", "The detections behind an alert")
 def alert_detections(request: HttpRequest, code: str, limit: Limit = 50, offset: Offset = 0) -> Any:
     """Return detections, each one area in one run, the newest first."""
-    detections = alert_or_404(code).detections.select_related("scan__prediction__run__model_version").order_by("-id")
+    detections = (
+        alert_or_404(code)
+        .detections.select_related("scan__prediction__run__model_version", "scan__prediction__run__product")
+        .order_by("-id")
+    )
 
     def make(detection: Detection) -> dict[str, Any]:
         prediction, run = detection.scan.prediction, detection.scan.prediction.run
         raster_url = reverse("prediction-raster", args=[prediction.pk])
         own = {"prediction_id": prediction.pk, "raster_url": raster_url, "run_finished_at": run.finished_at}
+        own["zero"] = zero_sentence(run.product.datum) if run.product else ""
         return _filled(schemas.DetectionOut, detection, run.model_version, run, **own)
 
     return page(request, detections, limit, offset, _each(make))

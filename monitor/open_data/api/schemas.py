@@ -5,9 +5,12 @@ from typing import Any
 
 from django.utils.functional import Promise
 from ninja import Schema
+from ninja.orm import create_schema
 from pydantic import Field, create_model, field_validator
 
 from detection.figures import FIGURES
+from ml.models import BuildingMotion
+from monitor.wording.cards.buildings import FIGURES as BUILDING_FIGURES
 
 
 class Answer(Schema):
@@ -142,6 +145,7 @@ class AlertOut(Figures):  # type: ignore[valid-type,misc]  # made while the prog
     sentence: str = Field(description="how the ground moves, in plain words")
     sentences: list[str] = Field(description="the same, then tilt, what stands there and the cause, where known")
     contact: ContactOut | None = Field(None, description="who is responsible there; null where none is loaded")
+    zero: str = Field(description="what the zero of its data sets is, and whether anything confirms it")
     source: str = Field(description="computer, or person: a specialist drew it; then there may be no figures")
     component: str = Field(description="los: plus is toward the satellite; up: plus is up; east: plus is to the east")
     simulated: bool
@@ -243,6 +247,15 @@ class DetectionOut(Figures):  # type: ignore[valid-type,misc]
     prediction_id: int
     raster_url: str
     run_finished_at: datetime | None
+    zero: str = Field(description="what its rates are relative to, and whether anything confirms it; empty for images")
+
+
+class ZeroOut(Answer):
+    """What a rate is relative to."""
+
+    datum_source: str = Field(description="source of the zero, as in the datum of a product")
+    datum_sigma_mm_yr: float = Field(description="its standard deviation, an error common to all points of a product")
+    zero: str = Field(description="both in words, and whether anything confirms the zero")
 
 
 class DatumOut(Answer):
@@ -411,7 +424,10 @@ class HereOut(Answer):
     building: list[str] = Field(description="sentences on the building here; empty if no footprint is loaded here")
 
 
-class BuildingOut(Answer):
+BuildingFigures = create_schema(BuildingMotion, name="BuildingFigures", fields=[*BUILDING_FIGURES], base_class=ZeroOut)
+
+
+class BuildingOut(BuildingFigures):  # type: ignore[valid-type,misc]
     """Motion of a building in one data set: median and ends of the 90 % interval, signed as its component."""
 
     id: int
@@ -421,19 +437,6 @@ class BuildingOut(Answer):
     until: date
     longitude: float = Field(description="degrees, a place inside")
     latitude: float = Field(description="degrees")
-    points: float = Field(description="expected number of measurement points on it")
-    rate_mm_yr: float
-    rate_low: float
-    rate_high: float
-    deviation_mm_yr: float = Field(description="against the ground around it")
-    deviation_low: float
-    deviation_high: float
-    tilt_mm_m_yr: float | None = Field(None, description="the steepest, taken for vertical; null: points cannot tell")
-    tilt_low: float | None
-    tilt_high: float | None
-    damage: int = Field(description="class since the first image: 1 negligible to 4 high (Rankin 1988)")
-    damage_low: int
-    damage_high: int
     simulated: bool
     sentences: list[str]
 

@@ -19,6 +19,7 @@ from ground_motion.core.text import plain_text
 from monitor.models.messages import CapMessage
 from monitor.wording.cards.cards import alert_card, alert_title, update_sentences
 from monitor.wording.dates import days_words
+from monitor.wording.datum import doubt
 
 NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
 # Only CAP's lower severities are used: slow motion is no extraordinary threat, and nobody has measured damage.
@@ -83,7 +84,14 @@ def _info(message: CapMessage, language: str, facts: dict[str, str]) -> Element:
     """Return the `info` of a message in a language, which is active. facts: parameters by name."""
     alert, card, over = message.alert, alert_card(message.alert), message.message_type == CapMessage.Type.CANCEL
     state = _("State: %(meaning)s") % {"meaning": card.state_meaning}
-    said = (card.sentence, card.source_sentence, card.public_text, *update_sentences(message.transition), state)
+    said = (
+        card.sentence,
+        card.source_sentence,
+        card.public_text,
+        *update_sentences(message.transition),
+        state,
+        doubt(card.datums),
+    )
     info = Element("info")
     first = {
         "language": language,

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from ground_motion.core.text import plain_text, plain_values
 from monitor.models.messages import CapMessage
 from monitor.open_data.cap.services import headline
+from monitor.web.context import doubt_of_site
 from monitor.web.request_limits import FEEDS, costly
 from monitor.wording.cards.filters import alert_or_404, touching_region
 from monitor.wording.refusals import Missing, area_of, moment, refusals_as_json
@@ -69,7 +70,8 @@ def cap_feed(request: HttpRequest, messages: Iterable[CapMessage], title: str, g
     subtitle = _(
         "Alert, Update and Cancel, the newest first. Not for emergencies. Simulated data have the status Test."
     )
-    feed, language = site_feed(CapAtom, request, title, subtitle, guid), get_language()
+    subtitle, language = f"{subtitle} {doubt_of_site()}".strip(), get_language()
+    feed = site_feed(CapAtom, request, title, subtitle, guid)
     for one in messages:
         words = one.headline if language == settings.LANGUAGE_CODE else headline(one.xml, language)
         link = request.build_absolute_uri(one.get_absolute_url())

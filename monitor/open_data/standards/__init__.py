@@ -1,1 +1,1 @@
-"""Standard interfaces that other programs already support: OGC API Features, STAC, TileJSON and CAP."""
+"""Standard interfaces that other programs already support: OGC API Features, WMS, STAC and TileJSON."""

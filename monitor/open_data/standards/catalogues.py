@@ -10,7 +10,7 @@ from monitor.open_data.standards.ground import Alerts, Buildings, Glaciers, Prod
 from monitor.open_data.standards.points import Points, Series
 from monitor.open_data.standards.queries import CRS84, FEW, SYSTEMS
 from monitor.open_data.standards.search import MOST, PARAMETERS
-from monitor.open_data.standards.stac import GEOJSON, JSON, STAC, Predictions, RadarImages, VelocityFields
+from monitor.open_data.standards.stac import GEOJSON, JSON, STAC, MovingPlaces, Predictions, RadarImages, VelocityFields
 from monitor.wording.refusals import PROBLEM
 
 _PARTS = {"ogcapi-features-1": ("core", "geojson"), "ogcapi-features-3": ("queryables", "filter", "features-filter")}
@@ -24,7 +24,7 @@ FEATURE_CLASSES = (
     *(f"http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/{name}" for name in SCHEMA_PARTS),
 )
 OF_GROUND = (Alerts(), Points(), Series(), Products(), Buildings(), Regions())
-_SEARCH = ("item-search", *(f"item-search#{name}" for name in ("fields", "sort", "filter")))
+_SEARCH = ("item-search", *(f"item-search#{name}" for name in ("sort", "filter")))
 STAC_CLASSES = tuple(
     f"https://api.stacspec.org/v1.0.0/{name}" for name in ("core", "collections", "ogcapi-features", *_SEARCH)
 )
@@ -90,10 +90,10 @@ CATALOGUES = {
     "stac": Catalogue(
         "stac",
         f"{settings.SITE.name}: data",
-        "The data behind the map by STAC: velocity fields, radar images, and results of models. Titles of "
+        "The data behind the map by STAC: velocity fields, radar images, results of models, and alerts. Titles of "
         "simulated data begin with 'Simulated'.",
         (*STAC_CLASSES, *OGC_CLASSES),
-        {one.name: one for one in (VelocityFields(), RadarImages(), Predictions())},
+        {one.name: one for one in (VelocityFields(), RadarImages(), Predictions(), MovingPlaces())},
         STAC,
     ),
 }

@@ -5,12 +5,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, ClassVar, NamedTuple
 
-from django.contrib.gis.geos import GEOSGeometry, MultiPolygon, Point, Polygon
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Max, Min, QuerySet
 from ninja import Schema
 
-from ground_motion.core.areas import bounds_of
 from monitor.maps.rasters.catalogue import BoundsOf
 from monitor.open_data.standards.cql2 import Queryables, expression_of, field_of, narrowed, schema_of
 from monitor.open_data.standards.queries import FEW, Filter, Query
@@ -19,7 +17,6 @@ from monitor.wording.refusals import Refusal, number_or_none
 
 Feature = dict[str, Any]  # GeoJSON; addresses in it begin with a slash
 Period = tuple[Any, Any]  # fields or expressions for the begin and the end of a row
-DIGITS = 6  # A coordinate has this many decimals, which is 10 cm.
 
 
 class Extent(NamedTuple):
@@ -113,7 +110,7 @@ def _plain(described: Mapping[str, Any]) -> dict[str, Any]:
     """Return a property's schema with one type, as OGC API Features Part 5 has it. described: as pydantic makes it."""
     kinds = [kind for kind in described.get("anyOf", [described]) if kind.get("type") != "null"]
     kept = {name: kinds[0][name] for name in ("type", "format", "items") if name in kinds[0]}
-    return kept | ({"description": described["description"]} if "description" in described else {})
+    return {"type": "object"} | kept | ({"description": described["description"]} if "description" in described else {})
 
 
 class Rows(Collection):
@@ -159,7 +156,7 @@ class Rows(Collection):
     def feature(self, ident: str) -> Feature | None:
         """Return the feature of the row with this key."""
         row = row_of(self.known(), ident)
-        return self.feature_of(row) if row else None
+        return self.features([row])[0] if row else None
 
 
 def row_of(rows: QuerySet[Any], ident: str) -> Any | None:
@@ -173,17 +170,3 @@ def key_of(after: str, part: str) -> int:
     if number is not None:
         return number
     raise Refusal(f"after is no key of this collection: {after[:40]!r}", "Follow the link with rel=next.")
-
-
-def geojson(shape: Point | Polygon | MultiPolygon) -> dict[str, Any]:
-    """Return a geometry as GeoJSON, EPSG:4326."""
-    return {"type": shape.geom_type, "coordinates": _rounded(shape.coords)}
-
-
-def _rounded(numbers: Any) -> Any:
-    return round(numbers, DIGITS) if isinstance(numbers, float) else [_rounded(number) for number in numbers]
-
-
-def box(shape: GEOSGeometry) -> list[float]:
-    """Return the bounding box of a shape: west, south, east, north in degrees, west > east across 180."""
-    return [round(edge, DIGITS) for edge in bounds_of(shape)]

@@ -7,7 +7,7 @@ from django.db.models import Count, F, Func, IntegerField, OuterRef, QuerySet, S
 from django.db.models.functions import Coalesce
 from django.urls import reverse
 
-from detection.figures import FIGURES, STORED, figures_of
+from detection.figures import STORED
 from detection.glaciers.selectors import motion_of, motions_known
 from detection.kinds import Kind
 from detection.lists import alerts_matching
@@ -18,6 +18,7 @@ from detection.selectors import alert_by_code, alerts_public
 from ground_motion.core.errors import promised
 from ground_motion.readers.records import Component
 from ground_motion.readers.stations.records import StationTechnique
+from ingest.foundation.geos import geojson
 from ingest.models import AdministrativeRegion, Product, Station
 from ingest.products.selectors import last_date, products
 from ml.models import BuildingMotion
@@ -31,7 +32,6 @@ from monitor.open_data.standards.collections import (
     Part,
     Rows,
     extent_of,
-    geojson,
     rows_matching,
 )
 from monitor.open_data.standards.cql2 import Queryables
@@ -39,7 +39,8 @@ from monitor.open_data.standards.queries import Filter, Query
 from monitor.pages.glaciers.views import ident_of
 from monitor.wording.cards.buildings import FIGURES as BUILDING_FIGURES
 from monitor.wording.cards.buildings import figures_with_zero
-from monitor.wording.cards.cards import BRIEF, alert_cards
+from monitor.wording.cards.cards import PROPERTIES, alert_cards, alert_properties
+from monitor.wording.datum import ZERO
 from monitor.wording.regions import level_label
 
 MOTION_FIGURES = ("state", "speed_m_day", "sigma_m_day", "usual_m_day", "n_pairs", "last_day")
@@ -54,8 +55,6 @@ MEASURED = {
     "east": "Velocity to the east",
     "north": "Velocity to the north",
 }
-OF_ALERTS = (*BRIEF, "first_seen", "updated")
-OF_FIGURES = (*(row.name for row in FIGURES), *FACTS)
 
 
 class Alerts(Rows):
@@ -74,9 +73,11 @@ class Alerts(Rows):
         "state": Filter("how far it is reviewed", tuple(State)),
         "severity": Filter("how much it matters", tuple(Severity)),
     }
-    queryables = {name: name for name in (*filters, "simulated", *STORED, *FACTS)} | {"geometry": "area"}
+    queryables: ClassVar[Queryables] = {name: name for name in (*filters, "simulated", *STORED, *FACTS)} | {
+        "geometry": "area"
+    }
     period = ("first_motion", "last_motion")
-    shown, answers = (*OF_ALERTS, *OF_FIGURES), (AlertOut,)
+    shown, answers = PROPERTIES, (AlertOut,)
 
     def rows(self, query: Query) -> QuerySet[Alert]:
         """Return the alerts that fit the query."""
@@ -88,8 +89,7 @@ class Alerts(Rows):
         """Return alerts with the words of their cards and their figures."""
         found = []
         for alert, card in zip(rows, alert_cards(rows), strict=True):
-            own = {name: getattr(card, name) for name in OF_ALERTS}
-            own |= figures_of(alert) | {name: getattr(alert, name) for name in FACTS}
+            own = dict.fromkeys(PROPERTIES) | alert_properties(alert, card)
             found.append({"type": "Feature", "id": card.code, "geometry": geojson(alert.area), "properties": own})
         return found
 
@@ -163,7 +163,7 @@ class Buildings(Rows):
         "geometry": "building__position",
     }
     period = (F("ledger__product__dates__0"), last_date("ledger__product__dates"))
-    shown = ("building", "product", "component", *BUILDING_FIGURES, "since", "until", "simulated")
+    shown = ("building", "product", "component", *BUILDING_FIGURES, *ZERO, "since", "until", "simulated")
     answers, counts = (BuildingOut,), False
 
     def part(self, query: Query) -> Part:

@@ -21,6 +21,7 @@ from PIL import Image, ImageColor
 from ground_motion.core.areas import bounds_of, box_of, polygons_of
 from ground_motion.core.projections import SEMI_MAJOR_M, web_mercator
 from monitor.maps.imaging.drawing import HALF_WORLD_M, LEGEND_PX, TILE_PIXELS, Bounds, legend_png
+from monitor.maps.map.tile_geometry import MERCATOR_DEGREES
 from monitor.maps.rasters.answers import etag_of, unless_held
 from monitor.maps.rasters.catalogue import (
     OF_PRODUCTS,
@@ -81,7 +82,7 @@ def _capabilities(request: HttpRequest) -> HttpResponse:
         degrees = bounds_of(polygons_of(*map(box_of, {group.bounds for group in groups})))
         west, south, east, north = degrees
         right = east if west <= east else east + 360  # The smaller value comes first in a box of a system.
-        x, y = web_mercator(np.array([west, right]), np.array([max(south, -85.06), min(north, 85.06)]))
+        x, y = web_mercator(np.array([west, right]), np.clip([south, north], -MERCATOR_DEGREES, MERCATOR_DEGREES))
         title = f"{layer.label} ({simulated})" if any(group.simulated for group in groups) else str(layer.label)
         kind = _("Points") if layer.task in (OF_PRODUCTS, RELEASES, VELOCITY) else _("Pairs of radar images")
         above = kind if layer.task else _("Radar images")

@@ -9,12 +9,13 @@ from django.db.models import Q, QuerySet, Sum
 from django.urls import reverse
 from shapely import from_wkb, get_parts
 
+from ingest.foundation.geos import DIGITS
 from ingest.models import MeasurementPoint, Product
 from ingest.products.selectors import point_get, points_behind, series_of
 from monitor.maps.map.series import number, numbers
-from monitor.open_data.api.schemas import PointSeries, ProductOut
+from monitor.maps.map.tile_geometry import MERCATOR_DEGREES
+from monitor.open_data.api.schemas import PointSeries, ProductOut, ZeroOut
 from monitor.open_data.standards.collections import (
-    DIGITS,
     Collection,
     Extent,
     Feature,
@@ -27,9 +28,9 @@ from monitor.open_data.standards.collections import (
 from monitor.open_data.standards.cql2 import Condition, area_of
 from monitor.open_data.standards.ground import PERIOD
 from monitor.open_data.standards.queries import Filter, Query
+from monitor.wording.datum import ZERO, zero_columns
 
 SECONDS = 3.0  # A page ends after this time with what was found, perhaps nothing, and a link to continue.
-MERCATOR_DEGREES = 85.06  # the index of the points is in Web Mercator
 FIGURES = {  # Figures, and their decimals.
     **dict.fromkeys(("velocity_mm_yr", "velocity_std_mm_yr", "height_m", "temporal_coherence", "rmse_mm"), 2),
     **dict.fromkeys(("los_east", "los_north", "los_up"), 4),
@@ -44,13 +45,13 @@ class Points(Collection):
     description = (
         "Spots that reflect radar steadily, of the newest release of each data set. Velocities are in mm a year, sign: "
         "see component; uncertainties are one standard deviation; unknown is null. Velocities are relative to "
-        "the zero of their data set, which its `datum` in the API names with its uncertainty."
+        "the zero of their data set."
     )
     filters = {"product": Filter("id of a data set")}
     queryables = {name: name for name in ("pid", *FIGURES)} | {"product": "product_id", "geometry": "tile_point"}
     most, few = 10_000, 1000  # The limits are high, because a GIS asks for page after page.
-    shown: ClassVar[Sequence[str]] = ("product", "pid", "component", *FIGURES, "simulated")
-    answers = (PointSeries, ProductOut)
+    shown: ClassVar[Sequence[str]] = ("product", "pid", "component", *FIGURES, *ZERO, "simulated")
+    answers = (PointSeries, ProductOut, ZeroOut)
 
     def part(self, query: Query) -> Part:
         """Return a page of points, product by product."""
@@ -102,7 +103,8 @@ class Points(Collection):
 
     def features(self, product: Product, rows: Sequence[dict[str, Any]]) -> list[Feature]:
         """Return points of a data set as features. rows: as from `points_behind`."""
-        return [point_feature(product, row) for row in rows]
+        zero = zero_columns(product.datum)
+        return [point_feature(product, row, zero) for row in rows]
 
     def every(self) -> QuerySet[MeasurementPoint]:
         """Return the rows of all points."""
@@ -148,8 +150,8 @@ def _within_mercator(area: GEOSGeometry) -> list[Polygon]:
     return boxes
 
 
-def point_feature(product: Product, row: dict[str, Any]) -> Feature:
-    """Return a point as a feature. row: longitude, latitude, pid and the figures of a point."""
+def point_feature(product: Product, row: dict[str, Any], zero: dict[str, object]) -> Feature:
+    """Return a point as a feature. row: longitude, latitude, pid and figures; zero: as from `zero_columns`."""
     position = [round(row["longitude"], DIGITS), round(row["latitude"], DIGITS)]
     figures = {name: number(row[name], digits) for name, digits in FIGURES.items()}
     own = {"product": product.pk, "pid": row["pid"], "component": product.component}
@@ -157,5 +159,5 @@ def point_feature(product: Product, row: dict[str, Any]) -> Feature:
         "type": "Feature",
         "id": f"{product.pk}.{row['pid']}",
         "geometry": {"type": "Point", "coordinates": position},
-        "properties": own | figures | {"simulated": product.simulated},
+        "properties": own | figures | zero | {"simulated": product.simulated},
     }

@@ -14,6 +14,7 @@ from django.contrib.gis.geos import GEOSGeometry
 from django.http import QueryDict
 
 from ground_motion.core.projections import SEMI_MAJOR_M, web_mercator
+from monitor.maps.map.tile_geometry import MERCATOR_DEGREES
 from monitor.open_data.standards import cql2
 from monitor.wording.refusals import (
     BIGGEST_KEY,
@@ -36,7 +37,6 @@ BEGINNING, END = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=U
 DEGREES = "http://www.opengis.net/def/crs/EPSG/0/4326"  # latitude before longitude
 MERCATOR = "http://www.opengis.net/def/crs/EPSG/0/3857"
 SYSTEMS = (CRS84, DEGREES, MERCATOR)
-MERCATOR_DEGREES = 85.06  # nearer to the poles, coordinates grow without limit
 DECIMALS_M = 2
 
 

@@ -1,7 +1,7 @@
-"""STAC item search over several collections at once: filters, order, and the fields of the answer."""
+"""STAC item search over several collections at once: filters and order."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -22,12 +22,8 @@ PARAMETERS = {
     "ids": f"at most {MOST} ids with commas between them",
     "intersects": "a GeoJSON geometry, instead of bbox",
     "sortby": f"some of {', '.join(SORTABLE)} with commas between them; a minus before a name sorts descending",
-    "fields": "members of an item with commas between them; a minus before a name leaves it out",
 }
-MAX_ENTRIES = {"collections": 20, "ids": MOST, "sortby": 4 * len(SORTABLE), "fields": 100}  # Most entries of each list.
-MAX_FIELD_LETTERS = 200
-USUAL_FIELDS: tuple[str, ...] = ("type", "stac_version", "id", "collection", "geometry", "bbox", "links", "assets")
-USUAL_FIELDS += tuple(f"properties.{name}" for name in ("datetime", "start_datetime", "end_datetime"))
+MAX_ENTRIES = {"collections": 20, "ids": MOST, "sortby": 4 * len(SORTABLE)}  # Most entries of each list.
 Order = list[tuple[str, bool]]  # (name, whether the largest comes first)
 
 
@@ -38,26 +34,21 @@ class Found(NamedTuple):
         items: collection and item of each result.
         after: key of the next page, empty on the last one.
         matched: number of items on all pages.
-        trim: returns an item with the requested fields only.
     """
 
     items: list[tuple[Rows, Feature]]
     after: str
     matched: int
-    trim: Callable[[Feature], Feature]
 
 
 def search(known: Mapping[str, Rows], parameters: QueryDict) -> Found:
     """Return the items found in the requested order, then by collection and key. Raises Refusal."""
     common = parameters.copy()
     own = {name: common.pop(name, [""])[-1] for name in PARAMETERS}
-    names, idents, sortby, fields = (
+    names, idents, sortby = (
         values_of(name, (one.strip() for one in own[name].split(",") if one.strip()), most)
         for name, most in MAX_ENTRIES.items()
     )
-    longest = max(map(len, fields), default=0)
-    if longest > MAX_FIELD_LETTERS:
-        raise Refusal(f"fields has a name of {longest} letters", f"Give names of at most {MAX_FIELD_LETTERS}.")
     unknown = [name for name in names if name not in known]
     if unknown:
         raise Refusal(f"there is no collection {unknown[0][:40]!r}", f"Give some of {', '.join(known)}.")
@@ -71,7 +62,7 @@ def search(known: Mapping[str, Rows], parameters: QueryDict) -> Found:
     for one in sortby:  # If a name is given twice, the first one decides.
         name = choice("sortby", one.lstrip("+-").removeprefix("properties."), list(SORTABLE)) or "id"
         order.setdefault(name, one.startswith("-"))
-    return Found(*_page(chosen, query, list(order.items())), trimmer(fields))
+    return _page(chosen, query, list(order.items()))
 
 
 def _json(content: str | bytes) -> Any:
@@ -113,18 +104,14 @@ def parameters_of(body: Mapping[str, Any]) -> QueryDict:
 
 
 def _texts(name: str, value: Any) -> list[Any]:
-    """Return a member of a body as texts: sortby and fields as they are written in a URL, any other as it is."""
+    """Return a member of a body as texts: sortby as it is written in a URL, any other as it is."""
     if name == "sortby" and isinstance(value, list) and all(isinstance(one, dict) for one in value):
         return [("-" if one.get("direction") == "desc" else "+") + str(one.get("field")) for one in value]
-    if name == "fields" and isinstance(value, dict):
-        include, exclude = (value.get(part) or [] for part in ("include", "exclude"))
-        if isinstance(include, list) and isinstance(exclude, list):
-            return [*map(str, include), *(f"-{one}" for one in exclude)] or list(USUAL_FIELDS)
     return value if isinstance(value, list) else [value]
 
 
-def _page(chosen: list[Rows], query: Query, order: Order) -> tuple[list[tuple[Rows, Feature]], str, int]:
-    """Return `items`, `after` and `matched` of Found; `after` names the collection and row of the last item."""
+def _page(chosen: list[Rows], query: Query, order: Order) -> Found:
+    """Return a page of a search; `after` names the collection and row of the last item."""
     behind = _behind(chosen, query.after, order)
     keys: list[tuple[Any, ...]] = []  # sorted values, then the number of the collection and the key of the row
     matched = 0
@@ -145,7 +132,7 @@ def _page(chosen: list[Rows], query: Query, order: Order) -> tuple[list[tuple[Ro
         features |= {(at, row.pk): feature for row, feature in zip(found, one.features(found), strict=True)}
     items = [(chosen[at], features[at, pk]) for *_, at, pk in shown if (at, pk) in features]
     after = f"{chosen[shown[-1][-2]].name}:{shown[-1][-1]}" if len(keys) > query.limit else ""
-    return items, after, matched
+    return Found(items, after, matched)
 
 
 def _sorts(one: Rows, order: Order) -> dict[str, Any]:
@@ -174,28 +161,3 @@ def _behind(chosen: list[Rows], after: str, order: Order) -> list[Q]:
             behind = Q(**{f"{column}__{'lt' if largest else 'gt'}": value}) | (Q(**{column: value}) & behind)
         conditions.append(behind)
     return conditions
-
-
-def trimmer(fields: list[str]) -> Callable[[Feature], Feature]:
-    """Return a function that removes from an item the fields after a minus and those that were not asked for.
-
-    If fields are named, the named and the usual ones are asked for; otherwise all. A named field is not removed.
-    """
-    named = [field.lstrip("+") for field in fields if not field.startswith("-")]
-    unwanted = {field[1:] for field in fields if field.startswith("-")}
-    unwanted -= {name[:at] for name in named for at, sign in enumerate(f"{name}.") if sign == "."}
-    kept = {*USUAL_FIELDS, *named} if named else set()
-    inner = {name[:at] for name in kept for at, sign in enumerate(name) if sign == "."}  # members with a kept inner one
-
-    def part(members: Feature, above: str, whole: bool) -> Feature:
-        left: Feature = {}
-        for name, value in members.items():
-            path = f"{above}{name}"
-            is_whole = whole or path in kept
-            if path in unwanted or not (is_whole or path in inner):
-                continue
-            nested = isinstance(value, dict) and path != "geometry"
-            left[name] = part(value, f"{path}.", is_whole) if nested else value
-        return left
-
-    return (lambda item: part(item, "", not named)) if fields else (lambda item: item)

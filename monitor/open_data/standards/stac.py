@@ -1,29 +1,38 @@
-"""STAC catalogue: items and collections of velocity fields, radar images, and results of models."""
+"""STAC catalogue: items and collections of velocity fields, alerts, radar images, and results of models."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
+from django.contrib.gis.geos import MultiPolygon
 from django.db.models import BooleanField, Case, DateTimeField, F, Q, QuerySet, TextField, Value, When
 from django.db.models.functions import Cast, Coalesce
 from django.urls import reverse
 
+from detection.models import Alert
 from ground_motion.core.errors import promised
+from ingest.foundation.geos import bbox, geojson
 from ingest.models import Product, Scene
 from ingest.products.selectors import last_date
 from ml.models import ModelVersion, Prediction, Run
 from monitor.maps.rasters.catalogue import raster_group
 from monitor.maps.rasters.layers import RASTER_LAYERS_BY_NAME
-from monitor.open_data.standards.collections import Feature, Rows, box, geojson
+from monitor.open_data.standards.collections import Feature, Rows
 from monitor.open_data.standards.cql2 import Queryables
-from monitor.open_data.standards.ground import OF_PRODUCTS, Products, product_title
+from monitor.open_data.standards.ground import OF_PRODUCTS, Alerts, Products, product_title
+from monitor.open_data.standards.map_services import MAX_PX, PNG
 from monitor.open_data.standards.queries import Filter, Query
+from monitor.wording.datum import datum_body
 
 STAC = "1.1.0"
 VELOCITY_FIELDS, RADAR_IMAGES, PREDICTIONS = "velocity-fields", "radar-images", "predictions"
+ALERTS = "alerts"
 _SCHEMA = "https://stac-extensions.github.io/{}/schema.json"
 FILE, PROJECTION, SATELLITE = (_SCHEMA.format(name) for name in ("file/v2.1.0", "projection/v2.0.0", "sat/v1.0.0"))
 COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 GEOJSON, JSON = "application/geo+json", "application/json"
+PICTURE_PX = 512
 SHA256 = "1220"  # A multihash begins so if a SHA-256 follows.
 ITEM_OF_PRODUCT = (*OF_PRODUCTS, "n_dates", "attribution", "file_name", "file_sha256")
 OF_SCENES = ("platform", "licence", "attribution", "polarisation", "backscatter", "file_sha256")
@@ -31,6 +40,7 @@ OF_MODELS = ("task", "method", "version", "weights_sha256")
 SORTABLE = ("id", "datetime", "start_datetime", "end_datetime", "created")
 LAST_DAY = Cast(last_date("dates"), DateTimeField())
 FIRST_DAY = Cast(F("dates__0"), DateTimeField())
+MOVED = (Cast("first_motion", DateTimeField()), Cast("last_motion", DateTimeField()))
 AREA = Coalesce("run__product__footprint", "run__pair__footprint")
 PERIOD = (
     Coalesce(Cast(F("run__product__dates__0"), DateTimeField()), "run__pair__reference__acquired_at"),
@@ -57,7 +67,7 @@ def _item(row: Any, shape: Any, properties: dict[str, Any], **members: Any) -> F
         "stac_extensions": [],
         "id": str(row.pk),
         "geometry": geojson(shape),
-        "bbox": box(shape),
+        "bbox": bbox(shape),
         "properties": properties,
         "links": [],
         "assets": {},
@@ -76,6 +86,7 @@ def of_product(row: Product) -> Feature:
     """Return the item of a velocity field."""
     properties = {"created": stamp(row.loaded_at)} | {name: getattr(row, name) for name in ITEM_OF_PRODUCT}
     properties |= _titled(product_title(row), row.simulated) | _between(row.dates[0], row.dates[-1])
+    properties["datum"] = datum_body(row.datum)
     points = f"{reverse('ogc:items', args=['points'])}?product={row.pk}"
     assets = {"points": {"href": points, "type": GEOJSON, "title": "Measurement points", "roles": ["data"]}}
     address = reverse("product-detail", args=[row.pk])
@@ -83,6 +94,16 @@ def of_product(row: Product) -> Feature:
     newer = [_related("successor-version", VELOCITY_FIELDS, row.superseded_by)] if row.superseded_by else []
     links = [page, *newer, *(_related("derived_from", VELOCITY_FIELDS, one) for one in row.derived_from.all())]
     return _item(row, row.footprint, properties, assets=assets if row.points_deleted_at is None else {}, links=links)
+
+
+def of_alert(row: Alert, own: dict[str, Any]) -> Feature:
+    """Return the item of an alert. own: its properties as a feature."""
+    page = {"rel": "alternate", "type": "text/html", "href": own["url"], "title": "The page of this place"}
+    href = reverse("ogc:item", args=[ALERTS, row.code])
+    assets = {"feature": {"href": href, "type": GEOJSON, "title": "The same as a feature", "roles": ["data"]}}
+    properties = own | _titled(f"{own['kind_label']}, {own['place']}", row.simulated)
+    properties |= _between(row.first_motion, row.last_motion) | {"created": stamp(row.created_at)}
+    return _item(row, row.area, properties, assets=assets, links=[page])
 
 
 def of_scene(row: Scene) -> Feature:
@@ -99,7 +120,8 @@ def of_scene(row: Scene) -> Feature:
     orbit = {"sat:orbit_state": row.direction, "sat:relative_orbit": row.track}
     known_orbit = {name: value for name, value in orbit.items() if value}
     extensions = [PROJECTION, SATELLITE] if known_orbit else [PROJECTION]
-    assets = {"tiles": _tiles("radar", promised(row.acquired_at).date().isoformat())} if row.raster else {}
+    shown = _picture("radar", f"{promised(row.acquired_at):%Y-%m-%d}", promised(row.footprint)) if row.raster else None
+    assets = {"picture": shown} if shown else {}
     return _item(row, row.footprint, properties | known_orbit, stac_extensions=extensions, assets=assets)
 
 
@@ -126,16 +148,28 @@ def of_prediction(row: Prediction) -> Feature:
         "file:checksum": f"{SHA256}{row.raster_sha256}",
     }
     shown = raster_group(row)
-    assets = {"raster": raster} | ({"tiles": _tiles(*shown)} if shown else {})
+    assets = {"raster": raster} | ({"picture": _picture(*shown, run.input.footprint)} if shown else {})
     return _item(row, run.input.footprint, properties, stac_extensions=[FILE], links=sources, assets=assets)
 
 
-def _tiles(layer: str, group: str) -> dict[str, Any]:
+def _picture(layer: str, group: str, shape: MultiPolygon) -> dict[str, Any]:
+    """Return the picture that WMS draws of a date of a layer, on the ground of an item."""
+    west, south, east, north = bbox(shape)
+    east += 360 if east < west else 0
+    height = min(MAX_PX, max(1, round(PICTURE_PX * (north - south) / (east - west))))
+    asked = {"SERVICE": "WMS", "VERSION": "1.3.0", "REQUEST": "GetMap", "LAYERS": f"{layer}:{group}", "STYLES": ""}
+    asked |= {
+        "CRS": "CRS:84",
+        "BBOX": f"{west},{south},{east},{north}",
+        "WIDTH": f"{PICTURE_PX}",
+        "HEIGHT": f"{height}",
+    }
+    href = f"{reverse('wms')}?{urlencode(asked | {'FORMAT': PNG, 'TRANSPARENT': 'TRUE'})}"
     return {
-        "href": reverse("tilejson-raster", args=[layer, group]),
-        "type": JSON,
-        "title": f"TileJSON: {RASTER_LAYERS_BY_NAME[layer].label}",
-        "roles": ["visual"],
+        "href": href,
+        "type": PNG,
+        "title": str(RASTER_LAYERS_BY_NAME[layer].label),
+        "roles": ["overview", "visual"],
     }
 
 
@@ -169,6 +203,23 @@ class VelocityFields(Products):
     )
     summarised = ("component", "level", "direction", "licence", "simulated")
     items = {"item_assets": {"points": {"type": GEOJSON, "roles": ["data"]}}}
+
+
+class MovingPlaces(Alerts):
+    """Public alerts as STAC items."""
+
+    filters = Alerts.filters | {"collections": _named(ALERTS)}
+    queryables: ClassVar[Queryables] = {**Alerts.queryables, **_of_every_item(ALERTS, "area", *MOVED, "created_at")}
+    summarised = ("kind", "state", "severity", "component", "simulated")
+    items = {"item_assets": {"feature": {"type": GEOJSON, "roles": ["data"]}}}
+
+    def features(self, rows: Sequence[Alert]) -> list[Feature]:
+        """Return the items of alerts, with the properties that they have as features."""
+        return [of_alert(row, one["properties"]) for row, one in zip(rows, super().features(rows), strict=True)]
+
+    def feature(self, ident: str) -> Feature | None:
+        """Return the item with this key, which is no code."""
+        return Rows.feature(self, ident)
 
 
 class RadarImages(Rows):

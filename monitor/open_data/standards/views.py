@@ -185,7 +185,6 @@ def search(request: HttpRequest, catalogue: Catalogue) -> JsonResponse:
         links.append(following | {"method": "POST", "body": body | {"after": after}, "merge": False})
         after = ""
     page = _listed(request, catalogue, found.items, after, links) | {"numberMatched": found.matched}
-    page["features"] = [found.trim(feature) for feature in page["features"]]
     return JsonResponse(page, content_type=GEOJSON)
 
 

@@ -55,7 +55,7 @@ class DataForm(forms.Form):
 
     kind = forms.ChoiceField(choices=KINDS, required=False)
     origin = forms.ChoiceField(choices=ORIGINS, required=False)
-    place = forms.CharField(max_length=LONGEST, required=False)
+    place = forms.CharField(max_length=LONGEST, required=False, widget=forms.TextInput(attrs={"autocomplete": "off"}))
     since = forms.IntegerField(min_value=MIN_YEAR, max_value=MAX_YEAR, required=False)
     until = forms.IntegerField(min_value=MIN_YEAR, max_value=MAX_YEAR, required=False)
     sort = forms.ChoiceField(choices=[(name, label) for name, (label, _order) in ORDERS.items()], required=False)

@@ -23,6 +23,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from ground_motion.core.errors import promised
 from monitor.models.messages import Invitation
+from monitor.self_service.subscriptions.forms import EmailForm
 from monitor.subscribers.accounts import selectors, services
 from monitor.subscribers.accounts.sessions import sessions_end
 from monitor.subscribers.quotas.known import is_known
@@ -37,13 +38,7 @@ PAGE_OR_DEED = ["GET", "HEAD", "POST"]
 OPENED = "invitation"  # The session keeps the invitation, so that no address that is passed on contains the link.
 
 
-class AddressForm(forms.Form):
-    """Form with an address alone."""
-
-    email = forms.EmailField(max_length=254)
-
-
-class InvitationForm(AddressForm):
+class InvitationForm(EmailForm):
     """Form of an invitation: the address and the role."""
 
     role = forms.ChoiceField(choices=Invitation.Role.choices)
@@ -52,9 +47,10 @@ class InvitationForm(AddressForm):
 class AcceptForm(BaseUserCreationForm):  # type: ignore[type-arg]  # generic for mypy only
     """Form of the name and the password that an invited person chooses."""
 
-    class Meta:
-        model = User
-        fields = ("username",)
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for field in self.fields.values():
+            field.help_text = ""  # The page explains all fields; a field would refer to a hint that is not shown.
 
     def clean_username(self) -> str:
         """Refuse a name that differs from a known one in capitals only."""
@@ -177,7 +173,7 @@ def invitation_accept(request: HttpRequest) -> HttpResponse:
 @require_http_methods(PAGE_OR_DEED)
 def password_forgotten(request: HttpRequest) -> HttpResponse:
     """Send a link to a new password. The answer is the same whether there is such an account or not."""
-    form = AddressForm(request.POST or None)
+    form = EmailForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         email = form.cleaned_data["email"]
         if limits.allowed_for_connection(ip=network_of(request)) or is_known(email=email):

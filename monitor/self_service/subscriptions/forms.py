@@ -82,6 +82,7 @@ class EmailForm(forms.Form):
 
     email = forms.EmailField(
         max_length=254,
+        widget=forms.EmailInput(attrs={"id": "email", "autocomplete": "email"}),
         error_messages={
             "required": gettext_lazy("Type your e-mail address."),
             "invalid": gettext_lazy("This does not look like an e-mail address, such as name@example.org."),

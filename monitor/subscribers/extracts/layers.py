@@ -18,7 +18,7 @@ from ingest.products.selectors import VALUES, points_batches
 from ml.runs.provisional import living_of, provisional_days, provisional_values
 from monitor.models.operations import Extract
 from monitor.subscribers.extracts.formats import Layer
-from monitor.wording.datum import zero_sentence
+from monitor.wording.datum import zero_columns
 
 UNITS = (
     "velocity_mm_yr and its standard deviation: mm/yr; height_m: m; rmse_mm: mm; temporal_coherence: 0 to 1;"
@@ -86,14 +86,14 @@ def _provisional(product: Product, added: list[date], pids: list[str], extract: 
 def _about(product: Product, layer: str, n_points: int) -> dict[str, str]:
     """Return the facts about a layer, in English, as programs and archives need them."""
     with override("en"):
-        zero = zero_sentence(product.datum)
+        zero = {name: str(value) for name, value in zero_columns(product.datum).items()}
     return {
         "layer": layer,
         "data_set": product.name,
         "component": product.component,
         "positive": POSITIVE[product.component],
         "units": UNITS,
-        "zero": zero,
+        **zero,
         "track": str(product.track or ""),
         "direction": product.direction,
         "release": product.release,

@@ -84,8 +84,13 @@ class WhereForm(forms.Form):
     place = forms.CharField(required=False, max_length=100)
     hit = forms.CharField(required=False, max_length=200)
     region = forms.CharField(required=False, max_length=200)
-    latitude = NumberField(required=False)
-    longitude = NumberField(required=False)
+    latitude, longitude = (
+        NumberField(
+            required=False,
+            widget=forms.TextInput(attrs={"id": name, "autocomplete": "off", "placeholder": example}),
+        )
+        for name, example in (("latitude", "46.99"), ("longitude", "-12.00"))
+    )
     distance = forms.ChoiceField(choices=DISTANCES, required=False)
     own_km = NumberField(required=False)
     drawn = forms.CharField(required=False, max_length=60_000, widget=forms.HiddenInput)

@@ -11,6 +11,7 @@ from detection.rules.motion import Figure, sigma_of
 from ground_motion.methods.deformation.motion.series import WITHIN_90
 from ml.models import BuildingMotion
 from ml.runs.ledgers import buildings_at, town_in
+from monitor.wording.datum import ZERO, zero_columns
 from monitor.wording.exposure import CANNOT_SAY, METHOD, building_sentences, town_sentences
 from monitor.wording.figures import cell_text
 
@@ -55,7 +56,8 @@ def figures_with_zero(motion: BuildingMotion) -> dict[str, Any]:
     values = {name: getattr(motion, name) for name in FIGURES}
     zero = WITHIN_90 * motion.ledger.product.datum_sigma_mm_yr
     low, high = (hypot(values[end] - motion.rate_mm_yr, zero) for end in ("rate_low", "rate_high"))
-    return values | {"rate_low": motion.rate_mm_yr - low, "rate_high": motion.rate_mm_yr + high}
+    ends = {"rate_low": motion.rate_mm_yr - low, "rate_high": motion.rate_mm_yr + high}
+    return values | ends | zero_columns(motion.ledger.product.datum)
 
 
 def town_words(*, area: GEOSGeometry, simulated: bool) -> list[str]:
@@ -81,13 +83,13 @@ def building_row(motion: BuildingMotion) -> dict[str, Any]:
 
 def site_rows(sites: Sequence[tuple[str, float, float]]) -> Iterator[Sequence[object]]:
     """Yield the rows of a CSV, names first: each site (name, degrees), and what points say of the building there."""
-    yield ("site", "longitude", "latitude", "building", *FIGURES, "component", "since", "until", "in words")
+    yield ("site", "longitude", "latitude", "building", *FIGURES, *ZERO, "component", "since", "until", "in words")
     found = buildings_at(places=[(longitude, latitude) for _name, longitude, latitude in sites])
     for (name, longitude, latitude), (stands, motion) in zip(sites, found, strict=True):
         row: list[object] = [cell_text(name), longitude, latitude]
         if motion is None:
             words = str(CANNOT_SAY) if stands else ""
-            yield [*row, "cannot say" if stands else "not known", *[""] * len(FIGURES), "", "", "", words]
+            yield [*row, "cannot say" if stands else "not known", *[""] * len((*FIGURES, *ZERO)), "", "", "", words]
             continue
         product = motion.ledger.product
         about = (product.component, product.dates[0], product.dates[-1])

@@ -9,21 +9,23 @@ from django.db.models import Count, Max, Prefetch, Sum, prefetch_related_objects
 from django.utils.text import capfirst
 from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
-from shapely.geometry import mapping
 
 from detection.alerts.importance import terms_of
-from detection.figures import figures_known
+from detection.figures import FIGURES, figures_known
 from detection.kinds import Extent, Family, Mark, family, row_of
 from detection.models import Alert, AlertExposure, AlertMotion, AlertTransition, AlertUpdate
 from detection.rules.importance import AT_REST, MODERATE_STEPS, NO_MOTION, STRONG_STEPS, Terms
 from detection.rules.lifecycle import END_UNPROVED, TAKEN_BACK, Source, State
 from detection.rules.motion import Figure, stated
-from detection.selectors import Tilt, alerts_nested, alerts_related, steepest_tilts
+from detection.selectors import Tilt, alert_datums, alerts_nested, alerts_related, steepest_tilts
 from ground_motion.core.areas import smooth_steps
+from ground_motion.statistics.datum import Datum
 from ingest.context.selectors import Contact
+from ingest.foundation.geos import geojson
 from ingest.models import ContextLayer
 from monitor.wording.cards.whereabouts import alert_places
 from monitor.wording.dates import day_words
+from monitor.wording.datum import doubt, zero_of_several
 from monitor.wording.exposure import building_tilt_sentence, exposure_rows, exposure_sentence
 from monitor.wording.families import FamilyVoice, voice, voice_of
 from monitor.wording.families.changes import rests_on_passes
@@ -34,14 +36,13 @@ from monitor.wording.updates import change_sentences
 
 AS_STORED = ("code", "kind", "state", "severity", "importance", "component", "extent", "source", "simulated")
 EXPOSED = ("buildings", "main_road_km", "other_road_km", "railway_km", "people")
-BRIEF = (
-    *("code", "kind", "kind_label", "place", "state", "state_label", "severity", "severity_label"),
-    *("sentence", "simulated", "url"),
+OF_CARDS = (
+    *("code", "kind", "kind_label", "place", "state", "state_label", "severity", "severity_label", "importance"),
+    *("sentence", "simulated", "url", "area_label", "rate_label", "exposure", "component", "extent", "sentences"),
+    *("source", "longitude", "latitude", "zero"),
 )
-PROPERTIES = (
-    *(*BRIEF, "area_label", "rate_label", "exposure", "component", "extent", "sentences", "source"),
-    *("longitude", "latitude"),
-)
+DATED = ("first_motion", "last_motion", "first_seen", "updated")
+PROPERTIES = (*OF_CARDS, *DATED, *(row.name for row in FIGURES))  # of an alert in GeoJSON, OGC, STAC and webhooks
 BY_WHOM = {"automatic": gettext_lazy("by the computer"), "a specialist": gettext_lazy("by a specialist")}
 RELATION_WORDS = {  # The first stands on the page of the alert itself, the second on that of the other one.
     "merged-into": (gettext_lazy("Became part of another alert:"), gettext_lazy("Took in another alert:")),
@@ -116,6 +117,7 @@ class AlertCard:
     provisional: bool
     contact: Contact | None
     voice: FamilyVoice
+    datums: tuple[Datum, ...]
     longitude: float
     latitude: float
 
@@ -123,6 +125,11 @@ class AlertCard:
     def taken_back(self) -> bool:
         """Whether the alert was taken back: it is not motion, or its data are not valid."""
         return self.state in TAKEN_BACK
+
+    @property
+    def zero(self) -> str:
+        """Return what the speeds of the data sets that show it are relative to; empty where none does."""
+        return zero_of_several(self.datums)
 
     @property
     def figure(self) -> str:
@@ -135,7 +142,7 @@ class AlertCard:
         if self.state == State.WITHDRAWN:
             return [self.sentence]
         more = [self.source_sentence, self.public_text, self.region_note, self.nested_sentence, self.tilt_sentence]
-        more += [self.exposure_sentence, self.cause_sentence]
+        more += [self.exposure_sentence, self.cause_sentence, doubt(self.datums)]
         if self.contact:
             # Translators: %(office)s is "Geological Survey of Westshore, +43 1 234, https://example.org/"
             responsible = _("Responsible in %(region)s: %(office)s")
@@ -147,9 +154,10 @@ def alert_cards(alerts: Iterable[Alert]) -> list[AlertCard]:
     """Return the cards of many alerts; their places are looked up all at once."""
     listed = list(alerts)
     prefetch_related_objects(listed, Prefetch("motion", AlertMotion.objects.defer("fit")), "by_hand", "exposure")
-    tilts = steepest_tilts(alerts=listed)
+    tilts, datums = steepest_tilts(alerts=listed), alert_datums(alerts=listed)
     return [
-        _card(alert, *place, tilts.get(alert.pk)) for alert, place in zip(listed, alert_places(listed), strict=True)
+        _card(alert, *place, tilts.get(alert.pk), tuple(datums.get(alert.pk, ())))
+        for alert, place in zip(listed, alert_places(listed), strict=True)
     ]
 
 
@@ -158,7 +166,7 @@ def alert_card(alert: Alert) -> AlertCard:
     return alert_cards([alert])[0]
 
 
-def _card(alert: Alert, place: str, contact: Contact | None, tilt: Tilt | None) -> AlertCard:
+def _card(alert: Alert, place: str, contact: Contact | None, tilt: Tilt | None, datums: tuple[Datum, ...]) -> AlertCard:
     inside = alert.area.point_on_surface
     row, family_voice = row_of(alert.kind), voice_of(alert)
     state_label, state_meaning = STATE_LABELS[alert.state]
@@ -206,6 +214,7 @@ def _card(alert: Alert, place: str, contact: Contact | None, tilt: Tilt | None) 
         provisional=rests_on_passes(alert),
         contact=contact,
         voice=family_voice,
+        datums=datums,
         longitude=round(inside.x, 5),
         latitude=round(inside.y, 5),
     )
@@ -293,11 +302,16 @@ def alert_feature(alert: Alert, card: AlertCard) -> dict[str, object]:
     return {
         "type": "Feature",
         "id": alert.pk,
-        "geometry": _geometry(mapping(smooth_steps(alert.area))["coordinates"]),
-        "properties": {name: getattr(card, name) for name in PROPERTIES}
-        | figures_known(alert)
-        | {"first_seen": card.first_seen.isoformat(), "updated": card.updated.isoformat()},
+        "geometry": geojson(smooth_steps(alert.area)),
+        "properties": alert_properties(alert, card),
     }
+
+
+def alert_properties(alert: Alert, card: AlertCard) -> dict[str, object]:
+    """Return those of PROPERTIES that an alert has, as JSON."""
+    days = (alert.first_motion, alert.last_motion, card.first_seen, card.updated)
+    dated = {name: day.isoformat() for name, day in zip(DATED, days, strict=True)}
+    return {name: getattr(card, name) for name in OF_CARDS} | dated | figures_known(alert)
 
 
 def alert_title(card: AlertCard) -> str:
@@ -306,16 +320,6 @@ def alert_title(card: AlertCard) -> str:
     title = _("%(kind)s, %(place)s: %(state)s") if gone else _("%(kind)s, %(place)s: %(rate)s (%(state)s)")
     title %= {"kind": card.kind_label, "place": card.place, "rate": card.rate_label, "state": card.state_label}
     return _("Simulated: %(title)s") % {"title": title} if card.simulated else title
-
-
-def alert_geometry(alert: Alert) -> dict[str, object]:
-    """Return an alert's outline as a GeoJSON geometry, with coordinates rounded to about 10 cm."""
-    return _geometry(alert.area.coords)
-
-
-def _geometry(polygons: Iterable[Any]) -> dict[str, object]:
-    rings = [[[[round(x, 6), round(y, 6)] for x, y in ring] for ring in polygon] for polygon in polygons]
-    return {"type": "MultiPolygon", "coordinates": rings}
 
 
 def step_row(step: AlertTransition) -> dict[str, Any]:

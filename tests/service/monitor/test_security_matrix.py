@@ -28,7 +28,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 from shapely import LineString
 
-from detection.models import Alert
+from detection.models import Alert, AlertTransition
 from ground_motion.core.projections import transformer
 from ingest.models import IngestJob, MeasurementPoint, Product, Scene, ScenePair, StandingOrder, Station
 from ingest.products.life import product_restore, product_withdraw
@@ -38,6 +38,7 @@ from monitor.models.escalations import Contact, Escalation, EscalationStep
 from monitor.models.messages import Bulletin
 from monitor.models.operations import Extract
 from monitor.models.subscriptions import Membership
+from monitor.open_data.cap.services import message_issue
 from monitor.open_data.standards.catalogues import CATALOGUES
 from monitor.subscribers.accounts import services
 from monitor.subscribers.extracts.services import extract_token
@@ -53,7 +54,9 @@ from monitor.web.middleware import PERMISSIONS
 from tests.makers import basemaps
 from tests.makers import glaciers as made_glaciers
 from tests.makers import pairs as made_pairs
+from tests.makers.buildings import make_building
 from tests.makers.bulletins import made_draft
+from tests.makers.detections import make_detection
 from tests.makers.lines import WISH as RAILWAY
 from tests.makers.organisations import make_organisation, share
 from tests.makers.regions import make_region
@@ -445,6 +448,21 @@ def test_data_for_everybody_take_no_form(client):
     assert visitor.post("/login/", {"username": "x"}).status_code == 403  # a form without its token
 
 
+def answers(people: People, role: str) -> Iterator[tuple[str, int, bytes]]:
+    """Name, status and content of what a role is answered at every address, at one of each collection."""
+    collections = {name: one.collections for name, one in CATALOGUES.items()}
+    own = dict(people.links.get(role, {}))
+    for name, wanted in addresses():
+        for kind in collections.get(name.partition(":")[0], [""]) if "name" in wanted else [""]:
+            people.links[role] = own | ({name: {"name": kind}} if kind else {})
+            path = people.path(role, name, wanted)
+            answer = people.client(role, True).get(path, QUERIES.get(name, {}))
+            body = b"".join(answer.streaming_content) if answer.streaming else answer.content
+            body = body.replace(path.encode(), b"")  # A page that is not found may name its own address.
+            yield f"{name} {kind}".strip(), answer.status_code, body
+    people.links[role] = own
+
+
 def test_nothing_of_a_withdrawn_product_is_in_any_answer_and_all_of_it_after_the_undo(people, product):
     """Look for the name, the file's hash, the address and a point's id in all answers to visitors."""
     Product.objects.filter(pk=product.pk).update(name="Quillon field")
@@ -452,21 +470,10 @@ def test_nothing_of_a_withdrawn_product_is_in_any_answer_and_all_of_it_after_the
     at = transformer(4326, 3857).transform(*product.footprint.centroid.coords)
     x, y = (int((1 + sign * metres / HALF_WORLD_M) / 2 * 2**10) for sign, metres in zip((1, -1), at, strict=True))
     people.values |= {"z": 10, "x": x, "y": y, "ident": f"{product.pk}.{people.values['pid']}"}
-    collections = {name: one.collections for name, one in CATALOGUES.items()}
 
     def showing() -> set[str]:
-        found = set()
-        for name, wanted in addresses():
-            kinds = collections.get(name.partition(":")[0], {}) if "name" in wanted else [None]
-            for kind in kinds:
-                people.links["anonymous"] = {name: {"name": kind}} if kind else {}
-                path = people.path("anonymous", name, wanted)
-                answer = people.client("anonymous", True).get(path)
-                body = b"".join(answer.streaming_content) if answer.streaming else answer.content
-                body = body.replace(path.encode(), b"")  # A page that is not found may name its own address.
-                if any(trace.encode() in body for trace in traces):
-                    found.add(f"{name} {kind or ''}".strip())
-        return found
+        found = answers(people, "anonymous")
+        return {name for name, _status, body in found if any(trace.encode() in body for trace in traces)}
 
     before = showing()
     assert {"points-tile", "api-1:point", "ogc:item points", "product-list", "stac:search", "workbench"} <= before
@@ -474,3 +481,37 @@ def test_nothing_of_a_withdrawn_product_is_in_any_answer_and_all_of_it_after_the
     assert showing() == set()
     product_restore(product=product, by="anna")
     assert showing() == before
+
+
+QUERIES = {"wms": {"SERVICE": "WMS", "REQUEST": "GetCapabilities"}}
+RATE = re.compile(rb'mm a year|_mm_yr": -?\d')
+# They explain names and units, and state no rate; the table of buildings has its head only, as no site is known.
+EXPLAINED = ("*:collections", "*:collection *", "*:description", "*:queryables*", "*:schema*", "api-1:api-root")
+EXPLAINED += ("api-1:openapi-json", "words", "organisation-buildings")
+STATED = {"alert-detail", "alerts-geojson", "alerts-atom", "api-1:alert", "api-1:alert_detections", "api-1:buildings"}
+STATED |= {"api-1:here", "api-1:point", "cap-message", "chart-profile", "chart-series", "here", "ogc:items alerts"}
+STATED |= {"ogc:items buildings", "ogc:items points", "ogc:items series", "region-embed"}
+STATED |= {"stac:items alerts", "stac:items velocity-fields", "alert-report", "region-report", "alert-list"}
+
+
+def test_every_answer_that_states_a_rate_says_that_nothing_confirms_its_zero(people, product, monkeypatch):
+    Product.objects.update(datum_source="file", datum_n=0)
+    alert, point = Alert.objects.first(), MeasurementPoint.objects.filter(product=product).first()
+    place = point.position
+    make_building(product, place.coords)
+    make_detection(product, alert)
+    message_issue(transition=AlertTransition.objects.create(alert=alert, to_state="first", reason="made"))
+    here, line = {"lat": place.y, "lon": place.x}, f"{place.x - 1e-3},{place.y};{place.x + 1e-3},{place.y}"
+    asked = {"here": here, "api-1:here": here, "here-report": here, "chart-profile": {"line": line, "layer": "los"}}
+    asked |= {"chart-series": {"point": f"{product.pk}/{point.pid}"}}
+    monkeypatch.setattr(f"{__name__}.QUERIES", QUERIES | asked)
+    monkeypatch.setitem(SPECIAL, "cap-message", {"name": alert.code})
+    stating, silent = set(), set()
+    for role in ("anonymous", "subscriber link", "administrator"):
+        for name, status, body in answers(people, role):
+            if status == 200 and RATE.search(body) and not any(fnmatch(name, each) for each in EXPLAINED):
+                stating.add(name)
+                if b"nothing outside confirms it" not in body:
+                    silent.add((role, name))
+    assert silent == set()
+    assert stating >= STATED

@@ -7,7 +7,6 @@ import { gettext, interpolate } from "gmm/words";
 const FILES = [
   ["csv", "CSV"],
   ["geojson", "GeoJSON"],
-  ["parquet", "GeoParquet"],
 ];
 
 /** Links and buttons. picture(): the chart as `gmm/picture` draws it; name: of the files. */

@@ -11,11 +11,11 @@ from jsonschema import Draft202012Validator
 from pyproj import Transformer
 
 from detection.models import Alert, GlacierMotion
+from ingest.foundation.geos import geojson
 from ingest.models import MeasurementPoint, Product
 from ingest.products.selectors import points_behind
 from ingest.products.services import product_load
 from monitor.open_data.standards import points
-from monitor.open_data.standards.collections import geojson
 from tests.makers import glaciers as made_glaciers
 from tests.makers.buildings import make_building
 from tests.makers.regions import make_region

@@ -169,7 +169,9 @@ def told(client, media_type: str, queries: int, **asked) -> str:
     return answer.content.decode()
 
 
-def test_a_click_on_a_velocity_answers_the_nearest_points_with_the_figures_of_the_api(client, product):
+def test_a_click_on_a_velocity_answers_the_nearest_points_and_alerts_with_the_figures_of_the_api(
+    client, product, make_alert
+):
     point = client.get("/ogc/collections/points/items?limit=1").json()["features"][0]
     longitude, latitude = point["geometry"]["coordinates"]
     half = 0.002
@@ -177,8 +179,12 @@ def test_a_click_on_a_velocity_answers_the_nearest_points_with_the_figures_of_th
     here = {"LAYERS": "velocity-ascending", "QUERY_LAYERS": "velocity-ascending", "CRS": "EPSG:4326", "BBOX": edges}
     named = here | dict.fromkeys(("LAYERS", "QUERY_LAYERS"), f"velocity-ascending:{product.dates[-1]:%Y}")
     assert json.loads(told(client, "application/json", 2, **named))["features"] == [point]
-    several = json.loads(told(client, "application/geo+json", 3, **here, FEATURE_COUNT=3))["features"]
+    several = json.loads(told(client, "application/geo+json", 4, **here, FEATURE_COUNT=3))["features"]
     assert several[0] == point
+    moving = make_alert(longitude, latitude, around_mm_yr=-2.0)
+    *_points, last = json.loads(told(client, "application/json", 20, **here, FEATURE_COUNT=3))["features"]
+    assert (last["id"], last["properties"]["total_rate_mm_yr"]) == (moving.code, moving.rate_mm_yr - 2.0)
+    moving.delete()
     figure = f"velocity_mm_yr = {point['properties']['velocity_mm_yr']}"
     assert figure in told(client, "text/plain", 3, **here)
     assert f"<td>{point['properties']['pid']}</td>" in told(client, "text/html", 3, **here)

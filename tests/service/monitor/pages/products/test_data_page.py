@@ -11,10 +11,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from django.utils import timezone
 from rasterio.io import MemoryFile
 
-from detection.models import Detection, Scan
 from ground_motion.readers.context.records import ContextKind
 from ground_motion.readers.records import Declaration, Submission
 from ingest.context.services import context_load
@@ -23,7 +21,7 @@ from ingest.jobs.services import job_claim
 from ingest.models import IngestJob, Product, Scene
 from ingest.products.releases import release_changes_make
 from ingest.products.services import product_load, products_load
-from ml.models import ModelVersion, Prediction, Run
+from ml.models import ModelVersion, Run
 from monitor.maps.map import plans
 from monitor.maps.map.selectors import layers_available
 from monitor.models.messages import Notification, OutgoingMessage
@@ -32,21 +30,9 @@ from monitor.wording.figures import cell_text
 from tests.makers import geotiff
 from tests.makers import its_live as made_its_live
 from tests.makers import pairs as made_pairs
+from tests.makers.detections import make_detection
 
 pytestmark = pytest.mark.django_db
-
-
-def seen_in(product: Product, alert) -> None:
-    """Find an alert's area in a product, and nothing else."""
-    version, _ = ModelVersion.objects.get_or_create(task="deformation", method="made", version="1")
-    run = Run.objects.create(model_version=version, product=product, state="succeeded", finished_at=timezone.now())
-    prediction = Prediction(run=run, raster_sha256="0" * 64, statistics={})
-    made_pairs.keep(prediction.raster, {"probability": made_pairs.full(0.5)}, f"deformation-{product.pk}.tif")
-    prediction.save()
-    names = ("area", "area_m2", "kind", "rate_mm_yr", "peak_rate_mm_yr", "rate_sigma_mm_yr")
-    values = {name: getattr(alert, name) for name in names}
-    scan = Scan.objects.create(prediction=prediction, thresholds={})
-    Detection.objects.create(scan=scan, alert=alert, score=0.9, n_points=20, **values)
 
 
 def incomplete(table):
@@ -187,7 +173,7 @@ def test_what_was_said_wrongly_is_corrected_taken_back_and_restored_on_pages(
     told = Declaration(unit="mm/yr", positive="up", period=(date(2019, 1, 1), date(2023, 12, 31)))
     old = product_load(path=path, submission=Submission(declared=told, loaded_by="somebody.else"))
     alert, subscription = make_alert(longitude=-99.198, latitude=19.498), make_subscription()
-    seen_in(old, alert)
+    make_detection(old, alert)
     message = OutgoingMessage.due("alert", "1", subscription.email, state="sent")
     message.save()
     Notification.objects.create(transition=alert.transitions.first(), subscription=subscription, message=message)
@@ -225,7 +211,7 @@ def test_what_was_said_wrongly_is_corrected_taken_back_and_restored_on_pages(
     assert "The sign was wrong." in page(new.pk)
     assert "are being searched again" in client.get(alert.get_absolute_url()).content.decode()
 
-    seen_in(new, alert)
+    make_detection(new, alert)
     take_back = reverse("product-take-back", args=[new.pk])
     asked = " ".join(operator.get(take_back).content.decode().split())
     assert "1 alert ends, because it rests on these data alone." in asked
