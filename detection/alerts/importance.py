@@ -91,7 +91,7 @@ def _compute(alert: Alert, tilt: Tilt | None) -> None:
         plain = as_computed(alert)
         by_hand.computed["severity"] = severity(plain, terms_of(plain, tilt))
         by_hand.save(update_fields=["computed"])
-    judged = by_hand.severity if by_hand and terms.standing != AT_REST else ""  # People judge moving ground.
+    judged = by_hand.severity if by_hand and terms.standing != AT_REST else ""  # People judge ground that moves.
     alert.severity = judged or severity(alert, terms)
 
 
