@@ -48,7 +48,7 @@ def importance_refresh(*, alert: Alert) -> None:
 
 
 def importances_recompute() -> int:
-    """Compute the importance of every alert anew, as after a change of the rule; return how many have changed.
+    """Compute the importance of every alert again, after a change of the rule; return how many have changed.
 
     Nobody is notified: last reports are changed to state the new severity. The audit log gets each change.
     """

@@ -1,6 +1,6 @@
 """Surrogates: fields with the spectrum and the distribution of a product's own noise, without motion.
 
-A surrogate keeps the points, the distribution of their rates and their covariance by lag, but places the rates anew. So
+A surrogate keeps the points, the distribution of their rates and their covariance by lag, but rearranges the rates. So
 it contains no motion, and any number of surrogates can be made.
 """
 

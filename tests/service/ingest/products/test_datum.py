@@ -233,7 +233,7 @@ def test_a_field_beside_takes_the_datum_of_one_that_has_one_in_whatever_order_th
     solve = datum._solve
 
     def overtaken(product):
-        Product.objects.filter(pk=product.pk).update(datum_at=None)  # Another process found better ground beside it.
+        Product.objects.filter(pk=product.pk).update(datum_at=None)  # Another process found better ground next to it.
         return solve(product)._replace(mm_yr=1.0)
 
     monkeypatch.setattr(datum, "_solve", overtaken)
