@@ -55,7 +55,7 @@ def alert_datums(*, alerts: Iterable[Alert]) -> dict[int, list[datums.Datum]]:
 
 
 def predictions_unscanned() -> QuerySet[Prediction]:
-    """Return finished predictions to be searched that need not wait for another prediction, nor are made again.
+    """Return finished predictions that are due to be searched: they wait for no other one and will not be made again.
 
     A change of coherence waits for the offsets of its pair: ground that moved by metres has lost its coherence too.
     """
@@ -246,7 +246,7 @@ def alerts_overtaken(*, alert: Alert, family: Family) -> list[Alert]:
 def alerts_missed(
     *, views: Iterable[str], seen: Product | ScenePair, family: Family, found: Iterable[int]
 ) -> QuerySet[Alert]:
-    """Return followed alerts on the ground of `seen` that a view has shown, without `found`, ended events, surges."""
+    """Return followed alerts of some views on the ground of `seen`, except `found`, ended events and surges."""
     return (
         Alert.objects.filter(state__in=FOLLOWED_STATES, kind__in=FAMILIES[family])
         .exclude(Q(kind=Kind.GLACIER_SURGE) | Q(kind__in=EVENTS, state=State.FINISHED))

@@ -98,7 +98,7 @@ class Run(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["model_version", "product"],
-                condition=~models.Q(state="succeeded"),  # Results stand until those of another zero are searched.
+                condition=~models.Q(state="succeeded"),  # A new run may exist beside the results that it will replace.
                 name="one_run_per_model_and_product",
             ),
             models.UniqueConstraint(fields=["model_version", "pair"], name="one_run_per_model_and_pair"),

@@ -35,7 +35,7 @@ COLUMNS = ("buildings", "main_road_km", "other_road_km", "railway_km", "people")
 def surroundings_at(*, area: GEOSGeometry, simulated: bool) -> Surroundings:
     """Return what lies in or near an area (mines, landslides, ice, roads, a volcano), its slope, elongation, diameter.
 
-    elongation: of the smallest rectangle around it; diameter: of a circle of the same area.
+    elongation: of the smallest rectangle around the area; diameter: of a circle of the same area.
     """
     shape = from_wkb(bytes(area.wkb))
     flat = project_geometry(shape, 4326, zone_of(area))

@@ -48,7 +48,7 @@ def importance_refresh(*, alert: Alert) -> None:
 
 
 def importances_recompute() -> int:
-    """Compute the importance of every alert anew, as after a change of the rule; return how many have changed.
+    """Compute the importance of every alert again, after a change of the rule; return how many have changed.
 
     Nobody is notified: last reports are changed to state the new severity. The audit log gets each change.
     """
@@ -91,7 +91,7 @@ def _compute(alert: Alert, tilt: Tilt | None) -> None:
         plain = as_computed(alert)
         by_hand.computed["severity"] = severity(plain, terms_of(plain, tilt))
         by_hand.save(update_fields=["computed"])
-    judged = by_hand.severity if by_hand and terms.standing != AT_REST else ""  # People judge moving ground.
+    judged = by_hand.severity if by_hand and terms.standing != AT_REST else ""  # People judge ground that moves.
     alert.severity = judged or severity(alert, terms)
 
 

@@ -125,7 +125,7 @@ def alert_transition(
 ) -> AlertTransition:
     """Change an alert's state and report why; no other function changes a state.
 
-    changed: changes of figures that `run` showed; life: if it has been read. ValueError if not allowed, or too late.
+    changed: changes of figures that `run` showed; life: the alert's, if read. ValueError if not allowed, or too late.
     """
     current = State(alert.state)
     if not may_become(current, to):

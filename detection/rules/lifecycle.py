@@ -108,7 +108,7 @@ def state_after_sighting(state: State, independent_products: int) -> State:
 
 
 def life_after_observation(life: ViewLife | None, observation: Observation) -> ViewLife | None:
-    """Return the life of a view after another observation; only data that end later than before are more rest."""
+    """Return the life of a view after another observation; rest grows only by data that end later."""
     if life is None:
         return ViewLife(observation.until) if observation.moves else None
     if observation.moves:

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import NamedTuple
 
-# Thresholds of some and much, as of a hamlet and a village. Trains ask for millimetres (EN 13848-5): a station's length
+# Limits of 1 and 2 points, as of a hamlet and a village. Tracks must fit to millimetres (EN 13848-5): 50 m count.
 BUILDINGS, PEOPLE, MAIN_ROAD_KM, RAILWAY_KM = (1, 50), (1.0, 200.0), (0.1, 2.0), (0.05, 0.5)
 
 

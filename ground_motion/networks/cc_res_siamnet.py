@@ -29,7 +29,7 @@ STATED = {"share": 3, "smooth": 27 * ADDITIONS, "add": 27 * ADDITIONS, "strictne
 OUTPUTS = {OFFSETS: 4, WEIGHTS: sum(STATED.values())}  # dx, dy and log sigmas; or the stated weights
 # Before training, wider levels are stricter, and offsets are smoothed over less ground than evidence is added over.
 STRICTNESS = (-5.0, -8.0, -8.0, -3.0, -3.0, -8.0, -3.0, -3.0, -2.0)
-SMOOTHED, ADDED, WINDOW = (0.0, 1.0, 6.0), (0.0, 0.0, 2.0), (0.0, 2.0, 0.0)  # Logits: middles of levels, and windows.
+SMOOTHED, ADDED, WINDOW = (0.0, 1.0, 6.0), (0.0, 0.0, 2.0), (0.0, 2.0, 0.0)  # Initial logits by level and window.
 DEEP = 3  # residual blocks at the scale of nodes
 MIN_LOG_SIGMA = -5.5  # natural logarithm, px
 

@@ -17,7 +17,7 @@ MAX_CELLS = 10**7
 STILL_MM_YR = 2.0  # Ground that differs less from the stable ground of its release counts as stable.
 SIGMAS = 2.0  # A change of speed counts if it exceeds this number of its standard deviations.
 MIN_SIGMA_MM_YR = 0.5  # Two processings of the same images differ by about as much.
-VANISHED_SHARE, VANISHED_POINTS = 0.5, 3  # Points vanished if this many of a cell, and this share of them, are gone.
+VANISHED_SHARE, VANISHED_POINTS = 0.5, 3  # Points vanished if at least this share and number of a cell's are gone.
 MAD_TO_SIGMA = 1.4826
 
 

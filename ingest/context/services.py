@@ -221,7 +221,7 @@ def layer_load(
 def layer_delete(*, layer: ContextLayer) -> None:
     """Delete a layer with its rows; its raster is deleted once the transaction is committed.
 
-    What comes with the software and gave way to it returns when `world_load` is called next.
+    The software's own rows that it had replaced return when `world_load` is called next.
     """
     for tiles in (ElevationTile, PopulationTile):
         delete_files(tile.raster for tile in tiles.objects.filter(layer=layer))

@@ -9,7 +9,7 @@ from shapely.geometry.base import BaseGeometry
 
 from ground_motion.core.areas import bounds_of
 
-DIGITS = 6  # of a degree: 10 cm
+DIGITS = 6  # The last decimal of a degree is about 10 cm.
 
 
 @overload

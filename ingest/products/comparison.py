@@ -134,7 +134,7 @@ def _curves(dates: Sequence[date], values: Float64, days: Sequence[date], series
 def fixed_differences(*, product: Product) -> list[tuple[tuple[float, ...], Difference]]:
     """Return the places (degrees) of GNSS stations on a product's ground, and by how much its points exceed each.
 
-    Left out: stations in a global or unknown frame, where continents drift; benchmarks, of a zero of their own.
+    Left out: stations in a global or unknown frame, where continents drift; benchmarks, which have a zero of their own.
     """
     return [
         (comparison.station.position.coords, comparison.difference)

@@ -38,7 +38,7 @@ def product_withdraw(*, product: Product, why: str, by: str) -> None:
 def product_restore(*, product: Product, by: str) -> None:
     """Restore a sealed product under its number. ValueError if it is not sealed, or its file is loaded again.
 
-    Its datum is due again; what was derived from it stays sealed until it is deleted, and is derived anew.
+    Its datum is due again; what was derived from it stays sealed until it is deleted and derived again.
     """
     if not products_sealed().filter(pk=product.pk).exists():
         raise ValueError(f"product {product.pk} ({product.name}) was not taken back in the last {SEALED_DAYS} days")

@@ -46,7 +46,7 @@ def releases_newer_than(release: Product) -> QuerySet[Product]:
 
 
 def release_changes_make() -> list[ReleaseChange]:
-    """Compare superseded releases that have not been compared with their successor, its zero and theirs by cell."""
+    """Compare superseded releases with their successors by cell, unless that was done at their present zeros."""
     moved = Q(older__datum_moved_at__gt=F("updated_at")) | Q(newer__datum_moved_at__gt=F("updated_at"))
     known = ReleaseChange.objects.filter(newer=F("older__superseded_by"), verdicts__isnull=False)
     compared = known.exclude(moved).values("older")

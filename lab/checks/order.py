@@ -16,7 +16,7 @@ from detection.selectors import PUBLIC_STATES, steepest_tilts
 from ground_motion.methods.deformation.motion.series import Trend
 from lab.checks.site import Site
 
-FIRST = 3  # The accelerating mine under buildings must be among this many first places.
+FIRST = 3  # The accelerating mine under buildings must have this rank or a higher one.
 
 
 def check(site: Site) -> str:

@@ -12,7 +12,7 @@ from monitor.models.messages import Bulletin
 
 
 def compare() -> str:
-    """Return one line: places with and without alert, false alerts, share by region. A wide alert counts for itself."""
+    """Return one line: places with and without alert, false alerts, and the simulated share of each wide alert."""
     put_in, every = list(SimulatedTruth.objects.order_by("id")), Alert.objects.order_by("id")
     alerts, regions = every.filter(extent=Extent.LOCAL), every.filter(extent=Extent.REGION)
     missed = [one.title for one in put_in if not any(one.outline.intersects(alert.area) for alert in alerts)]

@@ -1,4 +1,4 @@
-"""`python -m lab.deformation.gains`: set the threshold of paper 1's detector, and measure what each more gain finds.
+"""`python -m lab.deformation.gains`: set the threshold of paper 1's detector, and measure what each further gain finds.
 
 Validation tiles are used, which no benchmark has. Each number of gains gets the lowest threshold with at most ALARMS
 false alarms per 1,000 km², on tiles with motion and on still tiles with errors of training, so that bowls are compared

@@ -38,7 +38,7 @@ from lab.results import exact
 NAME, VERSION = "deformation-places", "1"
 TABLE = Path(__file__).with_suffix(".toml")
 AROUND_M = 12_000.0  # An area is measured in another frame against ground of this width.
-CONFIRMING = 0.4  # A rate that differs by less than this share confirms; an opposite one that large contradicts.
+CONFIRMING = 0.4  # Another frame confirms by at least this share of the rate, and contradicts by as much the other way.
 MIN_SHARED = 0.4  # Another frame covers an area if it has this share of the area's points.
 MIN_POINTS = 5
 PEAK_WITHIN = 0.25  # A peak may be wrong by this share of itself.

@@ -16,7 +16,7 @@ from lab.simulation.seeds import Purpose, generator
 
 NAME, VERSION = "surges-fast", "1"
 METHODS = {"surge-rule": Measured(SURGE_VERSION)}
-EARLY_DAYS = 24.0  # A surge reported earlier than this before its true onset is a false alarm.
+EARLY_DAYS = 24.0  # A detection that ends earlier than this before the true onset is a false alarm.
 MIN_STEPS = 8  # The service uses the same number.
 FOLLOWED = 5  # one of this many glaciers is searched after every image; odd, so that half of these surge
 SPEEDS_M_DAY = {"0.5_to_2": (0.5, 2.0), "2_to_8": (2.0, 8.0), "8_to_30": (8.0, np.inf)}  # Classes of the peak speed.

@@ -18,7 +18,7 @@ from ground_motion.methods.coherence.registration import facts_of
 
 SCALES_PX = (4, 8, 16, 48)  # Sizes of textures and parcels.
 MAX_LOOKS = 6
-POINT_SHARE, POINT_GAMMA = 0.01, 0.97  # Most scatterers per pixel, and their coherence.
+POINT_SHARE, POINT_GAMMA = 0.01, 0.97  # Largest share of pixels with a point scatterer, and its coherence.
 STATED_SHARE = 0.6  # Share of the pairs whose looks are stated.
 
 

@@ -26,7 +26,7 @@ from ml.models import ModelVersion
 from ml.runs.services import run_execute, runs_queue
 
 Task = ModelVersion.Task
-HOUR_SECONDS = 3600.0  # Other connections see no sign of life in what is rolled back.
+HOUR_SECONDS = 3600.0  # This is longer than any replayed run takes.
 
 
 class Workshop:
@@ -85,6 +85,6 @@ def _run(task: str) -> None:
 @contextmanager
 def workshop() -> Iterator[Workshop]:
     """Open a workshop in a temporary folder, which is deleted afterwards with the rasters."""
-    unseen = override_settings(RUN_BEAT_SECONDS=HOUR_SECONDS)  # Other connections do not see what is rolled back.
+    unseen = override_settings(RUN_BEAT_SECONDS=HOUR_SECONDS)  # Its connection cannot see the run.
     with TemporaryDirectory() as folder, unseen, rasters_in(Path(folder) / "rasters"):
         yield Workshop(Path(folder))

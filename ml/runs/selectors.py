@@ -20,10 +20,10 @@ from ml.models import GroundEvent, ModelVersion, Prediction, Run
 from ml.runs.queue import LEASE
 
 Task = ModelVersion.Task
-MAX_ANNOUNCED = 128  # More runs than workers begin between two checks are not announced.
+MAX_ANNOUNCED = 128  # Messages must not pile up, and workers begin fewer runs between two checks.
 MAX_COMPANIONS = 8  # Each neighbouring file of a track counts as a track, because it has its own zero.
 SAME_GROUND = ("track", "direction", "burst", "polarisation", "source_format", "simulated", "backscatter")
-# A result that was made against another datum is made again; so is one that the managers hide with a withdrawn track.
+# Results against an old datum are made again, also those that the managers hide because a track was withdrawn.
 MOVED = Q(started_at__lt=F("product__datum_moved_at")) | Q(started_at__lt=F("companions__datum_moved_at"))
 MOVED &= Q(state=Run.State.SUCCEEDED)
 MIN_SHARE = 0.5  # A predecessor must show this share of a pair's ground, because slices of one track overlap a little.

@@ -63,7 +63,7 @@ def extract(request: HttpRequest) -> HttpResponse:
     if not within_limits(request):
         return too_many(request)
     size_bytes, network = form.cleaned_data["contents"].size_bytes, network_key(ip=network_of(request))
-    try:  # Not of the mailbox, so that nobody learns what another person has asked for.
+    try:  # A mailbox's share is not checked, so that nobody learns what its owner has asked for.
         room_check(store=EXTRACTS, claim=Claim(size_bytes, network=network, is_proven=False))
     except Refusal as refusal:
         form.add_error("where", refusal.error)

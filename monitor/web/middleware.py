@@ -189,7 +189,7 @@ class CleanTypedText(MiddlewareMixin):
         if any(isinstance(part, str) and plain_text(part) != part for part in kwargs.values()):
             raise Http404("No address holds such characters.")
         request.GET = cleaned(request.GET, UNKNOWN)
-        if request.method == "POST" and not getattr(view, "csrf_exempt", False):  # Other views read their bodies.
+        if request.method == "POST" and not getattr(view, "csrf_exempt", False):  # Exempt views read their own bodies.
             try:
                 request.POST = cleaned(request.POST)
             except UnreadablePostError:

@@ -117,7 +117,7 @@ def test_what_runs_and_what_is_opened_is_recorded_also_in_other_processes():
 def test_code_is_parsed_beside_a_finaliser_that_parses():
     class Finalised:
         def __init__(self) -> None:
-            self.itself = self  # only the collection of garbage frees it
+            self.itself = self  # Only the garbage collector frees it.
 
         def __del__(self) -> None:
             ast.parse("f(a)")  # noqa: TID251

@@ -119,7 +119,7 @@ def test_a_database_of_0_4_0_is_taken_over_as_it_is_and_goes_back(restored):
     for table in ("ingest_ingestjob", "ingest_scenedownload", "ml_run", "ml_groundevent", "monitor_outgoingmessage"):
         assert were[table].rows  # nothing is compared in vain
 
-    call_command("migrate", "monitor", TAKEN_OVER, verbosity=0)  # which takes over those of all apps
+    call_command("migrate", "monitor", TAKEN_OVER, verbosity=0)  # It takes over the migrations of all apps.
     loader = MigrationLoader(connection)
     own = {key for key in loader.disk_migrations if key[0] in OURS and key[1] == TAKEN_OVER}
     replaced = {key for name in own for key in loader.disk_migrations[name].replaces}

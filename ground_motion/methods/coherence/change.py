@@ -16,7 +16,7 @@ from ground_motion.statistics.robust import MAD_TO_SIGMA, median_of_known
 Float32 = NDArray[np.float32]
 MIN_PREDECESSORS = 3
 MAX_PREDECESSORS = 12
-SEASON_DAYS = 45  # Predecessors of this many days of the year, on either side of a pair's own, are of its season.
+SEASON_DAYS = 45  # Predecessors whose day of the year is this near to the pair's are of its season.
 MIN_IN_SEASON = 6  # If fewer predecessors are of the season, those of other seasons are used too.
 # What the median absolute deviation of n values must be multiplied by: Croux and Rousseeuw 1992.
 SMALL_SAMPLES = ((3, 4, 5, 6, 7, 8, 9, 12), (1.495, 1.363, 1.206, 1.200, 1.140, 1.129, 1.107, 1.07))

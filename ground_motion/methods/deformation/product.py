@@ -4,7 +4,7 @@ Ground that surely moves is taken out; then rates are drawn that have the distri
 motion, and are searched as the product is. The tail of what they reach gives the threshold at which a stated number of
 false areas is expected in the product. A product of many cells is sampled: blocks of all kinds of noise are drawn.
 
-Two opinions are heard, each at its own threshold: the method's own evidence, and the matched filter, which is plain but
+Two opinions count, each at its own threshold: the method's own evidence, and the matched filter, which is plain but
 finds more on real ground. An area is shown where either exceeds its threshold.
 """
 
@@ -32,18 +32,18 @@ from ground_motion.methods.deformation.null.tail import block_maxima, tail_of
 from ground_motion.rasters.areas import DEFAULT_THRESHOLDS
 from ground_motion.rasters.pieces import Pieces
 
-PER_1000KM2, MOST = 0.1, 0.5  # False areas that are expected: of 1,000 km², and at most of a product.
-MIN_KM2 = 100.0  # Less ground counts as so much: its own draws do not show what is rarer.
+PER_1000KM2, MOST = 0.1, 0.5  # False areas expected on 1,000 km², and in a whole product at most.
+MIN_KM2 = 100.0  # Smaller ground counts as this large: its few draws do not show rarer maxima.
 OPINIONS = (DEFAULT_METHOD, "matched-filter")
-SURELY, AROUND_CELLS = 6.0, 3  # Ground of such log-odds or of a rate beyond all errors, and cells around, is not drawn.
+SURELY, AROUND_CELLS = 6.0, 3  # Cells above these log-odds or beyond all errors, and those near, are not drawn from.
 LEAVES = math.log(DEFAULT_THRESHOLDS.leave / (1 - DEFAULT_THRESHOLDS.leave))  # Areas extend to these log-odds.
-MIN_STILL = 50  # Points of a track from which rates can be drawn.
+MIN_STILL = 50  # Tracks with fewer still points are not drawn from.
 DRAWN_CELLS, DRAWN_SHARE, MAX_DRAWS = 60_000, 0.1, 8
 SIDE_CELLS, GAP_CELLS = 128, 32  # Drawn blocks of a large product, and the empty ground between them.
 
 
 class Null(NamedTuple):
-    """What a product's surrogates say.
+    """Thresholds from a product's surrogates.
 
     thresholds: log-odds that each of OPINIONS has to exceed, 0 at least; expected_false_areas: in the whole product
     then, None if too little still ground is left to draw from; km2: ground that was searched; drawn_km2: surrogates.
@@ -55,7 +55,7 @@ class Null(NamedTuple):
     drawn_km2: float
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return the null as JSON."""
         known = self.expected_false_areas
         return {
             "thresholds_log_odds": {name: round(at, 2) for name, at in zip(OPINIONS, self.thresholds, strict=True)},
@@ -96,11 +96,11 @@ def _log_odds(result: DeformationResult) -> Float32:
 
 
 def _filtered(tracks: Sequence[PointCloud], result: DeformationResult) -> Float32:
-    """Return the log-odds of the matched filter on the cells of a result, -SURE where it is not heard.
+    """Return the log-odds of the matched filter on the cells of a result, -SURE where it is not used.
 
-    It sees the tracks against their backgrounds, else every slope of tectonics and delay would be motion. It is heard
+    It gets the tracks minus their backgrounds, else every slope of tectonics and delay would be motion. It is used
     where the rates of the result have its sign and the result's evidence, the edges of unwrapping errors included, is
-    not below CANDIDATE: of what it shows alone on real frames, that leaves out what no other frame confirms.
+    above CANDIDATE: on real frames this drops what the filter alone shows and no other frame confirms.
     """
     found = detect_tracks(against_backgrounds(tracks)[0], "matched-filter")
     odds = np.full(result.maps.probability.shape, -SURE, dtype=np.float32)
@@ -128,7 +128,7 @@ def _decided(result: DeformationResult, seen: Sequence[Float32], thresholds: Seq
 def _null(
     tracks: Sequence[PointCloud], result: DeformationResult, seen: Sequence[Float32], device: torch.device | None
 ) -> Null:
-    """Draw surrogates of a product and return what they say; deterministic, by the product's content."""
+    """Draw surrogates of a product and return its null; a hash of the product is the seed."""
     rng = np.random.default_rng(np.frombuffer(_digest(tracks), dtype=np.uint32))
     cell_km2 = (result.transform.a / 1000) ** 2
     cells = int(np.isfinite(seen[0]).sum())
@@ -148,7 +148,7 @@ def _null(
             opinion.append(block_maxima(np.where(unknown, np.float32(np.nan), odds)))
     tails = [tail_of(np.concatenate(opinion), drawn / cells) if drawn else None for opinion in maxima]
     if any(tail is None for tail in tails):
-        return Null((0.0, 2 * SURE), None, km2, 0.0)  # The filter is not heard without a null.
+        return Null((0.0, 2 * SURE), None, km2, 0.0)  # Without a null, the filter is not used.
     most = (SURE - 1.0, math.inf)  # A rate beyond all errors is shown in any product.
     thresholds = tuple(
         min(max(0.0, tail.threshold(level / len(tails))), at) for tail, at in zip(tails, most, strict=True) if tail
@@ -167,14 +167,14 @@ def _digest(tracks: Sequence[PointCloud]) -> bytes:
 
 
 def _around(cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the cells within AROUND_CELLS of some, (rows, cols)."""
+    """Return the cells within AROUND_CELLS of flagged ones, (rows, cols)."""
     return np.asarray(ndimage.binary_dilation(cells, iterations=AROUND_CELLS))
 
 
 def _strongest(odds: Float32, known: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the area with the highest odds outside of known motion, (rows, cols); none if nothing would be shown.
 
-    What a product shows most clearly is judged by the rest of it, else a bowl that fills it would hide itself.
+    A product's clearest area is judged by the rest of the product, else a bowl that fills it would hide itself.
     """
     left = np.where(known | np.isnan(odds), -SURE, odds)
     at = np.unravel_index(int(left.argmax()), left.shape)

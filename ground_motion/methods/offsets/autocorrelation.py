@@ -174,7 +174,7 @@ def _expect(band: Band, ridge: float) -> tuple[Floats, Floats, float]:
     texture = sum(band.textures)
     shares = np.array([(1 - texture) * band.shared, texture])
     parts = _parts(band, COHERENCE)[:, at]
-    form_px = FORM_PX * (1 - far[len(far) // 2 + 1]) ** 2 if band.textures else 0.0  # This far is at lag 1.
+    form_px = FORM_PX * (1 - far[len(far) // 2 + 1]) ** 2 if band.textures else 0.0  # The index is that of lag 1.
     return np.sqrt(shares / shares.sum())[:, None, None] * parts, inverse, form_px
 
 

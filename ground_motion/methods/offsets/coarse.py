@@ -27,7 +27,7 @@ from ground_motion.rasters.pieces import Pieces
 from ground_motion.rasters.windows import Window, inner, scale_window, slices
 from ground_motion.runtime.box_mean import box_mean
 
-AROUND_PX = 12  # A first answer is refined this far around it.
+AROUND_PX = 12  # A first match is refined by a search within this distance.
 SPECKLE_PX = 2.0  # A cell of speckle covers this many halved pixels; it sets what a match by chance reaches.
 # In standard deviations above chance: at 0 none of 60 pairs of sea or noise had a match, at -0.5 seven had.
 MARGIN = 0.0

@@ -50,7 +50,7 @@ HALO_PX = 256
 UNKNOWN_SIGMA_PX = 0.32  # A larger standard deviation is "unknown".
 MIN_KNOWN = 0.5  # This share of a node's square must be known.
 MAX_SHORTFALL = 4.0  # A node's own ground may match this many deviations less than what was added to it.
-SEARCH_SUPPORT = 7  # One of this many nodes of the coarse search on a side (112 px) must have a match.
+SEARCH_SUPPORT = 7  # A square of this many coarse nodes a side (112 px) must contain a match.
 # Without a network, offsets are fitted to such windows; a pair's autocorrelation is learned from them.
 WINDOW_PX = 64.0
 LEARNING_SQUARE_PX, LEARNING_SQUARES = 256, 9  # Squares from which an autocorrelation is learned: side, number.

@@ -36,7 +36,7 @@ WITHIN_90 = (5.0, 50.0, 95.0)  # percentiles
 # against the ground around, because a building that sinks evenly with its surroundings is not damaged by that.
 RANKIN_MM_M, RANKIN_MM = (2.0, 5.0, 20.0), (10.0, 50.0, 75.0)
 DEVIATION_MM_YR = 0.5  # Usual deviation of a building from the ground around, before the town's own is learned.
-PRIOR_TOWNS = 5.0  # That usual value counts as much as this many buildings.
+PRIOR_TOWNS = 5.0  # As a prior, DEVIATION_MM_YR counts as much as this many buildings.
 HEAVY = 2.0  # degrees of freedom of deviations: some buildings move ten times as much as usual (Student's t)
 
 

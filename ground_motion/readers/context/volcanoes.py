@@ -1,6 +1,6 @@
 """Holocene volcanoes of the world: names and positions by NOAA's National Centers for Environmental Information.
 
-The list (`volcanoes.csv`) is in the public domain and states no observatories. Positions have about a kilometre.
+The list (`volcanoes.csv`) is in the public domain and states no observatories. Positions are within about a kilometre.
 """
 
 import csv

@@ -28,7 +28,7 @@ from lab.simulation.seeds import Purpose
 from lab.simulation.tiles import CELL_M
 
 NAME, VERSION = "deformation-held", "1"
-SIZE = 60  # as `deformation-equal`, of whose scenes these are the real ones
+SIZE = 60  # These are the real scenes of `deformation-equal` of this size.
 FILTER = "matched-filter"
 
 
@@ -110,7 +110,7 @@ def _found(shape: int, column: int, rows: Float64) -> float:
 
 
 def _mean(weights: tuple[int, int], rows: Float64) -> float:
-    """Return the mean over shapes of the shares found, of both ways times their weights."""
+    """Return the weighted sum of both methods' shares of bowls found, each a mean over shapes."""
     shares = [[_found(shape, column, rows) for shape in range(len(SHAPES))] for column in (1, 2)]
     return float(np.dot(weights, np.mean(shares, axis=1)))
 

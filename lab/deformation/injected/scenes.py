@@ -58,7 +58,7 @@ class Bowl(NamedTuple):
     radius_m: float
 
     def heart(self, cell_m: float) -> tuple[Float64, Float64]:
-        """Return positions in its inner half, some in each cell, x and y (n,)."""
+        """Return positions in the bowl's inner half, some in each cell, x and y (n,)."""
         away = np.arange(-self.radius_m / 2, self.radius_m / 2 + 1, cell_m / 4)
         east, north = (each.ravel() for each in np.meshgrid(away, away))
         inside = np.hypot(east, north) <= max(self.radius_m / 2, cell_m)

@@ -24,7 +24,7 @@ OF_THE_WAY = 0.01  # Error by shear and rotation within a cell, as share of the 
 FAR_PX = 36.0  # 30 m/day over 12 days
 REACH_M_DAY = 50.0  # Wrong matches lie within this speed.
 PEAK_M_DAY = (0.5, 30.0)
-FACTOR = (4.0, 60.0)  # Surges are about ten to a hundred times as fast as quiet flow.
+FACTOR = (4.0, 60.0)  # Ratio of a surge's speed to quiet flow; in nature it is about ten to a hundred.
 QUIET_M_DAY = (0.03, 3.0)
 TENTH = 0.1
 

@@ -32,7 +32,7 @@ from monitor.wording.figures import percent_or_less, whole
 LAYER = RASTER_LAYERS_BY_NAME["smallest-rate"]
 SLOW_MM_YR = 10.0
 AROUND_KM = 3.0
-MAX_OF_IT = 0.75  # noticed_mm_yr holds in at most this share of a region.
+MAX_OF_IT = 0.75  # Motion of noticed_mm_yr is noticed in this share of a region.
 CELLS = 128  # along the longer side of a region
 MAX_RASTERS = 100  # each takes some milliseconds; with more, no visibility is stated
 KEPT_S = 24 * 3600

@@ -58,7 +58,7 @@ class History:
                 "note": in_language(review.public_note),
                 "at": review.created_at,
             }
-            for review in reviews_standing(alert=alert)  # public, therefore without names and internal notes
+            for review in reviews_standing(alert=alert)  # The page is public: leave out names and internal notes.
         ]
 
 

@@ -47,7 +47,7 @@ class OverTime:
         self.glaciers = motions_touching(area=alert.area, simulated=alert.simulated)
         flows = (
             [view for glacier in self.glaciers for view in glacier.views] if is_surge else []
-        )  # Drawn on their pages.
+        )  # Pages of glaciers draw the same.
         self.motion, self.series = selectors.alert_motion(alert=alert), selectors.alert_series(alert=alert)
         self.curves = curves(self.motion, self.series, self.speeds or flows) if alert.is_measured else []
         self.matches = None if after is None else (promised(alert.coherence_before), after)
@@ -100,7 +100,7 @@ class SmallMap:
     def __init__(self, alert: Alert, card: AlertCard, over_time: OverTime, newest: Sequence[Detection]) -> None:
         stretch = full_colour_mm_yr(alert.peak_rate_mm_yr)
         raster = evidence_raster([detection.scan.prediction for detection in newest])
-        of_curve = over_time.motion.product.direction if over_time.motion else ""  # direction of the track of the curve
+        of_curve = over_time.motion.product.direction if over_time.motion else ""  # The map shows its track.
         config = selectors.map_config(bounds_of(alert.area), alert.component, of_curve)
         self.outline = alert_feature(alert, card)
         self.config = config | {"colours": {"stretch": stretch}, "evidence_raster": raster}
@@ -137,8 +137,8 @@ def places_block(
 
     Args:
         detections: Detections of an alert.
-        shift_mm_yr: Rate of the ground around, where the alert's rates are stated with it.
-        datum_sigma_mm_yr: Standard deviation of the zero, which rates stated so have as well.
+        shift_mm_yr: Rate of the ground around; it is added if the alert's rates include it.
+        datum_sigma_mm_yr: Standard deviation of the zero, part of the error of such rates.
     """
     measured = [detection for detection in detections if detection.places]
     if not measured:

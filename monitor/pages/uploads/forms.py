@@ -143,7 +143,7 @@ class FileForm(forms.Form):
         try:
             longitude, latitude, km = map(float, text.split(","))
         except ValueError as fault:
-            said = _("Write longitude, latitude and radius (km) of ground that stands still, as in 14.2, 40.9, 1.5.")
+            said = _("Write longitude, latitude and radius (km) of stable ground, as in 14.2, 40.9, 1.5.")
             raise forms.ValidationError(said) from fault
         try:
             return str(disc(longitude, latitude, 1000 * km).wkt)

@@ -26,7 +26,7 @@ from monitor.wording.refusals import Refusal
 
 DEMO_PART = (0.73, 1.0)  # The demo shows this part of the railway, which runs through the city that sinks.
 MAX_LINES = 20
-MAX_CHANGES = 50  # An organisation may change its lines this often in a day: after each they are read again.
+MAX_CHANGES = 50  # An organisation may change its lines this often in a day, because a change needs new readings.
 CORNER_BYTES = 16
 # A reading takes about this much: four lists of 2,000 stations, and 400 cells by 60 dates. Three are reserved at first.
 READING_BYTES, RESERVED_READINGS = 120_000, 3

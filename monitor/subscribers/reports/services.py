@@ -28,7 +28,7 @@ def report_request(
 ) -> ResidentReport | None:
     """Save an unconfirmed report and queue the mail to confirm it. Return None after too many mails today.
 
-    place: longitude, latitude, degrees; photo: encoded anew; ip: of the sender. Raises Refusal without room for it.
+    place: longitude, latitude, degrees; photo: re-encoded; ip: of the sender. Raises Refusal without room for it.
     """
     email = email_normal(email)
     claim = Claim(len(photo or b""), network=network_key(ip=ip))

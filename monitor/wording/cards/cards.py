@@ -42,7 +42,7 @@ OF_CARDS = (
     *("source", "longitude", "latitude", "zero"),
 )
 DATED = ("first_motion", "last_motion", "first_seen", "updated")
-PROPERTIES = (*OF_CARDS, *DATED, *(row.name for row in FIGURES))  # of an alert in GeoJSON, OGC, STAC and webhooks
+PROPERTIES = (*OF_CARDS, *DATED, *(row.name for row in FIGURES))  # These are in GeoJSON, OGC, STAC and webhooks.
 BY_WHOM = {"automatic": gettext_lazy("by the computer"), "a specialist": gettext_lazy("by a specialist")}
 RELATION_WORDS = {  # The first stands on the page of the alert itself, the second on that of the other one.
     "merged-into": (gettext_lazy("Became part of another alert:"), gettext_lazy("Took in another alert:")),

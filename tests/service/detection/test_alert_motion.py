@@ -102,7 +102,7 @@ def test_every_alert_of_velocity_fields_is_looked_at_once_and_again_when_it_chan
     alert.save()
     assert list(alerts_uncompared()) == [alert]
     before = AlertMethods.objects.get(alert=alert)
-    monkeypatch.setattr(evidence, "results_at", None)  # Done again, nothing is computed.
+    monkeypatch.setattr(evidence, "results_at", None)  # A second call computes nothing.
     after = evidence.evidence_complete(alert=alert)
     assert (after.looks, after.basis) == (before.looks, before.basis)
     assert after.compared_at > before.compared_at

@@ -121,7 +121,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def test_no_module_that_detects_names_the_truth():
     for path in (path for package in ("ground_motion", "ml", "detection") for path in (ROOT / package).rglob("*.py")):
-        code = ast.unparse(tree(path.read_text(encoding="utf-8")))  # without comments
+        code = ast.unparse(tree(path.read_text(encoding="utf-8")))  # Unparsed code has no comments.
         assert not re.search("simulated_?truth", code, re.IGNORECASE), path
 
 

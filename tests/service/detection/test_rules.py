@@ -200,7 +200,7 @@ def test_the_kind_follows_where_the_surroundings_make_it_sure(place, kind):
 @pytest.mark.parametrize(
     ("cause", "place", "kind", "highest"),
     [
-        (MINING, Surroundings(), Kind.MINING, 0.8),  # likely, as no list of mines is loaded
+        (MINING, Surroundings(), Kind.MINING, 0.8),  # It is only likely: no list of mines is loaded.
         (MINING, Surroundings(mine_m=1_900.0), Kind.MINING, 1.0),
         (MINING, Surroundings(mine_m=2_100.0), Kind.SUBSIDENCE, 0.6),
         (LANDSLIDE, Surroundings(), Kind.LANDSLIDE, 0.8),

@@ -53,7 +53,7 @@ def test_without_scripts_list_search_and_form_answer(open_page, village):
     link = page.get_by_role("link", name=village, exact=True)
     expect(link).to_have_attribute("href", re.compile("bbox="))
     below = page.get_by_role("link", name="Back to the map")
-    assert link.bounding_box()["y"] < below.bounding_box()["y"]  # in its place on the page
+    assert link.bounding_box()["y"] < below.bounding_box()["y"]  # The link keeps its place.
     page.set_viewport_size(SIZES["phone"])
     page.goto("/here/")
     page.get_by_label("Search a place").fill(village)

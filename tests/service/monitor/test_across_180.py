@@ -251,7 +251,7 @@ def test_a_cap_message_has_a_polygon_on_each_side(alert):
 def test_a_place_at_180_is_found_however_its_longitude_is_written(client, product, alert):
     for longitude in ("180", "-180", "180.0001", "-180.0001", "179.9999", "-179.9999"):
         body = client.get(f"/api/v1/here?lat={LATITUDE}&lon={longitude}").json()
-        assert body["tracks"][0]["n_points"] >= 4  # the nearest two on each side
+        assert body["tracks"][0]["n_points"] >= 4  # These are the two nearest on each side.
         assert body["alerts"][0]["distance_m"] == 0
         assert client.get(f"/here/?lat={LATITUDE}&lon={longitude}").status_code == 200
 

@@ -120,7 +120,7 @@ def test_what_is_not_there_is_not_found(client, address):
 
 
 def test_pages_take_few_queries_however_many_alerts(client, watched_region, django_assert_max_num_queries):
-    # One asks for the zeros of the data sets behind the cards, one for those that the foot of each page speaks of.
+    # One query reads the zeros of the data sets behind the cards, one those that each page's footer names.
     for page, first, later in (("/", 20, 14), ("/alerts/", 14, 14), ("/alerts.atom", 15, 15)):
         for most in (first, later):
             with django_assert_max_num_queries(most):

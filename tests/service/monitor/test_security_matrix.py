@@ -485,7 +485,7 @@ def test_nothing_of_a_withdrawn_product_is_in_any_answer_and_all_of_it_after_the
 
 QUERIES = {"wms": {"SERVICE": "WMS", "REQUEST": "GetCapabilities"}}
 RATE = re.compile(rb'mm a year|_mm_yr": -?\d')
-# They explain names and units, and state no rate; the table of buildings has its head only, as no site is known.
+# These answers explain names and units, and state no rate; without a site, the table of buildings is only a head.
 EXPLAINED = ("*:collections", "*:collection *", "*:description", "*:queryables*", "*:schema*", "api-1:api-root")
 EXPLAINED += ("api-1:openapi-json", "words", "organisation-buildings")
 STATED = {"alert-detail", "alerts-geojson", "alerts-atom", "api-1:alert", "api-1:alert_detections", "api-1:buildings"}

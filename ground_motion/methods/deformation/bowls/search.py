@@ -68,9 +68,9 @@ RADII_CELLS, ALSO_FINEST = (3.0, 4.2), 2.0  # radii where a bowl falls to 1/e: 1
 CORE, SIZES = 256, 64  # A block has this many cells, without its margin; FFT sizes are multiples of SIZES.
 NOISE_SQUARE_M = 25_600.0  # Each square of this side has its own noise covariance.
 FLOOR_MM2_YR2 = 0.02  # All points of a cell share this much variance beyond the noise covariance.
-OUTLIER, ROUNDS = 2.5, 2  # A cell beyond this many deviations counts less; there are this many rounds.
+OUTLIER, ROUNDS = 2.5, 2  # In each round, cells beyond this many deviations count less.
 TURNS = 2  # The second fits the noise without the bowls that the first found; the first leaves out cells of 100 m.
-PROPOSED, PROPOSED_CELLS = 0.0, 3  # Cells of FINEST_M are searched this near to wider ones with a higher score.
+PROPOSED, PROPOSED_CELLS = 0.0, 3  # Cells of FINEST_M are searched this near to wider cells that score above PROPOSED.
 AREA_M2 = 1e9
 MIN_PLACES = 4.0  # A bowl that fills the ground cannot be told from its level, so a block needs independent places.
 # Ratios spread less than 1, as SHARED_MM_YR is mostly too high; this prior counts as 30 places.

@@ -12,9 +12,9 @@ from ground_motion.methods.deformation.gridding.points import Float32
 
 FROM_DECADES = -0.75  # Noise has about eight higher maxima on 100 km²; their excesses are exponential.
 MEDIAN_EXCESS = float(np.log10(2))  # In Gaussian noise, maxima exceed a low score by this many decades.
-USUAL_STRETCH, USUAL_MAXIMA = 1.0, 20.0  # A tail is taken for a Gaussian's as if this many maxima had shown it.
+USUAL_STRETCH, USUAL_MAXIMA = 1.0, 20.0  # The stretch of Gaussian noise is a prior that counts as this many maxima.
 MAX_STRETCH = 5.0  # A scene full of motion must keep some of it.
-APART_CELLS = 9  # Maxima are the highest of this many cells.
+APART_CELLS = 9  # A maximum is the highest score in a square of this side, cells.
 SQUARE_CELLS = 1_000  # Side of a block, in cells; each block has its own tail fit.
 
 

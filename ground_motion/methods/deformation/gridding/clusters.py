@@ -17,7 +17,7 @@ from ground_motion.rasters.areas import DEFAULT_THRESHOLDS
 
 SQUARE_M = 25_000.0
 REACHES = (4, 2, 1)  # In squares. Wide bowls reach 50 km; clusters are nearer only where their boxes would stay empty.
-SPARSE, FULL = 8.0, 30  # A box has more than this many squares for each square with ground, which has this many points.
+SPARSE, FULL = 8.0, 30  # Boxes with more squares than this for each square of ground (of FULL points) are divided.
 MAX_SQUARES, CUT = 400, 8  # A long, narrow cluster with a larger box is cut into squares of 200 km.
 EARTH_M = 6_371_000.0
 Indices = NDArray[np.intp]
@@ -58,7 +58,7 @@ def clusters(at: Float64) -> list[Indices]:
     for reach in (*REACHES, 0):
         for number in range(label.max() + 1):
             inside = np.flatnonzero(label == number)
-            box = np.prod(np.sort(np.ptp(squares[inside], axis=0) + 1)[-2:])  # The ground is flat: two long sides
+            box = np.prod(np.sort(np.ptp(squares[inside], axis=0) + 1)[-2:])  # Flat ground has two long sides.
             if box > SPARSE * ground[inside].sum() and (reach or box > MAX_SQUARES):
                 parts = _link(squares[inside], reach) if reach else _wider_squares(squares[inside])
                 label[inside[parts > 0]] = label.max() + parts[parts > 0]

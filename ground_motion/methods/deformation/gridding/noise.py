@@ -10,7 +10,7 @@ from ground_motion.methods.deformation.gridding.points import Float32, PointClou
 
 SAMPLED = 3_000
 DATES_MISS = 2.0  # A rate's standard deviation lacks errors shared by all dates, so twice is used for a cell.
-CELL_RATIO = 4 / 3  # Noise of a cell by that of despiked points, which share values; measured on simulated ground.
+CELL_RATIO = 4 / 3  # A cell's noise is this times that of despiked points, which share values (simulated ground).
 MIN_POINTS = 10
 TAIL = 0.9  # Quantile of the misfits: products of few points may have far longer tails than their middle shows.
 # This is the quantile TAIL of a sum of two squares of Gaussian noise, over its mean.

@@ -1,6 +1,6 @@
 """Surrogates: fields with the spectrum and the distribution of a product's own noise, without motion.
 
-A surrogate keeps the points, the distribution of their rates and their covariance by lag, but places the rates anew. So
+A surrogate keeps the points, the distribution of their rates and their covariance by lag, but rearranges the rates. So
 it contains no motion, and any number of surrogates can be made.
 """
 
@@ -9,8 +9,8 @@ import numpy as np
 from ground_motion.methods.deformation.gridding.cells import CELL_M, assign_cells
 from ground_motion.methods.deformation.gridding.points import Float32, Float64, PointCloud
 
-MIN_PAIRS = 50  # A lag needs so many pairs of cells for its covariance to count.
-MAX_CELLS = 1_500  # along each side: Fourier transforms of wider fields take coarser cells
+MIN_PAIRS = 50  # The covariance at lags with fewer pairs of cells is taken as 0.
+MAX_CELLS = 1_500  # Fields that would have more cells along a side get coarser ones, for the Fourier transforms.
 
 
 def surrogate(rng: np.random.Generator, points: PointCloud, cell_m: float = CELL_M) -> Float32:
@@ -31,10 +31,10 @@ def surrogate(rng: np.random.Generator, points: PointCloud, cell_m: float = CELL
     pairs = np.fft.irfft2(np.abs(known) ** 2, s=size)
     covariance = np.where(pairs > MIN_PAIRS, np.fft.irfft2(np.abs(field) ** 2, s=size) / np.maximum(pairs, 1), 0)
     down, right = (1 - np.minimum(np.arange(n), n - np.arange(n)) / (n / 2) for n in size)
-    spectrum = _nearest(np.fft.fft2(covariance * np.outer(down, right)).real)  # tapered, as far lags are noise
+    spectrum = _nearest(np.fft.fft2(covariance * np.outer(down, right)).real)  # Taper far lags, which are noise.
     drawn = np.fft.ifft2(np.fft.fft2(rng.standard_normal(size)) * np.sqrt(spectrum)).real
     rate = drawn[: cells.shape[0], : cells.shape[1]].ravel()[cells.cell]
-    rate = rate + rng.permutation(middle - mean[cells.cell])  # differences within cells, shuffled
+    rate = rate + rng.permutation(middle - mean[cells.cell])  # Shuffle the differences within cells.
     ranked = np.empty_like(points.velocity_mm_yr)
     ranked[np.argsort(rate, kind="stable")] = np.sort(points.velocity_mm_yr)
     return ranked

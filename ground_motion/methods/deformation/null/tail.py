@@ -8,24 +8,24 @@ from ground_motion.methods.deformation.bowls.edges import CANDIDATE
 from ground_motion.methods.deformation.gridding.points import Float32, Float64
 
 BLOCK_CELLS = 20  # Side of a block that counts with its highest value: motion of usual size gives one maximum.
-TAIL_SHARE, MIN_TAIL, MAX_TAIL = 0.1, 10, 100  # The highest of the maxima make the tail.
-# Noise exceeds true log-odds of t at most as often as exp(-t) (Ville): a tail of too few excesses is filled up so.
+TAIL_SHARE, MIN_TAIL, MAX_TAIL = 0.1, 10, 100  # This share of the maxima, within these numbers, is the tail.
+# Noise exceeds log-odds of t at most as often as exp(-t) (Ville), so this replaces excesses missing to MIN_TAIL.
 USUAL_EXCESS = 1.0
 
 
 class Tail(NamedTuple):
-    """Tail of maxima. begun: expected number in a product of those over `start`; count: excesses; total: their sum."""
+    """Tail of maxima. begun: number expected above `start` in a product; count: of excesses; total: their sum."""
 
     start: float
     begun: float
-    count: int  # type: ignore[assignment]  # A tail is never searched as a tuple.
+    count: int  # type: ignore[assignment]  # This hides tuple.count, which nobody calls.
     total: float
 
     def expected(self, threshold: float) -> float:
         """Return how many maxima of a product exceed a threshold in its tail, as the drawn ones predict.
 
-        The mean excess is known from few of them, so the prediction falls as a power (Lomax), not as an exponential:
-        few draws give a higher threshold.
+        The mean excess is known from few draws, so the prediction falls as a power (Lomax), not as an exponential:
+        the fewer draws, the higher the threshold.
         """
         return self.begun * (1 + max(0.0, threshold - self.start) / self.total) ** -self.count
 
@@ -37,7 +37,7 @@ class Tail(NamedTuple):
 def tail_of(maxima: Float64, products: float) -> Tail | None:
     """Fit the tail of maxima (n,) on drawn ground as large as a number of products; None if there are too few.
 
-    It begins at CANDIDATE at least: lower values are those of ground that was not examined, of which no tail falls.
+    The tail begins at CANDIDATE or above, because lower values belong to ground that was not examined.
     """
     if maxima.size < 2:
         return None

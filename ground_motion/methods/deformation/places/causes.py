@@ -45,8 +45,8 @@ WITHOUT_HEIGHTS = " without heights"
 SHARP_M2, SHARP_SHARE, SHARP_RATIO = 500_000.0, 0.1, 4.0  # half outline: size, share of the motion; peak over median
 SHARP_ODDS = 0.05  # Factor of the odds of pumped ground, judged: small fast cores are rare there.
 DOWN_THE_SLOPE = 0.7  # From here on, the slope itself speaks for a slide.
-# An area is like those of the fit, which are all on cells of CELL_M, within so many standard deviations of these sizes
-# and rates: 99 of 100 areas of the fit are.
+# An area is like those of the fit, on cells of CELL_M, if FITTED are within this many standard deviations of their
+# means; 99 of 100 areas of the fit do.
 FITTED_WITHIN, FITTED_CELL_M = 2.5, 2 * CELL_M
 FITTED = ("log size of the motion", "log size of the half outline", "log peak")
 FEATURES = (

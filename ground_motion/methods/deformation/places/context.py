@@ -13,7 +13,7 @@ from typing import NamedTuple
 OTHER = "other"
 MINING, GROUNDWATER, FILL = "mining_subsidence", "groundwater_subsidence", "fill_or_quarry"
 LANDSLIDE = "landslide"
-LIKELY, DOUBT = 0.8, 0.6  # highest share of a cause whose context is not loaded, and of one that something contradicts
+LIKELY, DOUBT = 0.8, 0.6  # Highest share of a cause whose layer is not loaded, and of a contradicted one.
 SMALLEST = 1e-300
 MIN_SHARE = 0.002  # Least probability of a cause; with more, even correct and certain causes would look doubtful.
 OTHER_SHARE = 0.05

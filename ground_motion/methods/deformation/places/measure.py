@@ -25,7 +25,7 @@ from ground_motion.rasters.areas import DEFAULT_THRESHOLDS, Area, PeakRate, Plac
 from ground_motion.statistics.robust import MAD_TO_SIGMA
 
 MOVING_MM_YR = 2.0  # Slower cells are not drawn as moving.
-# The level also exceeds this many standard errors of the surface, and of its surroundings.
+# An outline's level exceeds this many standard errors of the surface and of its surroundings.
 LEVEL_SIGMAS, AROUND_SIGMAS = 3.0, 1.5
 HALF, CORE = 0.5, 0.8  # Outlines are drawn at these shares of the peak.
 OUTLINE_SHARE = 0.15  # Slower ground than this share of a peak belongs to its surroundings.

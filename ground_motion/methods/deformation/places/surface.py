@@ -19,7 +19,7 @@ from ground_motion.statistics.robust import MAD_TO_SIGMA
 NEIGHBOURS = 8
 SPIKE_SIGMAS = 4.0  # A spike differs from its neighbours' median by this many sigmas.
 SPIKE_SHARE = 0.5  # A spike also differs by more than this share of that median.
-MIN_ALIKE, ALIKE_SIGMAS, ALIKE_SHARE = 2, 2.0, 0.3  # A point to which this many neighbours are so similar is no spike.
+MIN_ALIKE, ALIKE_SIGMAS, ALIKE_SHARE = 2, 2.0, 0.3  # A point with this many neighbours so like it is no spike.
 CORRELATED_M = 50.0  # Points closer together than this share their errors.
 REACH_M = 200.0  # No motion is drawn farther than this from all points.
 FINEST_M, MAX_NODES = 50.0, 250  # The grid is no finer, and has no more nodes along its longer side.

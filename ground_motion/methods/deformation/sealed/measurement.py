@@ -19,7 +19,7 @@ from ground_motion.rasters.areas import Area, AreaThresholds, SortedPoints, area
 from ground_motion.rasters.line_of_sight import LineOfSight
 
 COLUMNS = ("x", "y", "velocity_mm_yr", "height_m")
-MIN_JOINED_CELLS = 100  # Patches this many cells apart may be one area, also in a smaller raster.
+MIN_JOINED_CELLS = 100  # Patches up to this many cells apart may be one area, even in a smaller raster.
 
 
 class Measurement(NamedTuple):

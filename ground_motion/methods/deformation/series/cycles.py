@@ -16,15 +16,15 @@ from ground_motion.methods.deformation.series.regression import DAYS_PER_YEAR, F
 from ground_motion.methods.deformation.series.search import PickedSteps, ProjectedSeries
 
 # All steps of a series must meet these limits, in cycles, or none is undone.
-# A step may be this far from a whole number, in standard errors, within these limits.
+# A step may differ from a whole number by this many standard errors, and by cycles between these limits.
 WHOLE_SIGMAS, MIN_WHOLE, MAX_WHOLE = 2.5, 0.08, 0.16
-# Steps have at most this many cycles, this size in standard errors, and this standard error.
+# Steps have at most this many cycles, at least this size in standard errors, and at most this standard error.
 MAX_CYCLES, MIN_SIGMAS, MAX_ERROR = 3, 6.0, 0.12
 # A gap's cycles may differ this much from the jump between means of this many dates on either side.
 MAX_JUMP_OFF, JUMP_DATES = 0.3, 5
 MAX_SCATTER, MAX_JUMP = 0.25, 0.4  # A series' residuals may scatter, and jump across other gaps, by this many cycles.
 GAP_DAYS, TRIMMED = 40, 1  # A gap is longer than this many days; at its edges, this many dates are left out.
-MARGIN = 16.0  # A change of rate, or other cycles, must leave squares larger by this many variances of the noise.
+MARGIN = 16.0  # A change of rate, or other cycles, must fit worse: squares larger by this many noise variances.
 KINKS = 20  # A change of the rate is tried on this many dates.
 
 

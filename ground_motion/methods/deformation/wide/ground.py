@@ -24,14 +24,14 @@ from ground_motion.rasters.regions import EIGHT
 from ground_motion.statistics.robust import MAD_TO_SIGMA
 
 MIN_MM_YR = 3.0  # Slower motion is that of seams between frames, and of continents.
-DRAWN_SIGMAS = 2.0  # A region is drawn where it moves by so many standard deviations of the datum.
-SIGMAS = 2.75  # Its median moves by so many: 2 of 400 simulated still scenes of 10,000 km² had a region then.
+DRAWN_SIGMAS = 2.0  # A region is drawn where it moves by this many standard deviations of the datum.
+SIGMAS = 2.75  # A region's median moves by this many: 2 of 400 simulated still scenes of 10,000 km² had one.
 MIN_KM2 = 60.0  # Narrower motion stands out from its surroundings, so that other searches find it.
 MEDIAN_KM = 5.0
 MIN_SHARE = 0.3  # This share of the cells around a cell must be known.
 RIM_KM = 3.0  # Still ground within this distance of a region bounds it.
 SECTORS, MIN_SECTORS = 36, 21  # Ground beyond a straight line lies in half of the sectors at most.
-MAX_OTHER_WAY = 0.5  # Delay and tilts move ground both ways; so much of a region's area may move the other way.
+MAX_OTHER_WAY = 0.5  # More motion the other way, as a share of a region's area, means delay or a tilt.
 MIN_STATIONS = 2
 
 

@@ -37,7 +37,7 @@ PRIORS = {
     Reference.GNSS: Prior(level_mm_yr=1.0, slope_mm_yr_100km=1.0),
     Reference.LOCAL: Prior(level_mm_yr=1.0, slope_mm_yr_100km=5.0),
 }
-DATUM = "datum"  # reference of rates against a datum that something outside the file confirms
+DATUM = "datum"  # Reference of rates whose datum something outside the file confirms.
 ASSUMES = {
     DATUM: "Something outside the file confirms the zero of the rates.",
     Reference.GNSS: "The product is calibrated with GNSS stations: rates are taken as absolute.",

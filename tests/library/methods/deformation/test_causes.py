@@ -136,14 +136,14 @@ AT_KIRISHIMA = local_system(130.83, 31.90)
     [
         (1.0, 100.0, -30.0, 1.0, EPSG, "mining_subsidence"),
         (0.99, 200.0, -290.0, 1.0, EPSG, "mining_subsidence"),
-        (0.7, 100.0, -30.0, 1.0, EPSG, "subsidence"),  # motion at 0.2, as of rice land in a delta
+        (0.7, 100.0, -30.0, 1.0, EPSG, "subsidence"),  # Motion has 0.2, like rice land in a delta.
         (0.95, 100.0, -30.0, 1.0, EPSG, "mining_subsidence"),
         (0.93, 100.0, -30.0, 1.0, EPSG, "subsidence"),
-        (1.0, 450.0, -30.0, 1.0, EPSG, "subsidence"),  # cells of a sinking city
+        (1.0, 450.0, -30.0, 1.0, EPSG, "subsidence"),  # These are cells of a sinking city.
         (1.0, 100.0, -900.0, 1.0, EPSG, "subsidence"),
         (1.0, 100.0, -30.0, 10.0, EPSG, "subsidence"),
         (1.0, 100.0, -30.0, 0.01, EPSG, "subsidence"),
-        (1.0, 100.0, 30.0, 1.0, AT_KIRISHIMA, "uplift"),  # a crater is no mine and no landslide by its shape
+        (1.0, 100.0, 30.0, 1.0, AT_KIRISHIMA, "uplift"),  # A crater has the shape of neither a mine nor a landslide.
     ],
 )
 def test_no_kind_is_named_before_motion_is_likely_nor_where_none_was_fitted(

@@ -225,7 +225,7 @@ def stations(mm_yr):
         (delta, 28, stations(0), None),
         (lambda x, y: 0 * x, 100, [], None),
         (shear, 100, [], None),
-        (lambda x, y: (x + y - 100) / 10, 100, [], None),  # a tilt
+        (lambda x, y: (x + y - 100) / 10, 100, [], None),  # This is a tilt.
         (lambda x, y: shear(x, y) + bowl(x, y, (20, 20), 1.5, -40), 100, [], None),
     ],
 )
@@ -237,7 +237,7 @@ def test_ground_that_moves_as_a_whole_is_found_against_a_confirmed_datum(ground,
     for region in found:
         assert region.rate_mm_yr == pytest.approx(expected[0], abs=1)
         assert region.outline.area / 1e6 == pytest.approx(expected[1], rel=0.3)
-        reported = [region.outline.buffer(-2_000)]  # what another search has found already
+        reported = [region.outline.buffer(-2_000)]  # Another search has found this already.
         assert wide_ground(points_of(x, y, rate, 500.0), 1.0, beside, reported) == []
 
 

@@ -45,7 +45,7 @@ def test_the_world_is_loaded_once_and_gives_way_to_what_an_operator_loads(
     context_load(path=make_csv("name,latitude,longitude,population", *rows))
     for name, people in (("pozzuoli", 7), ("napoli", 9)):
         assert Place.objects.get(search_name__contains=name).population == people
-    # What it stood for returns with its removal.
+    # Removing the layers brings back the rows that they replaced.
     call_command("loadcontext", remove=ContextLayer.objects.filter(shipped=False).first().name)
     assert Place.objects.get(search_name__contains="pozzuoli").population == 81231
     back = region_by_slug(slug="italy")

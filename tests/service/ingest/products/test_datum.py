@@ -152,7 +152,7 @@ def test_a_field_that_is_given_again_with_another_zero_says_the_same_everywhere(
         place = {"lat": round(latitude, 4), "lon": round(longitude, 4)}
         watch()
         drawn = []
-        for z in (9, 12):  # means of cells, and points
+        for z in (9, 12):  # Tiles show means of cells, then points.
             tile = client.get("/tiles/points/vertical/{}/{}/{}.mvt".format(z, *tile_at(longitude, latitude, z)))
             features = mapbox_vector_tile.decode(tile.content)["points"]["features"]
             drawn.append({tuple(one["geometry"]["coordinates"]): one["properties"]["v"] for one in features})
@@ -233,7 +233,7 @@ def test_a_field_beside_takes_the_datum_of_one_that_has_one_in_whatever_order_th
     solve = datum._solve
 
     def overtaken(product):
-        Product.objects.filter(pk=product.pk).update(datum_at=None)  # Another process found better ground beside it.
+        Product.objects.filter(pk=product.pk).update(datum_at=None)  # Another process found better ground next to it.
         return solve(product)._replace(mm_yr=1.0)
 
     monkeypatch.setattr(datum, "_solve", overtaken)

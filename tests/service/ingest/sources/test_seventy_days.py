@@ -31,7 +31,7 @@ GROUND = MultiPolygon(Polygon.from_bbox((-148.3, 64.8, -147.9, 65.0)), srid=4326
 NORTH, SOUTH = 131, 94  # tracks; each has two bursts, seen every six days
 BUDGETS = {NORTH: 36, SOUTH: 12}
 ACCOUNT = 44.0  # credits; both budgets together are more
-FILES_AWAY, ALL_AWAY = (16, 38), (42, 45)  # days: products, for longer than they are kept; everything
+FILES_AWAY, ALL_AWAY = (16, 38), (42, 45)  # Days without products, longer than these are kept; days without anything.
 KILLED_ORDERING, KILLED_FETCHING = 10, 25
 TOKENS = "/auth/token"
 

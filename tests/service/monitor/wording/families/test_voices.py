@@ -76,7 +76,7 @@ def test_the_table_is_complete():
     assert set(KINDS) == set(Kind)
     assert set(VOICES) == set(Family)
     assert set(STATE_LABELS) == set(State)
-    assert set(KIND_OF_CLASS) == set(NETWORK_CLASSES) - {"uplift"}  # It names no cause.
+    assert set(KIND_OF_CLASS) == set(NETWORK_CLASSES) - {"uplift"}  # "uplift" names no cause.
     assert all(row.class_words for row in KINDS.values() if row.network_class)
     assert {row.mark.shape for row in KINDS.values()} <= set(Shape)
     names = [row.label for row in KINDS.values()]
