@@ -276,7 +276,7 @@ def alerts_related(*, alert: Alert) -> list[AlertRelation]:
 
 def alerts_nested(*, alert: Alert) -> list[Alert]:
     """Return the living alerts of places on a wide region, or of the regions around a place, most important first."""
-    if family(alert.kind) is not Family.VELOCITY:
+    if family(alert.kind) is not Family.VELOCITY or alert.state not in PUBLIC_STATES:
         return []
     other = Extent.LOCAL if alert.extent == Extent.REGION else Extent.REGION
     here = alerts_touching(area=alert.area, family=Family.VELOCITY, extent=other).filter(state__in=LIVING)

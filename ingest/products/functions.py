@@ -62,7 +62,7 @@ _DATUM = f"""
     DECLARE known ingest_product; held bigint; done bigint[] := '{{}}'; moved boolean; searched boolean; BEGIN
     SELECT * INTO known FROM ingest_product WHERE id = product;
     moved := mm_yr <> known.datum_mm_yr;
-    searched := NOT moved AND (source = ANY ({_OUTSIDE})) = (known.datum_source = ANY ({_OUTSIDE}));
+    searched := NOT moved;
     IF NOT EXISTS (
         SELECT FROM pg_locks WHERE pid = pg_backend_pid() AND mode = 'AccessExclusiveLock'
             AND relation = to_regclass('{POINTS}_p' || product)
@@ -71,6 +71,7 @@ _DATUM = f"""
             RAISE EXCEPTION 'product % was loaded by somebody else', product USING ERRCODE = 'insufficient_privilege';
         END IF;
         IF moved THEN PERFORM pg_advisory_xact_lock({Lock.PARTS:d}); END IF;
+        searched := NOT moved AND (source = ANY ({_OUTSIDE})) = (known.datum_source = ANY ({_OUTSIDE}));
     END IF;
     FOR round IN 1..2 LOOP
         IF round = 2 THEN LOCK TABLE ONLY {POINTS} IN SHARE UPDATE EXCLUSIVE MODE; END IF;
