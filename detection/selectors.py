@@ -44,11 +44,10 @@ OF_PLACES = ("tilt_mm_m_yr", "tilt_low_mm_m_yr", "tilt_high_mm_m_yr")  # see `gr
 
 def alert_datums(*, alerts: Iterable[Alert]) -> dict[int, list[datums.Datum]]:
     """Return each datum of the velocity fields that show each of these alerts, by key; none for other alerts."""
-    path = f"detections__{RUN}__product"
-    columns = (f"{path}__datum_{name}" for name in datums.Datum._fields)
-    shown = Alert.objects.filter(pk__in=[alert.pk for alert in alerts], **{f"{path}__technique": Technique.INSAR})
+    columns = (f"{RUN}__product__datum_{name}" for name in datums.Datum._fields)
+    shown = Detection.objects.filter(alert__in=alerts, **{f"{RUN}__product__technique": Technique.INSAR})
     found = defaultdict[int, list[datums.Datum]](list)
-    for pk, *row in shown.order_by().values_list("pk", *columns).distinct():
+    for pk, *row in shown.order_by().values_list("alert", *columns).distinct():
         one = datums.Datum(*row)
         found[pk].append(one._replace(source=datums.Source(one.source)))
     return found
@@ -277,7 +276,7 @@ def alerts_related(*, alert: Alert) -> list[AlertRelation]:
 
 def alerts_nested(*, alert: Alert) -> list[Alert]:
     """Return the living alerts of places on a wide region, or of the regions around a place, most important first."""
-    if family(alert.kind) is not Family.VELOCITY:
+    if family(alert.kind) is not Family.VELOCITY or alert.state not in PUBLIC_STATES:
         return []
     other = Extent.LOCAL if alert.extent == Extent.REGION else Extent.REGION
     here = alerts_touching(area=alert.area, family=Family.VELOCITY, extent=other).filter(state__in=LIVING)

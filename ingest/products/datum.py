@@ -11,7 +11,6 @@ import numpy as np
 from django.contrib.gis.geos import GEOSGeometry
 from django.db.models import Count, DateTimeField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.utils import timezone
 
 from ground_motion.core.projections import transformer
 from ground_motion.readers.records import Component, Float64, Reference, Technique
@@ -52,15 +51,11 @@ def datum_settle(*, product: Product) -> bool:
     """
     ((seen,),) = rows_of("SELECT xmin::text FROM ingest_product WHERE id = %s", [product.pk])
     product.refresh_from_db(fields=COLUMNS)
-    was_outside = product.datum.source.is_outside
     datum = _solve(product).applied
     moved = functions.datum_set(
         product.pk, seen, datum.mm_yr, datum.sigma_mm_yr, datum.source.value, datum.n, datum.share
     )
     product.refresh_from_db(fields=COLUMNS)
-    if not moved and product.datum.source.is_outside is not was_outside:
-        # Wide motion counts only against a zero that something outside confirms, so that searches are due again.
-        Product.objects.filter(pk=product.pk).update(datum_moved_at=timezone.now())
     return moved
 
 

@@ -52,14 +52,17 @@ _UNSEAL = f"""
     BEGIN
     LOCK TABLE ONLY {POINTS} IN SHARE UPDATE EXCLUSIVE MODE;
     UPDATE ingest_product SET withdrawn_at = NULL, derived_at = NULL, datum_at = NULL WHERE id = product; END"""  # noqa: S608
+_OUTSIDE = f"'{{{','.join(source for source in Source if source.is_outside)}}}'::text[]"
 # Rests of a release share its datum. Products that have no datum of their own take it from one that has, and are due
 # again when that is new. A process that may not change products settles only those whose tables its transaction has
 # made, and so has locked. Others are solved without a lock. Merging waits while their points are rewritten; loads wait
 # for the rows only. A row that changed since it was solved (its xmin) is not overwritten: the product stays due.
+# Wide motion counts only against a zero that something outside confirms, so that a search is due again with either.
 _DATUM = f"""
-    DECLARE known ingest_product; held bigint; done bigint[] := '{{}}'; moved boolean; BEGIN
+    DECLARE known ingest_product; held bigint; done bigint[] := '{{}}'; moved boolean; searched boolean; BEGIN
     SELECT * INTO known FROM ingest_product WHERE id = product;
     moved := mm_yr <> known.datum_mm_yr;
+    searched := NOT moved;
     IF NOT EXISTS (
         SELECT FROM pg_locks WHERE pid = pg_backend_pid() AND mode = 'AccessExclusiveLock'
             AND relation = to_regclass('{POINTS}_p' || product)
@@ -68,6 +71,7 @@ _DATUM = f"""
             RAISE EXCEPTION 'product % was loaded by somebody else', product USING ERRCODE = 'insufficient_privilege';
         END IF;
         IF moved THEN PERFORM pg_advisory_xact_lock({Lock.PARTS:d}); END IF;
+        searched := NOT moved AND (source = ANY ({_OUTSIDE})) = (known.datum_source = ANY ({_OUTSIDE}));
     END IF;
     FOR round IN 1..2 LOOP
         IF round = 2 THEN LOCK TABLE ONLY {POINTS} IN SHARE UPDATE EXCLUSIVE MODE; END IF;
@@ -89,7 +93,7 @@ _DATUM = f"""
     UPDATE ingest_product SET
         datum_mm_yr = mm_yr, datum_sigma_mm_yr = sigma, datum_source = source, datum_n = n, datum_share = share,
         datum_at = clock_timestamp(), derived_at = CASE WHEN moved THEN NULL ELSE derived_at END,
-        datum_moved_at = CASE WHEN moved THEN clock_timestamp() ELSE datum_moved_at END
+        datum_moved_at = CASE WHEN searched THEN datum_moved_at ELSE clock_timestamp() END
     WHERE id = ANY (done);
     IF known.level <> '{DERIVED}' AND source = ANY ('{{{",".join(ANCHORS)}}}') AND (known.datum_at IS NULL OR
         (known.datum_mm_yr, known.datum_sigma_mm_yr, known.datum_source) IS DISTINCT FROM (mm_yr, sigma, source)) THEN

@@ -33,6 +33,7 @@ FILE, PROJECTION, SATELLITE = (_SCHEMA.format(name) for name in ("file/v2.1.0", 
 COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 GEOJSON, JSON = "application/geo+json", "application/json"
 PICTURE_PX = 512
+SMALLEST_DEGREES = 1e-6  # Boxes are rounded to this, so that one of a single point may have no width.
 SHA256 = "1220"  # A multihash begins so if a SHA-256 follows.
 ITEM_OF_PRODUCT = (*OF_PRODUCTS, "n_dates", "attribution", "file_name", "file_sha256")
 OF_SCENES = ("platform", "licence", "attribution", "polarisation", "backscatter", "file_sha256")
@@ -156,7 +157,7 @@ def _picture(layer: str, group: str, shape: MultiPolygon) -> dict[str, Any]:
     """Return the picture that WMS draws of a date of a layer, on the ground of an item."""
     west, south, east, north = bbox(shape)
     east += 360 if east < west else 0
-    height = min(MAX_PX, max(1, round(PICTURE_PX * (north - south) / (east - west))))
+    height = min(MAX_PX, max(1, round(PICTURE_PX * (north - south) / max(east - west, SMALLEST_DEGREES))))
     asked = {"SERVICE": "WMS", "VERSION": "1.3.0", "REQUEST": "GetMap", "LAYERS": f"{layer}:{group}", "STYLES": ""}
     asked |= {
         "CRS": "CRS:84",

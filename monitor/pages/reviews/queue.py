@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -31,9 +31,6 @@ from monitor.web.guards import account_in
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.cards.filters import alerts_touching
 from monitor.wording.dates import duration_words
-
-if TYPE_CHECKING:
-    pass
 
 CLAIMS = [("mine", pgettext_lazy("cases", "held by me")), ("free", pgettext_lazy("cases", "held by nobody else"))]
 PUBLICATION = [("waiting", pgettext_lazy("cases", "waits for a second person"))]

@@ -241,7 +241,8 @@ def table_of(job: IngestJob) -> FirstRows:
 
 def job_row(job: IngestJob) -> dict[str, Any]:
     """Return the row of a job in the operators' list. Its products and scenes are expected to be prefetched."""
-    declared = {name: getattr(job, name) for name in FileForm.base_fields}
+    # Still ground is entered as a disc, not as stored; what was declared stays if it is left empty.
+    declared = {name: getattr(job, name) for name in FileForm.base_fields} | {"still": ""}
     form, missing = FileForm(initial=declared, auto_id=f"job-{job.pk}-%s"), fields_missing(job)
     for name in missing:
         field = form.fields[name]

@@ -89,7 +89,8 @@ def upload_again(request: HttpRequest, job: int) -> HttpResponse:
         if not columns.is_valid():
             return _page(request, faults=_faults(columns), status=400)
         mapping = columns_put(job=known, text=columns.mapping())
-    if not job_retry(job=known, submission=form.submission(known.given_by, mapping, known.still)):
+    still = form.cleaned_data["still"] or known.still
+    if not job_retry(job=known, submission=form.submission(known.given_by, mapping, still)):
         fault = _("%(file)s was not tried again: declare something else about it, or send the file again.")
         return _page(request, faults=[fault % {"file": known.original_name}], status=409)
     messages.success(request, _("%(file)s is tried again.") % {"file": known.original_name})

@@ -58,7 +58,7 @@ def test_loaded_stations_replace_the_stillest_ground_as_the_zero_of_a_wide_regio
     watch()
     prediction = Prediction.objects.get()
     (region,) = prediction.regions
-    assert region["properties"]["reference"] == "gnss"
+    assert region["properties"]["reference"] == "datum"
     assert region["properties"]["level_mm_yr"] == pytest.approx(0, abs=0.7)
     assert region["properties"]["rate_mm_yr"] == pytest.approx(-6, abs=1)  # the plain's own motion included
     core = Alert.objects.get(extent=Extent.LOCAL)  # It counts from the plain around it.

@@ -226,7 +226,7 @@ def test_the_application_merges_parts_by_their_numbers_and_owns_none_of_them(pro
     other.delete()
 
 
-def test_the_confined_process_is_the_reader_knows_no_other_password_and_can_correct(tmp_path, monkeypatch):
+def test_the_confined_process_is_the_reader_knows_no_other_password_and_can_correct(tmp_path, make_egms, monkeypatch):
     seen = {}
     confined = jobs.run_confined
 
@@ -235,6 +235,10 @@ def test_the_confined_process_is_the_reader_knows_no_other_password_and_can_corr
         return confined(command, environment=environment, **options)
 
     monkeypatch.setattr(jobs, "run_confined", noted)
+    path = make_egms(n=12)
+    job = jobs.job_execute(job_id=jobs.job_queue(source=IngestJob.Source.WATCH, path=path, original_name=path.name).pk)
+    assert job.state == IngestJob.State.LOADED, job.error  # The zero of a calibrated file is confirmed, but not moved.
+    product_delete(product=job.products.get())
     path, made = geotiff.make(tmp_path), []
     for positive in ("up", "down"):
         told = Declaration(unit="mm/yr", positive=positive, period=(date(2019, 1, 1), date(2023, 12, 31)))

@@ -16,6 +16,7 @@ from ingest.jobs.services import LEASE
 from ingest.models import IngestJob
 from ingest.products.services import product_load
 from monitor.pages.uploads import resumable as uploads
+from monitor.pages.uploads.forms import job_row
 from monitor.web.guards import ADMINISTRATORS, OPERATORS
 from tests.makers.people import account, signed_in
 from tests.waiting import reread
@@ -100,7 +101,8 @@ def test_ground_that_stands_still_goes_along_as_a_disc_or_a_file(operator, folde
         job = IngestJob.objects.get()
         assert from_wkt(job.still).area == pytest.approx(area_deg2, rel=0.1)
         IngestJob.objects.update(state=State.FAILED)
-        operator.post(reverse("upload-again", args=[job.pk]), {"unit": "cm/yr"})
+        shown = {field.name: field.value() or "" for field in job_row(reread(job))["form"]}
+        operator.post(reverse("upload-again", args=[job.pk]), shown | {"unit": "cm/yr"})
         assert (reread(job).unit, reread(job).still) == ("cm/yr", job.still)
         assert child._submission(job).still == job.still
 
