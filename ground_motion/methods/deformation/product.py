@@ -209,7 +209,7 @@ def _surrogates(
     wanted = max(DRAWN_CELLS, DRAWN_SHARE * cells)
     if still and cells > wanted:
         yield _sampled(rng, still, result, wanted)
-    elif still:
+    elif still and cells:  # No cell is known where points lie too far apart.
         for _ in range(min(MAX_DRAWS, math.ceil(wanted / cells))):
             yield [points._replace(velocity_mm_yr=surrogate(rng, points)) for points in still]
 

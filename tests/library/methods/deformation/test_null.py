@@ -89,8 +89,9 @@ def test_a_large_product_is_drawn_in_blocks_of_all_kinds_of_noise():
     assert 0.01 < loud.mean() < 0.9
 
 
-def test_ground_with_too_few_points_is_judged_by_the_method_alone_and_the_result_says_so():
-    points = field(1_000, 40)
+@pytest.mark.parametrize(("side_m", "n"), [(1_000, 40), (50_000, 60)])  # Cells of the latter have too few points.
+def test_ground_with_too_few_points_is_judged_by_the_method_alone_and_the_result_says_so(side_m, n):
+    points = field(side_m, n)
     result, null = detect_product([points], "model")
     assert null.expected_false_areas is None
     assert "Too little ground" in null.sentence()
