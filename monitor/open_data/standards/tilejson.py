@@ -11,6 +11,7 @@ from django.utils.functional import Promise
 from django.views.decorators.http import require_safe
 
 from ingest.models import ContextLayer, Product
+from ingest.products.selectors import datums_of
 from monitor.maps.basemap.ground import FROM_ZOOM, GROUND_LAYERS, KINDS, ground_version, heights_version, heights_zoom
 from monitor.maps.map.context_tiles import TRUTH, Overlay, overlays_available, truth_overlay
 from monitor.maps.map.layers import Layer
@@ -20,6 +21,7 @@ from monitor.maps.rasters.layers import RasterLayer
 from monitor.maps.rasters.views import MIN_ZOOM
 from monitor.web.request_limits import API, costly
 from monitor.wording.components import both_directions
+from monitor.wording.datum import zero_of_several
 from monitor.wording.refusals import Missing, refusals_as_json
 
 Document = dict[str, Any]
@@ -96,7 +98,7 @@ def _answer(request: HttpRequest, document: Document | None) -> JsonResponse:
 def _of_points(layer: Layer) -> Document:
     shown = Product.objects.filter(pk__in=layer_products(layer=layer))
     minus, plus = both_directions(layer.component)
-    described = f"{layer.description} Minus: {minus}; plus: {plus}."
+    described = f"{layer.description} Minus: {minus}; plus: {plus}. {zero_of_several(datums_of(shown))}"
     points = {"id": "points", "description": described, "fields": POINT_FIELDS}
     layers = [points, {"id": "sample", "fields": SAMPLE_FIELDS}]
     bounds = {"bounds": _rounded(shown.aggregate(box=Extent("footprint"))["box"])}

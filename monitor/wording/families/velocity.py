@@ -218,7 +218,7 @@ class VelocityVoice(FamilyVoice):
         else:
             moved = [rate_sentence(own.moved, main, when)]
         uneven = fastest and _is_faster(fastest, told.now) and abs(fastest.value) > UNEVEN * abs(main.value)
-        if fastest and uneven and told.now.is_motion and not stands_out:
+        if fastest and uneven and told.now.is_motion and main.is_motion and not stands_out:
             parts = [rate_sentence(own.fastest, fastest, when if told.change else _("in the same time"))]
             if _is_region(alert):
                 parts.append(_("Places with alerts of their own do not count here."))

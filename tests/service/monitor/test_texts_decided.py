@@ -103,7 +103,7 @@ ingest.Scene: loaded_by
 ingest.Interferogram: loaded_by
 ingest.StepFailure: subject error
 ingest.IngestJob: original_name sha256 source_format unit positive mapping_path scale
-ingest.IngestJob: polarisation platform attribution licence given_by why error inspection
+ingest.IngestJob: polarisation platform attribution licence given_by why error inspection still
 ingest.SceneDownload: source url file_name platform polarisation error
 ingest.StandingOrder: name region
 ingest.PairOrder: key piece reference secondary error
