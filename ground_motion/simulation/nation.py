@@ -52,6 +52,22 @@ BARE_M = 3_800.0
 PIT_NAME, PIT, PIT_HALF_M = "Corrow open pit", Offset(8_600.0, -12_800.0), (620.0, 460.0)
 
 
+class Colliery(NamedTuple):
+    """Works above ground, as lists of mines have them: beside the panels, not above. state: active or closed."""
+
+    name: str
+    at: Offset
+    half_m: tuple[float, float]
+    state: str
+
+
+# The older field, which hardly sinks any more, is in no list.
+COLLIERIES = (
+    Colliery("Eastlode colliery", Offset(16_900.0, -4_900.0), (380.0, 260.0), "active"),
+    Colliery("Westlode colliery", Offset(9_300.0, -6_100.0), (320.0, 240.0), "closed"),
+)
+
+
 class Slide(NamedTuple):
     """A landslide of the valley: size, mean speed down the slope, yearly growth, and change of the speed on one day."""
 

@@ -21,7 +21,7 @@ from ground_motion.simulation.files.passes import SINKING, SINKING_M, SINKING_MM
 from ground_motion.simulation.files.scenes import write_series
 from ground_motion.simulation.ground.frame import LocalFrame, Offset, to_geographic
 from ground_motion.simulation.ground.sources import TruthArea
-from ground_motion.simulation.nation import GLACIER, PIT, PIT_HALF_M, PIT_NAME, VILLAGES, Glacier, Nation
+from ground_motion.simulation.nation import COLLIERIES, GLACIER, PIT, PIT_HALF_M, PIT_NAME, VILLAGES, Glacier, Nation
 from ground_motion.simulation.nation_scenes import FAILING_HALF_M, SURGE_M_DAY, AreaImages
 from ground_motion.simulation.velocity.region import TrackPoints
 
@@ -87,9 +87,11 @@ def write_glacier(nation: Nation, path: Path) -> Path:
     return write_features(path, [(ring, properties)])
 
 
-def write_mine(nation: Nation, path: Path) -> Path:
-    """Write the outline of the open pit."""
-    return write_features(path, [(ellipse(nation.region.terrain.frame, PIT, MINE_HALF_M), {"name": PIT_NAME})])
+def write_mines(nation: Nation, path: Path) -> Path:
+    """Write the outlines of the open pit and of the collieries' works, as a list of mines has them."""
+    frame = nation.region.terrain.frame
+    works = [(ellipse(frame, one.at, one.half_m), {"name": one.name, "state": one.state}) for one in COLLIERIES]
+    return write_features(path, [(ellipse(frame, PIT, MINE_HALF_M), {"name": PIT_NAME}), *works])
 
 
 def write_truth(nation: Nation, images: Sequence[AreaImages], path: Path) -> Path:

@@ -10,15 +10,19 @@ import torch
 from shapely.geometry import Point, shape
 from shapely.ops import unary_union
 
+from ground_motion.core.geometry import project_geometry
+from ground_motion.methods.deformation.places.context import NEAR_MINE_M
 from ground_motion.methods.offsets.infer import track_offsets
 from ground_motion.rasters.imagery import ImagePair
 from ground_motion.simulation.files import borders
 from ground_motion.simulation.files import nation as nation_files
 from ground_motion.simulation.files.rivers import rivers_of, write_rivers
-from ground_motion.simulation.nation import GLACIER, VILLAGES, Nation, glacier_speed_share, simulate_nation
+from ground_motion.simulation.nation import COLLIERIES, GLACIER, VILLAGES, Nation, glacier_speed_share, simulate_nation
 from ground_motion.simulation.nation_scenes import SURGE_M_DAY, AreaImages, pair_dates, simulate_images
 from ground_motion.simulation.velocity.region import ASCENDING
 from tests.makers.small_nation import small
+
+EPSG = 3035
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +45,7 @@ def test_the_same_seed_gives_the_same_region(nation):
 @pytest.mark.parametrize("seed", [1, 7, 23])
 def test_every_place_stands_on_land_whatever_the_seed(seed):
     land = simulate_nation(seed, small(tracks=())).region.terrain
-    places = [village.at for village in VILLAGES] + [GLACIER.centre]
+    places = [village.at for village in VILLAGES] + [GLACIER.centre] + [colliery.at for colliery in COLLIERIES]
     east_m, north_m = (np.array(part) for part in zip(*places, strict=True))
     assert np.isfinite(land.height_m[land.cell_of(*land.frame.to_grid(east_m, north_m))]).all()
 
@@ -54,6 +58,16 @@ def test_no_point_stands_on_ice_or_in_the_core_of_a_worked_panel(nation):
     away_m = np.hypot(east_m - fastest.centre.east_m, north_m - fastest.centre.north_m)
     assert abs(fastest.peak_mm_yr) > nation.region.config.decorrelation_mm_yr
     assert away_m.min() > 100.0
+
+
+def test_a_listed_mine_is_near_each_worked_panel_but_not_on_moving_ground(nation, tmp_path):
+    features = json.loads(nation_files.write_mines(nation, tmp_path / "mines.geojson").read_text())["features"]
+    listed = unary_union([project_geometry(shape(feature["geometry"]), 4326, EPSG) for feature in features])
+    mined = [truth for truth in nation.region.truths if truth.kind == "mining_subsidence" and truth.rate_mm_yr < -50]
+    assert len(mined) == 2
+    for truth in mined:
+        moving = project_geometry(truth.polygon, 4326, EPSG)
+        assert 0 < moving.distance(listed) < moving.centroid.distance(listed) < NEAR_MINE_M
 
 
 def test_provinces_share_the_country_without_gaps_or_overlaps(nation, tmp_path):

@@ -101,14 +101,14 @@ class Command(BaseCommand):
                 arrival_load(path=path)
 
     def _context(self, nation: Nation, images: Future[tuple[AreaImages, ...]], folder: Path) -> None:
-        """Load simulated borders, places, heights, a glacier, a mine, buildings, roads and rivers as context."""
+        """Load simulated borders, places, heights, a glacier, mines, buildings, roads and rivers as context."""
         layers = (
             (ContextKind.REGIONS, borders.write_border(nation, folder / "country.geojson")),
             (ContextKind.REGIONS, borders.write_provinces(nation, folder / "provinces.geojson")),
             (ContextKind.PLACES, nation_files.write_villages(nation, folder / "places.csv")),
             (ContextKind.ELEVATION, write_heights(nation.region, folder / "heights.tif")),
             (ContextKind.GLACIERS, nation_files.write_glacier(nation, folder / "glaciers.geojson")),
-            (ContextKind.MINES, nation_files.write_mine(nation, folder / "mines.geojson")),
+            (ContextKind.MINES, nation_files.write_mines(nation, folder / "mines.geojson")),
             (ContextKind.BUILDINGS, settled.write_buildings(nation, folder / "buildings.geojson")),
             (ContextKind.ROADS, settled.write_roads(nation, folder / "roads.geojson")),
             (ContextKind.RAILWAYS, settled.write_railway(nation, folder / "railways.geojson")),
