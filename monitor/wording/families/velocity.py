@@ -104,15 +104,15 @@ class VelocityVoice(FamilyVoice):
         "moderate": Severity(
             gettext_lazy("medium importance"),
             gettext_lazy(
-                "Surely more than 10 mm a year now where it is fastest, beyond the ground around it, or slower motion "
-                "that speeds up, slides or lies under buildings, roads or railways."
+                "Where fastest, now surely more than 10 mm a year beyond the ground around it, or slower motion that "
+                "speeds up, slides or lies under buildings, roads or railways."
             ),
         ),
         "strong": Severity(
             gettext_lazy("high importance"),
             gettext_lazy(
-                "Surely more than 40 mm a year now where it is fastest, beyond the ground around it, or slower motion "
-                "that speeds up, slides or lies under many buildings or people."
+                "Where fastest, now surely more than 40 mm a year beyond the ground around it, or slower motion that "
+                "speeds up, slides or lies under many buildings or people."
             ),
         ),
     }

@@ -43,7 +43,8 @@ STOP = """() => {
   const where = [x, y, scrollY].map(Math.round);
   return { again, behind, seen, where, over: over?.outerHTML.slice(0, 60), name: focused.outerHTML.slice(0, 100) };
 }"""
-# What is drawn by script is there, except in folds, and the map has followed its window: it hides marks outside.
+# What is drawn by script is there, except in folds, and the map has followed its window: it hides marks outside. Only
+# a sharp canvas is as wide as its map to the pixel.
 DRAWN = """() => [...document.querySelectorAll(".waiting")].every((one) => one.closest("details:not([open])")) &&
   [...document.querySelectorAll("#map, .small-map")].every(
   (map) => map.getAttribute("aria-busy") === "false" && map.querySelector("canvas").clientWidth === map.clientWidth)"""
@@ -69,8 +70,8 @@ def faults_by_tab(page: Page) -> list[str]:
 
 
 @pytest.mark.long
-def test_every_control_is_reached_and_seen_by_tab(page, live_server, watched_region):
-    alert = Alert.objects.order_by("pk")[0]
+def test_every_control_is_reached_and_seen_by_tab(open_page, live_server, watched_region):
+    page, alert = open_page("desktop", sharp=True), Alert.objects.order_by("pk")[0]
     faults = []
     for address in ("/", f"/?alert={alert.code}", "/alerts/", alert.get_absolute_url(), "/subscribe/"):
         page.goto(f"{live_server.url}{address}", wait_until="load")
