@@ -11,6 +11,8 @@ from typing import Any
 
 from django.db import DatabaseError, connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Model
+from django.db.models.deletion import Collector
 
 
 class Lock(IntEnum):
@@ -48,6 +50,26 @@ def rows_of(statement: str, parameters: Sequence[Any] | Mapping[str, Any] | None
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         return list(cursor.fetchall())
+
+
+def delete_whole(rows: Sequence[Model]) -> None:
+    """Delete rows with all that refers to them, in the current transaction, while other processes go on writing.
+
+    Django deletes what refers to a row when it looks: what is committed after that would break the transaction's end.
+    Who adds a reference waits for the locks here, and then finds that its row is gone.
+    """
+    locked: set[Model] = set()
+    while True:
+        collector = Collector(using=connection.alias)
+        collector.collect(rows)
+        found: set[Model] = set().union(*collector.data.values())
+        if found <= locked:
+            break
+        for model, beside in collector.data.items():
+            known = model._base_manager.filter(pk__in=[one.pk for one in beside]).order_by("pk")
+            list(known.select_for_update().values_list("pk"))
+        locked |= found
+    collector.delete()
 
 
 def lock(key: int) -> None:

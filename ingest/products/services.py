@@ -17,7 +17,7 @@ from ground_motion.readers.formats.registry import TITLES, open_velocity_fields
 from ground_motion.readers.records import PLAIN_SUBMISSION, Component, FieldHeader, Submission, VelocityField
 from ground_motion.statistics.datum import Source
 from ingest.foundation.geos import geos
-from ingest.foundation.locks import content_key, hold_lock
+from ingest.foundation.locks import content_key, delete_whole, hold_lock
 from ingest.foundation.storage import delete_files
 from ingest.models import MeasurementPoint, Product, ProductEvent, ReleaseChange
 from ingest.products import functions
@@ -155,7 +155,7 @@ def product_delete(*, product: Product, by: str = "", why: str = "") -> None:
         delete_files([change.raster for change in changes])
         functions.product_drop(product.pk)
         product_event(product=product, act=Act.DELETED, by=by, why=why)
-        product.delete()
+        delete_whole([product])
         releases_settle(like=product)
         # Tiles derived with this product, or not derived because of it, are examined again.
         beside = Product.objects.filter(footprint__intersects=product.footprint)

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from ingest.foundation.disk import disk_full
 from ingest.foundation.leases import NO_FAULT, Lease
+from ingest.foundation.locks import delete_whole
 from ingest.foundation.storage import delete_files
 from ml.models import Prediction, Run
 
@@ -51,9 +52,9 @@ def runs_cancel(*, runs: QuerySet[Run], by: str) -> int:
 
 def runs_delete(which: Q) -> None:
     """Delete runs with their results and rasters, also those of withdrawn products. For use in a transaction."""
-    runs = list(Run.every.filter(which).values_list("pk", flat=True).distinct())
+    runs = list(Run.every.filter(which).distinct())
     delete_files(result.raster for result in Prediction.every.filter(run__in=runs))
-    Run.every.filter(pk__in=runs).delete()
+    delete_whole(runs)
 
 
 def runs_take_over(*, run: Run) -> None:

@@ -7,13 +7,16 @@ import sys
 from datetime import timedelta
 
 import pytest
+from django.db.models.signals import pre_delete
 from django.utils import timezone
+from psycopg.errors import LockNotAvailable
 
 from ingest.foundation.failures import Cause, next_step
+from ingest.models import Product
 from ingest.products.services import product_delete, product_load
 from ml.models import Run
 from ml.runs import queue, services
-from tests.fixtures.servers import database_url
+from tests.fixtures.servers import another_connection, database_url
 from tests.waiting import HANG_SECONDS, reread, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -35,6 +38,26 @@ def run(make_egms):
     (queued,) = services.runs_queue(method="matched-filter")
     yield queued
     product_delete(product=product)
+
+
+def test_what_is_being_deleted_takes_no_more_results(run):
+    """Before, one that was stored between the search for them and the deletion undid the deletion."""
+    waits: list[str] = []
+
+    def store(**_: object) -> None:
+        for table, pk in (("ingest_product", run.product_id), ("ml_run", run.pk)):
+            with another_connection() as other:
+                try:
+                    other.execute(f"SELECT FROM {table} WHERE id = %s FOR KEY SHARE NOWAIT", [pk])  # as references do
+                except LockNotAvailable:
+                    waits.append(table)
+
+    pre_delete.connect(store, sender=Product)
+    try:
+        product_delete(product=run.product)
+    finally:
+        pre_delete.disconnect(store, sender=Product)
+    assert waits == ["ingest_product", "ml_run"]
 
 
 def hang(run: Run, stall_minutes: float) -> "subprocess.Popen[bytes]":
