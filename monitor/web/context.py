@@ -1,7 +1,7 @@
 """Context of every page."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.conf import settings
 from django.db.models import F, Value
@@ -42,26 +42,13 @@ def site(request: HttpRequest) -> dict[str, object]:
     }
 
 
-class SiteFacts(NamedTuple):
-    """Whether any data shown are simulated, and the credits of the data."""
-
-    has_simulated: bool
-    attributions: list[str]
-
-
-def site_facts() -> SiteFacts:
+def site_facts() -> dict[str, object]:
     """Return whether any products or images are simulated, and the credits of all data."""
-    stated = [
-        rows.order_by().values_list("attribution", simulated)
-        for rows, simulated in (
-            (Product.objects, F("simulated")),
-            (Scene.objects, F("simulated")),
-            (ContextLayer.objects, Value(False)),
-        )
-    ]
-    rows = set(stated[0].union(*stated[1:]))
-    lines = {attribution for attribution, _ in rows if attribution}
-    return SiteFacts(any(simulated for _, simulated in rows), sorted(map(in_language, lines)))
+    models = {Product: F("simulated"), Scene: F("simulated"), ContextLayer: Value(False)}
+    first, *others = (model.objects.order_by().values_list("attribution", made) for model, made in models.items())
+    rows = {*first.union(*others)}
+    lines = {line for line, _ in rows if line}
+    return {"has_simulated": any(made for _, made in rows), "attributions": sorted(map(in_language, lines))}
 
 
 def doubt_of_site() -> str:

@@ -87,7 +87,7 @@ class AlertReport(AlertPage):
                 "agreement": self.agreement.rows if self.agreement else [],
                 "reviews": self.history.reviews,
                 "limits": self.limits,
-                "credits": site_facts().attributions,
+                "credits": site_facts()["attributions"],
             },
             MOST,
         )

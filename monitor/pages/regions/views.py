@@ -176,7 +176,7 @@ def region_detail(request: HttpRequest, slug: str) -> HttpResponse:
 def region_report(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the printed report of a region: the strongest alerts, numbered as on the map, and sources."""
     region = region_or_404(slug)
-    lists = {"fields": fields_in(region=region.outline), "credits": site_facts().attributions}
+    lists = {"fields": fields_in(region=region.outline), "credits": site_facts()["attributions"]}
     context = region_page(region, most=MAX_ON_REPORT, numbered=True) | shortened(lists, MOST)
     context |= {
         "printed_on": timezone.now(),
