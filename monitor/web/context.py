@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
+from django.db.models import F, Value
 from django.forms.renderers import TemplatesSetting
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import ngettext
 
 from ground_motion.readers.records import Technique
@@ -26,9 +28,13 @@ class FieldRenderer(TemplatesSetting):
 
 
 def site(request: HttpRequest) -> dict[str, object]:
-    """Return what every page needs: facts of the site, basemap, whether mails are shown, and what the reader may do."""
+    """Return what pages need: facts of the site, basemap, whether mails are shown, and what the reader may do.
+
+    The database is asked only by templates that show these facts.
+    """
     return {
-        **site_facts(),
+        "facts": SimpleLazyObject(site_facts),
+        "doubt": SimpleLazyObject(doubt_of_site),
         "basemap_style_url": settings.BASEMAP_STYLE_URL,
         "has_demo_mails": mails_are_shown(),
         "has_event_feeds": bool(settings.EVENT_FEEDS),
@@ -37,15 +43,12 @@ def site(request: HttpRequest) -> dict[str, object]:
 
 
 def site_facts() -> dict[str, object]:
-    """Return whether any data shown are simulated, the credits of the data, and whether nothing confirms their zero."""
-    first, *others = (
-        model.objects.exclude(attribution="").order_by().values_list("attribution", flat=True)
-        for model in (Product, Scene, ContextLayer)
-    )
-    products, scenes = (model.objects.filter(simulated=True).order_by().values("pk") for model in (Product, Scene))
-    lines = first.union(*others)
-    facts = {"has_simulated": products.union(scenes).exists(), "attributions": sorted(map(in_language, lines))}
-    return facts | {"doubt": doubt_of_site()}
+    """Return whether any products or images are simulated, and the credits of all data."""
+    models = {Product: F("simulated"), Scene: F("simulated"), ContextLayer: Value(False)}
+    first, *others = (model.objects.order_by().values_list("attribution", made) for model, made in models.items())
+    rows = {*first.union(*others)}
+    lines = {line for line, _ in rows if line}
+    return {"has_simulated": any(made for _, made in rows), "attributions": sorted(map(in_language, lines))}
 
 
 def doubt_of_site() -> str:
