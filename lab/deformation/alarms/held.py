@@ -55,9 +55,9 @@ def measure_job(listed: list[Job], at: int, purpose: Purpose = Purpose.BENCHMARK
     """Measure one scene of real ground; None where no bowl fits."""
     job = listed[at]
     if job.kind != "injected":
-        family, _, points, km2 = scene_without_motion(purpose, job)
+        _, points, km2 = scene_without_motion(purpose, job)
         view, expected = _shipped(points)
-        return Ground(family, km2, len(view.flagged(0.0)), expected, view_of(FILTER, [points]).counts())
+        return Ground(job.kind, km2, len(view.flagged(0.0)), expected, view_of(FILTER, [points]).counts())
     still = scene(job.number, purpose)
     bowl = bowl_in(still, job.name, BOWLS[job.name], purpose)
     if bowl is None:
