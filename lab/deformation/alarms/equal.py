@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from ground_motion.methods.deformation.gridding.points import Float64, PointCloud
+from ground_motion.methods.deformation.null.surrogates import surrogate
 from ground_motion.rasters.areas import CLASSES
 from ground_motion.runtime.methods import methods
 from ground_motion.statistics.intervals import Interval, bootstrap_over
@@ -24,10 +25,9 @@ from lab.benchmark import Benchmark, over_seeds, scenes_sha256
 from lab.deformation.alarms.levels import LEVELS, view_of
 from lab.deformation.injected.places import PLACES
 from lab.deformation.injected.scenes import bowl_in, digest, fields, scene, searched_km2, with_bowl
-from lab.deformation.injected.surrogates import surrogate_field
 from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, TILE_KM2, bowl_tile, cloud, still_tile
 from lab.deformation.measures.scoring import heart_of
-from lab.simulation.seeds import Purpose
+from lab.simulation.seeds import Purpose, generator
 from lab.simulation.tiles import CELL_M
 
 NAME, VERSION = "deformation-equal", "3"
@@ -35,6 +35,7 @@ SIZE = 60  # Number of stable tiles; the numbers of other scenes are shares of i
 AIM = 0.5  # false alarms per 1,000 km²
 CURVE = (0.25, 0.5, 1.0, 2.0)  # On the ground of SIZE, 6,800 km², 0.25 allows one alarm and 0.5 three.
 SHAPES = ("pd_3mm_800m", "pd_3mm_2000m", "pd_4mm_300m")
+SURROGATE_CELL_M = 50.0
 STILL_FIRST = 100_000  # Number of the first stable tile; tiles with bowls are numbered from 0.
 Thresholds = Callable[[str], float]  # Name of a place -> threshold.
 FAMILIES = ("still", "surrogates", "real")  # kinds of ground without motion
@@ -103,7 +104,11 @@ def scene_without_motion(purpose: Purpose, job: Job) -> tuple[str, PointCloud, f
     if job.kind == "still":
         tile = still_tile(NATIONAL, STILL_FIRST + job.number, purpose)
         return f"still {job.number}", cloud(tile.tracks[0]), TILE_KM2
-    place, points = surrogate_field(job.number, purpose) if job.kind == "surrogates" else fields()[job.number]
+    known = fields()
+    place, points = known[job.number % len(known)]
+    if job.kind == "surrogates":
+        rng = generator(purpose, "deformation-surrogates", job.number)
+        points = points._replace(velocity_mm_yr=surrogate(rng, points, SURROGATE_CELL_M))
     return place, points, searched_km2(points)
 
 
@@ -160,7 +165,7 @@ def _shares(bowls: Sequence[Bowl], levels: Thresholds) -> dict[str, Interval]:
             if bowl.key in keys:
                 units[bowl.unit].append((keys.index(bowl.key), bowl.limit >= levels(bowl.place)))
         rows = [np.array(values, dtype=np.float64) for values in units.values()]
-        if rows:
+        if any(np.isfinite(bowl.limit) for bowl in bowls if bowl.key in keys):  # Else the method judges no such ground.
             shares |= {key: bootstrap_over(rows, partial(_share, shape)) for shape, key in enumerate(keys)}
             shares[f"{prefix}pd_mean"] = bootstrap_over(rows, _mean_share)
     return shares
