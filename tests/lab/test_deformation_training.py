@@ -178,7 +178,7 @@ def test_a_window_whose_middle_moves_is_drawn_around_it():
 
 
 def test_the_threshold_keeps_both_sorts_of_tiles_to_their_false_alarms(monkeypatch):
-    moving = field_tile(NATIONAL, 50_000, Purpose.VALIDATION)
+    moving = field_tile(NATIONAL, 50_001, Purpose.VALIDATION)
     still = replace(moving, sources=(), motions=())
     truth = np.abs(truth_of(moving, moving.tracks[:1]))
     for tile, counts in ((still, [1, 1, 0, 0]), (moving, [0, 0, 0, 0])):  # Moving ground has no false alarm.
