@@ -28,12 +28,11 @@ from ground_motion.readers.records import Declaration
 from ground_motion.runtime.methods import methods
 from ground_motion.statistics.intervals import Interval, proportion
 from lab.benchmark import Benchmark, over_seeds, scenes_sha256
-from lab.deformation.alarms.equal import poisson
 from lab.deformation.frames import Verdict, frames_of, judge, judged_ground, km2
 from lab.deformation.injected.places import MAPPINGS
 from lab.deformation.injected.scenes import digest
 from lab.real_data import folder
-from lab.results import exact
+from lab.results import exact, poisson
 
 NAME, VERSION = "deformation-places", "2"
 TABLE = Path(__file__).with_suffix(".toml")

@@ -12,7 +12,7 @@ from ground_motion.methods.deformation.infer import DeformationResult, detect_tr
 from ground_motion.methods.deformation.null.surrogates import surrogate
 from ground_motion.rasters.areas import areas_in, count_within
 from lab.deformation.alarms import equal, held, levels
-from lab.deformation.alarms.equal import AIM, Bowl, Ground, Job, figures_of, level_at, measure_job, poisson, thresholds
+from lab.deformation.alarms.equal import AIM, Bowl, Ground, Job, figures_of, level_at, measure_job, thresholds
 from lab.deformation.alarms.held import FILTER
 from lab.deformation.alarms.levels import LEVELS, View, view_of
 from lab.deformation.frames import frames_of
@@ -20,6 +20,7 @@ from lab.deformation.injected import places, scenes
 from lab.deformation.injected.places import StillPlace
 from lab.deformation.injected.scenes import bowl_in, digest, scene, searched_km2, with_bowl
 from lab.deformation.measures.benchmark_tiles import BOWLS, TableBowl, bowl_tile
+from lab.results import poisson
 from lab.simulation.seeds import Purpose
 
 SIDE_M = 4_100.0

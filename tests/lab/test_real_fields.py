@@ -8,9 +8,9 @@ from ground_motion.core.errors import InputError
 from ground_motion.methods.deformation.gridding.points import PointCloud, project
 from ground_motion.rasters.areas import KINDS, Area, PeakRate, Place
 from lab.deformation import real_fields
-from lab.deformation.alarms.equal import poisson
 from lab.deformation.frames import Verdict, frames_of, judge, judged_ground, km2
 from lab.deformation.real_fields import Shown, figures_of, judged, show, table, tracks_of
+from lab.results import poisson
 
 LONGITUDE, LATITUDE, EPSG = 33.0, 40.0, 32636
 (EAST,), (NORTH,), *_ = project(np.array([LONGITUDE]), np.array([LATITUDE]), np.zeros(1, np.float32), epsg=EPSG)

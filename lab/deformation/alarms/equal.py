@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
 
 from ground_motion.methods.deformation.gridding.points import Float64, PointCloud
 from ground_motion.methods.deformation.null.surrogates import surrogate
@@ -27,6 +26,7 @@ from lab.deformation.injected.places import PLACES
 from lab.deformation.injected.scenes import bowl_in, digest, fields, scene, searched_km2, with_bowl
 from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, TILE_KM2, bowl_tile, cloud, still_tile
 from lab.deformation.measures.scoring import heart_of
+from lab.results import poisson
 from lab.simulation.seeds import Purpose, generator
 from lab.simulation.tiles import CELL_M
 
@@ -35,7 +35,6 @@ SIZE = 60  # Number of stable tiles; the numbers of other scenes are shares of i
 AIM = 0.5  # false alarms per 1,000 km²
 CURVE = (0.25, 0.5, 1.0, 2.0)  # On the ground of SIZE, 6,800 km², 0.25 allows one alarm and 0.5 three.
 SHAPES = ("pd_3mm_800m", "pd_3mm_2000m", "pd_4mm_300m")
-SURROGATE_CELL_M = 50.0
 STILL_FIRST = 100_000  # Number of the first stable tile; tiles with bowls are numbered from 0.
 Thresholds = Callable[[str], float]  # Name of a place -> threshold.
 FAMILIES = ("still", "surrogates", "real")  # kinds of ground without motion
@@ -108,7 +107,7 @@ def scene_without_motion(purpose: Purpose, job: Job) -> tuple[str, PointCloud, f
     place, points = known[job.number % len(known)]
     if job.kind == "surrogates":
         rng = generator(purpose, "deformation-surrogates", job.number)
-        points = points._replace(velocity_mm_yr=surrogate(rng, points, SURROGATE_CELL_M))
+        points = points._replace(velocity_mm_yr=surrogate(rng, points, cell_m=50.0))
     return place, points, searched_km2(points)
 
 
@@ -123,13 +122,6 @@ def level_at(ground: Iterable[Ground], per_1000km2: float) -> float:
 def thresholds(ground: Sequence[Ground], per_1000km2: float) -> Thresholds:
     """Return levels for each place, chosen on the ground of the others, at a number of false alarms per 1,000 km²."""
     return cache(lambda place: level_at((one for one in ground if one.place != place), per_1000km2))
-
-
-def poisson(alarms: int, km2: float) -> Interval:
-    """Return alarms per 1,000 km² with the exact 95 % interval of a Poisson count."""
-    low = float(chi2.ppf(0.025, 2 * alarms) / 2) if alarms else 0.0
-    high = float(chi2.ppf(0.975, 2 * alarms + 2) / 2)
-    return Interval(*(1000 * count / km2 for count in (alarms, low, high)))
 
 
 def figures_of(measured: Iterable[Ground | Bowl | None]) -> dict[str, Interval]:
@@ -166,18 +158,19 @@ def _shares(bowls: Sequence[Bowl], levels: Thresholds) -> dict[str, Interval]:
                 units[bowl.unit].append((keys.index(bowl.key), bowl.limit >= levels(bowl.place)))
         rows = [np.array(values, dtype=np.float64) for values in units.values()]
         if any(np.isfinite(bowl.limit) for bowl in bowls if bowl.key in keys):  # Else the method judges no such ground.
-            shares |= {key: bootstrap_over(rows, partial(_share, shape)) for shape, key in enumerate(keys)}
+            shares |= {key: bootstrap_over(rows, partial(share_of, shape)) for shape, key in enumerate(keys)}
             shares[f"{prefix}pd_mean"] = bootstrap_over(rows, _mean_share)
     return shares
 
 
-def _share(shape: int, rows: Float64) -> float:
-    found = rows[rows[:, 0] == shape, 1]
+def share_of(shape: int, rows: Float64, column: int = 1) -> float:
+    """Return the share of bowls of a shape that are found, NaN without any. rows: shape, found or not by column."""
+    found = rows[rows[:, 0] == shape, column]
     return float(found.mean()) if found.size else np.nan
 
 
 def _mean_share(rows: Float64) -> float:
-    return float(np.mean([_share(shape, rows) for shape in range(len(SHAPES))]))
+    return float(np.mean([share_of(shape, rows) for shape in range(len(SHAPES))]))
 
 
 def evaluate(method: str, size: int, purpose: Purpose = Purpose.BENCHMARK) -> dict[str, Interval]:

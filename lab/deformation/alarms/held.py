@@ -24,14 +24,14 @@ from ground_motion.rasters.areas import CLASSES, DEFAULT_THRESHOLDS, outline
 from ground_motion.runtime.methods import methods
 from ground_motion.statistics.intervals import Interval, bootstrap_over
 from lab.benchmark import Benchmark, over_seeds, scenes_sha256
-from lab.deformation.alarms.equal import SHAPES, Job, jobs, poisson, scene_without_motion
+from lab.deformation.alarms.equal import SHAPES, Job, jobs, scene_without_motion, share_of
 from lab.deformation.alarms.levels import LEVELS, MAX_COUNTED, View, points_in, view_of
 from lab.deformation.frames import Frame, Verdict, frames_of, judge, judged_ground
 from lab.deformation.injected.scenes import Bowl as Injected
 from lab.deformation.injected.scenes import bowl_in, digest, fields, scene, with_bowl
 from lab.deformation.measures.benchmark_tiles import BOWLS, TableBowl
 from lab.deformation.real_fields import table, tracks_of
-from lab.results import exact
+from lab.results import exact, poisson
 from lab.simulation.seeds import Purpose, generator
 
 NAME, VERSION = "deformation-held", "2"
@@ -191,21 +191,16 @@ def figures_of(measured: Iterable[Iterable[Ground | Bowl | float]]) -> dict[str,
         if not rows:
             continue
         for number, shape in enumerate(SHAPES if name == "injected" else FRAMED):
-            metrics[f"{name}_{shape}"] = bootstrap_over(rows, partial(_found, number, 1))
+            metrics[f"{name}_{shape}"] = bootstrap_over(rows, partial(share_of, number))
         for figure, weights in (("pd_mean", (1, 0)), ("filter_pd_mean", (0, 1)), ("ahead_of_filter", (1, -1))):
             metrics[f"{name}_{figure}"] = bootstrap_over(rows, partial(_mean, weights))
         metrics[f"{name}_filter_level"] = exact(level)
     return metrics
 
 
-def _found(shape: int, column: int, rows: Float64) -> float:
-    found = rows[rows[:, 0] == shape, column]
-    return float(found.mean()) if found.size else np.nan
-
-
 def _mean(weights: tuple[int, int], rows: Float64) -> float:
     """Return the weighted sum of both methods' shares of bowls found, each a mean over shapes."""
-    shares = [[_found(shape, column, rows) for shape in range(len(SHAPES))] for column in (1, 2)]
+    shares = [[share_of(shape, rows, column) for shape in range(len(SHAPES))] for column in (1, 2)]
     return float(np.dot(weights, np.mean(shares, axis=1)))
 
 
