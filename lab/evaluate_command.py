@@ -26,7 +26,7 @@ TASKS: dict[str, tuple[Benchmark, ...]] = {
         equal.BENCHMARK,
         held.BENCHMARK,
         real_fields.BENCHMARK,
-        *wide.BENCHMARKS,
+        wide.BENCHMARK,
     ),
     "coherence": coherence.BENCHMARKS,
     "offsets": (*offsets.BENCHMARKS, surges.BENCHMARK),

@@ -15,6 +15,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
 
+from scipy.stats import chi2
+
 from ground_motion.runtime.checkpoints import read_card
 from ground_motion.runtime.code_version import code_version
 from ground_motion.statistics.intervals import Interval
@@ -38,6 +40,13 @@ Compared = dict[str, dict[str, Interval]]  # Intervals by method, then by metric
 def exact(value: float) -> Interval:
     """Return a figure without an interval: its ends are NaN."""
     return Interval(value, math.nan, math.nan)
+
+
+def poisson(alarms: int, km2: float) -> Interval:
+    """Return alarms per 1,000 km² with the exact 95 % interval of a Poisson count."""
+    low = float(chi2.ppf(0.025, 2 * alarms) / 2) if alarms else 0.0
+    high = float(chi2.ppf(0.975, 2 * alarms + 2) / 2)
+    return Interval(*(1000 * count / km2 for count in (alarms, low, high)))
 
 
 def alone(compare: Callable[[Sequence[str], int], Compared], method: str, size: int) -> dict[str, Interval]:

@@ -110,7 +110,7 @@ def evidence_of(folder: Path, number: int) -> list[list[Evidence]]:
             planes = np.stack([placed(plane, known.transform, tile) for plane in terms(known.evidence)], axis=-1)
             planes[np.isnan(planes).any(axis=-1)] = IMPOSSIBLE
             toward = placed(known.rate_mm_yr, known.transform, tile) > 0
-            moves = np.abs(truth_of(tile, tracks).rate_mm_yr) >= STILL_MM_YR
+            moves = np.abs(truth_of(tile, tracks)) >= STILL_MM_YR
             right = None if heart is None else heart & (toward == (tile.sources[0].peak_mm_yr > 0))
             objects = tuple(filter(_large, regions(moves.astype(np.float32), 0.5, 0.5)))
             target.append(Evidence(planes.astype(np.float16), toward, moves, right, name == "disturbed", objects))
@@ -189,7 +189,7 @@ def places(folder: Path, number: int) -> NDArray[np.float64]:
     for both in (0, 1):
         tracks = tile.tracks[: 1 + both]
         result = decide_with_network([cloud(track) for track in tracks], network)
-        score, moves = places_of(on_tile(result, tile)["probability"], truth_of(tile, tracks).rate_mm_yr)
+        score, moves = places_of(on_tile(result, tile)["probability"], truth_of(tile, tracks))
         rows.append(np.stack([np.full(score.size, both), score, moves], axis=1))
     return np.concatenate(rows)
 

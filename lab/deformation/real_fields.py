@@ -1,9 +1,9 @@
 """`deformation-places`: what a method shows on real fields, held against what is right there (real_fields.toml).
 
 These fields were known when rules were set: this is a check, not an independent test. An area is false if the motion of
-its field is known and it touches none of the expected places, if it is larger than its field allows, or if an
-overlapping frame of the same side, stated or not, contradicts it: that frame moves there, against the ground around,
-the other way at CONFIRMING of the rate.
+its field is known and it touches none of the expected places, if it is larger than its field allows, or if overlapping
+frames exclude it (`lab.deformation.frames`). False areas on judged ground, which is all of a field with known motion
+and the still ground that other frames judge, stand beside the number that each product expects of itself there.
 """
 
 import shutil
@@ -16,42 +16,44 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from shapely import Point, contains_xy
+from shapely import Point
 
 from ground_motion.core.errors import InputError
-from ground_motion.methods.deformation.gridding.cells import CELL_M
 from ground_motion.methods.deformation.gridding.points import PointCloud, project
 from ground_motion.methods.deformation.infer import flagged_areas
 from ground_motion.methods.deformation.inputs import read_clusters
 from ground_motion.methods.deformation.product import detect_product
-from ground_motion.rasters.areas import CLASSES, SURE_SHARE, Area, SortedPoints
+from ground_motion.rasters.areas import CLASSES, SURE_SHARE, Area
 from ground_motion.readers.records import Declaration
 from ground_motion.runtime.methods import methods
 from ground_motion.statistics.intervals import Interval, proportion
 from lab.benchmark import Benchmark, over_seeds, scenes_sha256
-from lab.deformation.alarms.equal import poisson
+from lab.deformation.frames import Verdict, frames_of, judge, judged_ground, km2
 from lab.deformation.injected.places import MAPPINGS
 from lab.deformation.injected.scenes import digest
 from lab.real_data import folder
-from lab.results import exact
+from lab.results import exact, poisson
 
-NAME, VERSION = "deformation-places", "1"
+NAME, VERSION = "deformation-places", "2"
 TABLE = Path(__file__).with_suffix(".toml")
-AROUND_M = 12_000.0  # An area is measured in another frame against ground of this width.
-CONFIRMING = 0.4  # Another frame confirms by at least this share of the rate, and contradicts by as much the other way.
-MIN_SHARED = 0.4  # Another frame covers an area if it has this share of the area's points.
-MIN_POINTS = 5
 PEAK_WITHIN = 0.25  # A peak may be wrong by this share of itself.
 NOT_SURE = "not_sure"
+# Kinds of judged ground, by the entries of their fields.
+GROUNDS = {"known": ("known",), "frames": ("group",), "judged": ("known", "group")}
 
 
 class Shown(NamedTuple):
-    """What a method shows of a field. km2: ground that it judges; track: the one with most points."""
+    """What a method shows of a field.
+
+    km2: ground that it examines; track: the one with most points; expected: false areas that the product expects of
+    itself, NaN unknown.
+    """
 
     field: Mapping[str, Any]
     areas: list[Area]
     km2: float
     track: PointCloud
+    expected: float = np.nan
 
 
 def table() -> list[dict[str, Any]]:
@@ -91,10 +93,12 @@ def show(method: str, number: int) -> Shown | None:
     except InputError as fault:
         print(f"{field['name']}: left out, {fault}")
         return None
-    result, _ = detect_product(tracks, method)
+    result, null = detect_product(tracks, method)
     areas = [area for area, _ in flagged_areas(result, tracks)]
-    km2 = float(np.isfinite(result.maps.probability).sum() * (result.transform.a / 1000) ** 2)
-    return Shown(field, areas, km2, max(tracks, key=lambda track: track.x.size))
+    examined_km2 = float(np.isfinite(result.maps.probability).sum() * (result.transform.a / 1000) ** 2)
+    expected = null and null.expected_false_areas
+    track = max(tracks, key=lambda track: track.x.size)
+    return Shown(field, areas, examined_km2, track, np.nan if expected is None else expected)
 
 
 def touching(areas: Iterable[Area], place: Mapping[str, Any], epsg: int) -> list[Area]:
@@ -117,25 +121,13 @@ def kind_of(area: Area) -> str:
     return area.kind if sure and area.kind not in CLASSES else NOT_SURE
 
 
-def beside(area: Area, own: PointCloud, other: PointCloud) -> float | None:
-    """Return another frame's rate in an area, against the ground around, over the area's rate; None: not covered."""
-    mine, theirs = (SortedPoints(points.x, points.y, points.velocity_mm_yr) for points in (own, other))
-    near = area.polygon.buffer(max(own.posting_m or 0.0, CELL_M))
-    x, y, rate = theirs.near(near, AROUND_M)
-    around = rate[contains_xy(near.buffer(AROUND_M), x, y) & ~contains_xy(near, x, y)]
-    inside = theirs.rates_within(area.polygon)
-    fewest = max(MIN_POINTS, MIN_SHARED * mine.rates_within(area.polygon).size)
-    if inside.size < fewest or around.size < MIN_POINTS:
-        return None
-    return float(np.median(inside) - np.median(around)) / area.rate_mm_yr
-
-
-class Verdict(NamedTuple):
+class Judged(NamedTuple):
     """Counts of one field.
 
     found: expected places that are shown, of n_expected; peaks: those with the right peak, of n_peaks; kinds: areas
-    with an allowed name; covered, confirmed, contradicted: areas that an overlapping frame covers, shows, or shows
-    moving the other way; false: see the module; within: whether number and largest area are within what is allowed.
+    with an allowed name; confirmed, excluded: areas that overlapping frames show, or would show if they moved; false:
+    see the module; within: whether number and largest area are within what is allowed; judged_km2: judged ground;
+    expected_false: number of false areas that the product expects of itself there, NaN unknown.
     """
 
     areas: int
@@ -146,11 +138,12 @@ class Verdict(NamedTuple):
     n_peaks: int
     peaks: int
     kinds: int
-    covered: int
     confirmed: int
-    contradicted: int
+    excluded: int
     false: int
     within: bool
+    judged_km2: float
+    expected_false: float
 
     @property
     def right(self) -> bool:
@@ -159,7 +152,7 @@ class Verdict(NamedTuple):
         return whole and self.within and not self.false
 
 
-def judged(shown: Shown, others: Sequence[Shown]) -> Verdict:
+def judged(shown: Shown, others: Sequence[Shown]) -> Judged:
     """Hold a field against what is right. others: overlapping frames, in the same plane."""
     field, areas, epsg = shown.field, shown.areas, shown.track.epsg
     expected = field.get("expected", ())
@@ -168,19 +161,17 @@ def judged(shown: Shown, others: Sequence[Shown]) -> Verdict:
     right = [bool(found) and abs(_peak(found[0]) / peak - 1) <= PEAK_WITHIN for found, peak in peaks]
     wanted = {id(area) for found in near for area in found}
     max_km2 = field.get("max_area_km2", np.inf)
-    false, covered, confirmed, contradicted = 0, 0, 0, 0
-    for area in areas:
-        ratios = [(beside(area, shown.track, other.track), other.track.direction) for other in others]
-        seen = [(ratio, direction) for ratio, direction in ratios if ratio is not None]
-        against = [direction for ratio, direction in seen if ratio <= -CONFIRMING]
-        covered += bool(seen)
-        confirmed += any(ratio >= CONFIRMING for ratio, _ in seen)
-        contradicted += bool(against)
-        unexpected = field.get("known", False) and id(area) not in wanted
-        false += unexpected or area.area_m2 > max_km2 * 1e6 or shown.track.direction in against
+    own, *beside = frames_of([shown.track, *(other.track for other in others)])
+    verdicts = [judge(area.polygon, own, beside) for area in areas]
+    known = bool(field.get("known"))
+    false = sum(
+        (known and id(area) not in wanted) or area.area_m2 > max_km2 * 1e6 or verdict == Verdict.EXCLUDED
+        for area, verdict in zip(areas, verdicts, strict=True)
+    )
+    judged_km2 = shown.km2 if known else min(shown.km2, km2(own, judged_ground(own, beside)))
     largest = max((area.area_m2 / 1e6 for area in areas), default=0.0)
     most = min(field.get("max_areas", np.inf), field.get("max_areas_per_1000km2", np.inf) * shown.km2 / 1000)
-    return Verdict(
+    return Judged(
         areas=len(areas),
         km2=shown.km2,
         largest_km2=largest,
@@ -189,11 +180,12 @@ def judged(shown: Shown, others: Sequence[Shown]) -> Verdict:
         n_peaks=len(peaks),
         peaks=sum(right),
         kinds=sum("kinds" not in field or kind_of(area) in field["kinds"] for area in areas),
-        covered=covered,
-        confirmed=confirmed,
-        contradicted=contradicted,
+        confirmed=verdicts.count(Verdict.CONFIRMED),
+        excluded=verdicts.count(Verdict.EXCLUDED),
         false=false,
         within=len(areas) <= most and largest <= max_km2,
+        judged_km2=judged_km2,
+        expected_false=shown.expected * judged_km2 / shown.km2,
     )
 
 
@@ -202,27 +194,36 @@ def figures_of(fields: Iterable[Shown | None]) -> dict[str, Interval]:
     shown = [one for one in fields if one is not None]
     if not shown:
         raise InputError(folder(), "none of the fields is there", "Fetch the real data")
-    verdicts: dict[str, Verdict] = {}
+    verdicts: dict[str, Judged] = {}
     for one in shown:
         group = one.field.get("group")
         others = [other for other in shown if other is not one and group and other.field.get("group") == group]
         verdicts[one.field["name"]] = judged(one, others)
 
-    def total(name: str) -> int:
-        return sum(getattr(verdict, name) for verdict in verdicts.values())
+    def total(name: str, among: Iterable[str] = verdicts) -> float:
+        return float(np.nansum([getattr(verdicts[field], name) for field in among]))
 
     metrics = {
-        "false_areas_per_1000km2": poisson(total("false"), sum(one.km2 for one in verdicts.values())),
-        "fields_right_share": proportion(total("right"), len(verdicts)),
+        "false_areas_per_1000km2": poisson(int(total("false")), sum(one.km2 for one in shown)),
+        "fields_right": exact(total("right")),
+        "fields_right_share": proportion(int(total("right")), len(verdicts)),
     }
+    for kind, entries in GROUNDS.items():
+        names = [one.field["name"] for one in shown if any(map(one.field.get, entries))]
+        metrics |= {
+            **{f"{kind}_{name}": exact(total(name, names)) for name in ("areas", "confirmed", "excluded")},
+            f"{kind}_km2": exact(total("judged_km2", names)),
+            f"{kind}_false_areas": poisson(int(total("false", names)), 1000.0),
+            f"{kind}_expected_false_areas": exact(total("expected_false", names)),
+        }
     shares = {
         "places_found": ("found", "n_expected"),
         "peaks_right": ("peaks", "n_peaks"),
         "kinds_allowed": ("kinds", "areas"),
-        "areas_confirmed": ("confirmed", "covered"),
-        "areas_contradicted": ("contradicted", "covered"),
     }
-    metrics |= {name: proportion(total(part), total(whole)) for name, (part, whole) in shares.items() if total(whole)}
+    counts = {name: (int(total(part)), int(total(whole))) for name, (part, whole) in shares.items()}
+    counts["areas_confirmed"] = int(total("confirmed")), int(total("confirmed") + total("excluded"))
+    metrics |= {name: proportion(*count) for name, count in counts.items() if count[1]}
     for field, verdict in verdicts.items():
         metrics |= {f"{field}_{name}": exact(float(value)) for name, value in verdict._asdict().items()}
         metrics[f"{field}_right"] = exact(float(verdict.right))

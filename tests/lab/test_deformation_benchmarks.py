@@ -5,7 +5,6 @@ import hashlib
 import numpy as np
 import pytest
 from affine import Affine
-from scipy import ndimage
 from shapely import contains_xy
 
 from ground_motion.methods.deformation.filters.baseline import split_by_sign
@@ -16,8 +15,9 @@ from ground_motion.simulation.ground.deformation import Ellipse
 from ground_motion.simulation.ground.frame import Offset
 from ground_motion.simulation.ground.sources import GroundwaterSubsidence
 from lab.benchmark import scenes_sha256
+from lab.deformation.alarms.levels import View, points_in
 from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, bowl_tile, cloud, digest, field_tile, still_tile
-from lab.deformation.measures.scoring import areas_of, detects_bowl, on_tile, points_on, truth_of
+from lab.deformation.measures.scoring import areas_of, heart_of, on_tile, points_on
 from lab.simulation.seeds import Purpose
 from lab.simulation.tiles import CELLS as SIDE
 from lab.simulation.tiles import with_sources
@@ -44,27 +44,12 @@ def test_the_tiles_are_frozen():
     assert scenes_sha256("1", 8, [*fields, bowls]) == FROZEN_SHA256
 
 
-def test_what_has_too_few_points_is_hidden(still):
-    points = np.zeros((SIDE, SIDE))
-    row, col = still.terrain.cell_of(still.tracks[0].x_m, still.tracks[0].y_m)
-    np.add.at(points, (row, col), 1)
-    away = ndimage.distance_transform_edt(points == 0)
-    away[:12], away[-12:], away[:, :12], away[:, -12:] = 0, 0, 0, 0
-    at = np.unravel_index(away.argmax(), away.shape)
-    east, north = (plane[at] for plane in still.terrain.cell_centres())
-    empty = GroundwaterSubsidence(Offset(float(east), float(north)), Ellipse(60, 60, 0), -9.0, flatness=4.0)
-    tile = with_sources(still, (empty,))
-    truth = truth_of(tile, tile.tracks[:1])
-    assert truth.objects == []
-    assert len(truth.hidden) == 1
-
-
 @pytest.mark.parametrize("method", methods("deformation"))
 def test_every_method_finds_a_wide_bowl_and_the_areas_that_are_scored_are_those_that_are_drawn(method, moving):
     tracks = moving.tracks[:1]
     points = cloud(tracks[0])
     result = detect_tracks([points], method)
-    assert detects_bowl(result, moving, tracks, 1500.0)
+    assert View(result, 1.0, points_in(result, [points])).limit("subsidence", *heart_of(moving, 1500.0)) >= 0
     drawn = [area for area, _ in flagged_areas(result, [points])]
     masks = [contains_xy(area.polygon, *middles(moving.transform, (SIDE, SIDE))) for area in drawn]
     flagged = areas_of(on_tile(result, moving), points_on(moving, tracks))

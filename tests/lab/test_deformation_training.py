@@ -1,5 +1,7 @@
 """What the deformation network is trained on: tiles on disk, samples made of them, the loss, the thresholds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -21,7 +23,8 @@ from ground_motion.simulation.ground.sources import (
     QuarrySettlement,
 )
 from lab.deformation import gains, wrapped
-from lab.deformation.measures.benchmark_tiles import NATIONAL, still_tile
+from lab.deformation.measures.benchmark_tiles import NATIONAL, field_tile, still_tile
+from lab.deformation.measures.scoring import truth_of
 from lab.deformation.training.compose import Recipe, sample, still, superimposed, tile_pool, weak_motion
 from lab.deformation.training.dataset import NOTHING, fill, tile_arrays
 from lab.deformation.training.train import DeformationTrainingTask, Settings, as_batch, loss_of
@@ -174,43 +177,21 @@ def test_a_window_whose_middle_moves_is_drawn_around_it():
     assert (np.abs(places[1:] + WINDOW // 2 - 51) <= 10).all()
 
 
-def _seen(kind: str, number: int) -> gains.Seen:
-    """A tile whose first gain knows motion from errors and whose others know nothing."""
-    rng = np.random.default_rng(number)
-    odds = np.full((len(gains.GAINS), gains.CELLS, gains.CELLS), -9.0, dtype=np.float32)
-    heart = np.zeros(odds.shape[1:], dtype=bool)
-    bowl = kind not in gains.KINDS
-    for is_motion in (True, False) if bowl else (False,):
-        row, col = rng.integers(0, gains.CELLS - 12, 2)
-        place = slice(row, row + 12), slice(col, col + 12)
-        odds[:, *place] = rng.normal(1.0, 1.0, (len(odds), 1, 1))
-        odds[0, *place] = rng.normal(3.0 if is_motion else -3.0)
-        heart[place] |= is_motion
-    rate = np.ones(heart.shape, dtype=np.float32)
-    still = np.zeros(heart.shape, dtype=bool)
-    return gains.Seen(kind, odds, rate, 0 * heart + 99, still if not bowl else heart, heart if bowl else None, "uplift")
-
-
-def test_numbers_of_gains_are_compared_at_equal_false_alarms(monkeypatch):
-    monkeypatch.setattr(gains, "THRESHOLDS", np.append(np.arange(-1.0, 4.0, 0.5), 50.0))
-    monkeypatch.setattr(gains, "ROUNDS", 100)
-    seen = [_seen(kind, number) for number in range(30) for kind in (*gains.KINDS, *gains.TABLE)]
-    figures = gains.by_gains(seen)
-    for of in figures.values():
-        assert max(of[f"false alarms, {kind}"][0] for kind in gains.KINDS) <= gains.ALARMS
-    one, *_, most = figures.values()
-    assert one["bowls, more than by one gain"] == [0, 0, 0]
-    assert most["bowls"][0] < one["bowls"][0] == 1
-    useless = [view._replace(odds=view.odds + 20) for view in seen[:30]]  # only the last threshold lets nothing through
-    assert all(of["bowls"] == [0, 0, 0] for of in gains.by_gains(useless).values())
-
-
-def test_a_window_is_judged_under_weaker_errors_and_with_fewer_cells():
-    network = ResNet18().eval()
-    odds, folded = one = gains.windows(network, 3)
-    conditions = len(gains.ERRORS) + 1
-    assert odds.shape == (conditions, 1 + len(gains.TABLE), len(gains.GAINS))
-    assert (np.diff(folded) >= 0).all()
-    assert folded[0] < 0.01 < 0.2 < folded[-1]  # at gain 16 the noise alone turns phases over
-    of = gains.told_apart([one])["AUC of bowls by gain, and by the mean"]
-    assert len(of) == conditions
+def test_the_threshold_keeps_both_sorts_of_tiles_to_their_false_alarms(monkeypatch):
+    moving = field_tile(NATIONAL, 50_001, Purpose.VALIDATION)
+    still = replace(moving, sources=(), motions=())
+    truth = np.abs(truth_of(moving, moving.tracks[:1]))
+    for tile, counts in ((still, [1, 1, 0, 0]), (moving, [0, 0, 0, 0])):  # Moving ground has no false alarm.
+        row, col = np.unravel_index(truth.argmax(), truth.shape)
+        score = np.full(truth.shape, -9.0, dtype=np.float32)
+        score[max(0, row - 10) : row + 10, max(0, col - 10) : col + 10] = 2.0
+        planes = iter((score, np.ones_like(score)))
+        monkeypatch.setattr(gains, "score_track", lambda *_: ("score", "rate"))
+        monkeypatch.setattr(gains, "placed", lambda plane, transform, tile, planes=planes: next(planes))
+        monkeypatch.setattr(gains, "THRESHOLDS", np.array([0.0, 1.0, 3.0, 50.0]))
+        assert gains.alarms_in(ResNet18(), tile) == counts
+    alarms = np.zeros((10, 2, 4))
+    alarms[0, 0], alarms[1, 1] = [90, 9, 0, 0], [0, 0, 4, 0]
+    assert gains.threshold_for(alarms) == 3.0
+    alarms[1, 1, 2] = 90
+    assert gains.threshold_for(alarms) == 50.0

@@ -8,18 +8,21 @@ from ground_motion.core.errors import InputError
 from ground_motion.methods.deformation.gridding.points import PointCloud, project
 from ground_motion.rasters.areas import KINDS, Area, PeakRate, Place
 from lab.deformation import real_fields
+from lab.deformation.frames import Verdict, frames_of, judge, judged_ground, km2
 from lab.deformation.real_fields import Shown, figures_of, judged, show, table, tracks_of
+from lab.results import poisson
 
 LONGITUDE, LATITUDE, EPSG = 33.0, 40.0, 32636
 (EAST,), (NORTH,), *_ = project(np.array([LONGITUDE]), np.array([LATITUDE]), np.zeros(1, np.float32), epsg=EPSG)
 EXPECTED = {"longitude": LONGITUDE, "latitude": LATITUDE, "within_m": 500, "peak_mm_yr": -20}
 
 
-def frame(rate_mm_yr: float, direction: str = "ascending", east_m: float = 0.0) -> PointCloud:
+def frame(rate_mm_yr: float, direction: str = "ascending", east_m: float = 0.0, noise_mm_yr: float = 1.0) -> PointCloud:
     """A frame of 40 km with a place of 2 km that moves in the middle of the first one, on a slope of the whole."""
+    rng = np.random.default_rng([ord(direction[0]), round(east_m)])
     x, y = (each.ravel() for each in np.meshgrid(np.arange(-20e3, 20e3, 500), np.arange(-20e3, 20e3, 500)))
     x = x + east_m
-    rate = np.where(np.hypot(x, y) < 2_000, rate_mm_yr, 0.0) + 3.0 + y / 20e3
+    rate = np.where(np.hypot(x, y) < 2_000, rate_mm_yr, 0.0) + 3.0 + y / 20e3 + rng.normal(0, noise_mm_yr, x.size)
     return PointCloud(EAST + x, NORTH + y, rate.astype(np.float32), EPSG, 500.0, direction=direction)
 
 
@@ -72,34 +75,75 @@ def test_too_many_or_too_large_areas_are_not_right():
 
 
 @pytest.mark.parametrize(
-    ("rate_mm_yr", "direction", "counts"),
+    ("others", "verdict"),
     [
-        (-9.0, "ascending", (1, 1, 0, 0)),
-        (-3.0, "ascending", (1, 0, 0, 0)),  # neither shows it nor contradicts it
-        (9.0, "ascending", (1, 0, 1, 1)),
-        (9.0, "descending", (1, 0, 1, 0)),  # ground that moves sideways looks so from the other side
+        ([frame(-9.0)], "confirmed"),
+        ([frame(0.0)], "excluded"),
+        ([frame(0.0, "descending")], "excluded"),
+        ([frame(9.0)], "excluded"),
+        ([frame(9.0, "descending")], "unjudged"),  # Ground that moves sideways looks so from the other side.
+        ([frame(0.0), frame(-9.0, "descending")], "unjudged"),
+        ([frame(0.0, noise_mm_yr=60.0)], "unjudged"),
+        ([frame(0.0, east_m=21_000.0)], "unjudged"),
+        ([], "unjudged"),
     ],
 )
-def test_an_overlapping_frame_confirms_or_contradicts_against_the_ground_around(rate_mm_yr, direction, counts):
-    other = shown(track=frame(rate_mm_yr, direction)._replace(epsg=EPSG))
-    verdict = judged(shown(area()), [other])
-    assert (verdict.covered, verdict.confirmed, verdict.contradicted, verdict.false) == counts
+def test_an_overlapping_frame_confirms_or_excludes_what_it_sees_well_enough(others, verdict):
+    own, *beside = frames_of([frame(-20.0), *others])
+    assert judge(area().polygon, own, beside) == verdict
+    one = judged(shown(area()), [shown(track=other) for other in others])
+    assert (one.confirmed, one.excluded) == (verdict == Verdict.CONFIRMED, verdict == Verdict.EXCLUDED)
+    assert one.false == one.excluded
 
 
-def test_a_frame_that_does_not_cover_an_area_has_no_say():
-    assert judged(shown(area()), [shown(track=frame(20.0, east_m=21_000.0))]).covered == 0
+def test_noise_is_excluded_and_motion_confirmed_as_often_as_stated():
+    """Places of 2 km without motion in either frame, and places that move in both by twice the error."""
+    own, other = (frame(0.0, side, noise_mm_yr=8.0) for side in ("ascending", "descending"))
+    rng, verdicts = np.random.default_rng(4), {0.0: [], -8.0: []}
+    for rate, found in verdicts.items():
+        for _ in range(60):
+            at = rng.uniform(-8e3, 8e3, 2)
+            moved = [
+                points._replace(
+                    velocity_mm_yr=points.velocity_mm_yr
+                    + np.float32(rate) * (np.hypot(points.x - EAST - at[0], points.y - NORTH - at[1]) < 2_000)
+                )
+                for points in (own, other)
+            ]
+            found.append(judge(area(at=tuple(at)).polygon, *(lambda one, *rest: (one, rest))(*frames_of(moved))))
+    assert verdicts[0.0].count(Verdict.CONFIRMED) <= 60 * 0.05 * 2.5
+    assert verdicts[-8.0].count(Verdict.EXCLUDED) <= 60 * 0.05
+    assert verdicts[-8.0].count(Verdict.CONFIRMED) >= 50
+
+
+def test_still_ground_is_judged_where_another_frame_sees_it_still():
+    calm = frame(0.0, "descending", noise_mm_yr=0.3), frame(0.0, east_m=21_000.0, noise_mm_yr=0.3)
+    own, still, far = frames_of([frame(0.0), *calm])
+    everywhere, in_part = (km2(own, judged_ground(own, [other])) for other in (still, far))
+    assert km2(own, judged_ground(own, [])) == 0
+    assert 1_000 < everywhere <= 1_600
+    assert 400 < in_part < 800
+    own, still, moving, noisy = frames_of([frame(0.0), calm[0], frame(-20.0), frame(0.0, noise_mm_yr=60.0)])
+    assert judged_ground(own, [still])[40, 40]
+    assert not judged_ground(own, [moving])[40, 40]
+    assert km2(own, judged_ground(own, [noisy])) == 0
 
 
 def test_figures_are_of_all_fields_and_of_each():
-    one = shown(area(), expected=[EXPECTED], known=True, group="g", track=frame(-20.0))
-    other = shown(area(), area(at=(9_000.0, 0.0)), known=True, group="g", track=frame(-18.0))
-    other.field["name"] = "other"
-    metrics = figures_of([one, None, other])
-    assert metrics["false_areas_per_1000km2"].value == 1.0
+    one = shown(area(), expected=[EXPECTED], known=True, track=frame(-20.0))._replace(expected=0.5)
+    other = shown(area(), group="g", track=frame(-18.0))._replace(expected=0.1)
+    beside = shown(group="g", track=frame(0.0, "descending", noise_mm_yr=0.3))
+    for number, each in enumerate((other, beside)):
+        each.field["name"] = ("other", "beside")[number]
+    metrics = figures_of([one, None, other, beside])
+    assert metrics["false_areas_per_1000km2"].value == pytest.approx(1 / 3)
     assert metrics["places_found"].value == metrics["peaks_right"].value == 1
-    assert metrics["areas_confirmed"].value == pytest.approx(2 / 3)
-    assert metrics["fields_right_share"].value == 0.5
-    assert metrics["other_false"].value == 2
+    assert metrics["areas_confirmed"].value == 0
+    assert metrics["fields_right_share"].value == pytest.approx(2 / 3)
+    assert metrics["other_false"].value == metrics["other_excluded"].value == 1
+    assert (metrics["known_km2"].value, metrics["known_false_areas"].value) == (1_000.0, 0)
+    assert metrics["frames_false_areas"] == metrics["judged_false_areas"] == poisson(1, 1_000.0)
+    assert 0.5 < metrics["judged_expected_false_areas"].value <= 0.6
     with pytest.raises(InputError, match="none of the fields"):
         figures_of([None])
 

@@ -18,7 +18,6 @@ from ground_motion.simulation.ground.terrain import LandCover
 from ground_motion.simulation.velocity.noise import VelocityNoise, velocity_errors
 
 HALF_WAVE_MM = 28.0  # An unwrapping error is a whole number of these.
-UNDONE = "whole cycles undone in the series"  # Errors.kinds holds this.
 KNEE_M = 1_500.0
 TURBULENCE_AT_M = 1_250.0
 USTICA = VelocityNoise(nugget_mm2_yr2=0.32, sill_mm2_yr2=0.66, length_m=26.0)

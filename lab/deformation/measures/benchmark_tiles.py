@@ -14,7 +14,6 @@ from ground_motion.methods.deformation.gridding.points import PointCloud
 from ground_motion.simulation.ground.deformation import Ellipse
 from ground_motion.simulation.ground.frame import Offset
 from ground_motion.simulation.ground.sources import GroundwaterSubsidence
-from ground_motion.simulation.velocity.nuisance import UNDONE
 from lab.simulation.seeds import Purpose, generator
 from lab.simulation.tiles import SIDE_M, Tile, TileConfig, TileTrack, make_tile, with_sources
 
@@ -89,7 +88,6 @@ def cloud(track: TileTrack) -> PointCloud:
         track.velocity_mm_yr,
         3035,
         height_m=height_m,
-        cycles_undone=UNDONE in track.errors.kinds,
         direction=track.geometry.direction,
     )
 

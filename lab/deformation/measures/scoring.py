@@ -11,12 +11,9 @@ from ground_motion.methods.deformation.gridding.boxes import overlap
 from ground_motion.methods.deformation.gridding.cells import distance_to_points_m, middles
 from ground_motion.methods.deformation.gridding.points import Float32, Float64
 from ground_motion.methods.deformation.infer import DeformationResult
-from ground_motion.methods.deformation.kinds import kind_of
 from ground_motion.methods.deformation.reliability import MOVING_MM_YR, highest_of_places
 from ground_motion.rasters.areas import (
-    CLASSES,
     DEFAULT_THRESHOLDS,
-    KINDS,
     Motion,
     motions,
     signs_and_names,
@@ -24,54 +21,24 @@ from ground_motion.rasters.areas import (
 from lab.simulation.tiles import CELL_M, CELLS, Tile, TileTrack
 
 BoolMap = NDArray[np.bool_]
-MATCHING_IOU = 0.3
 REACH_M = 200.0  # Ground farther than this from all points is not scored.
 STILL_MM_YR = 1.0  # an area that touches no ground this fast is a false alarm
 
 
 class LabelledArea(NamedTuple):
-    """One area: its cells, subsidence or uplift along the line of sight, and its name from KINDS, if any."""
+    """One area: its cells, and subsidence or uplift along the line of sight."""
 
     mask: BoolMap
     kind: str
-    name: str = ""
 
 
-class Truth(NamedTuple):
-    """All motion in a view. objects: detectable sources (enough cells and points); hidden: the others.
-
-    rate_mm_yr: of every cell, along the line of sight with the faster motion.
-    """
-
-    objects: list[LabelledArea]
-    hidden: list[BoolMap]
-    rate_mm_yr: Float32
-    known: BoolMap
-
-
-def truth_of(tile: Tile, tracks: Sequence[TileTrack]) -> Truth:
-    """Return the true motion in a tile, as detectable in some tracks."""
-    points = points_on(tile, tracks)
-    known = within_reach(points > 0, CELL_M)
-    views = [tile.truths(track.geometry.los) for track in tracks]
-    objects, hidden = [], []
+def truth_of(tile: Tile, tracks: Sequence[TileTrack]) -> Float32:
+    """Return the true rate of each cell, (CELLS, CELLS), mm/yr, along the line of sight with the faster motion."""
     total = np.zeros((len(tracks), CELLS, CELLS), dtype=np.float32)
-    for view, plane in zip(views, total, strict=True):
-        for truth in view:
+    for track, plane in zip(tracks, total, strict=True):
+        for truth in tile.truths(track.geometry.los):
             plane += truth.rate_mm_yr
-    for source in tile.sources:
-        seen = [truth for view in views for truth in view if truth.source is source]
-        if not seen:
-            continue
-        mask = np.logical_or.reduce([truth.mask for truth in seen]) & known
-        peak = max((truth.peak_mm_yr for truth in seen), key=abs)
-        enough = mask.sum() * CELL_M**2 >= DEFAULT_THRESHOLDS.smallest_m2
-        if enough and points[mask].sum() >= DEFAULT_THRESHOLDS.fewest_points:
-            objects.append(LabelledArea(mask, CLASSES[0] if peak < 0 else CLASSES[1], KINDS[kind_of(source)]))
-        else:
-            hidden.append(np.logical_or.reduce([truth.mask for truth in seen]))
-    fastest = np.take_along_axis(total, np.abs(total).argmax(axis=0)[None], axis=0)[0]
-    return Truth(objects, hidden, fastest, known)
+    return np.asarray(np.take_along_axis(total, np.abs(total).argmax(axis=0)[None], axis=0)[0])
 
 
 def points_on(tile: Tile, tracks: Sequence[TileTrack]) -> NDArray[np.int64]:
@@ -106,7 +73,7 @@ def areas_of(bands: Mapping[str, Float32], points: NDArray[np.int64]) -> list[La
     for motion in large_motions(bands, points, CELL_M):
         mask = np.zeros((CELLS, CELLS), dtype=bool)
         mask[motion.region.window] = motion.region.mask
-        labelled.append(LabelledArea(mask, motion.sign, motion.name))
+        labelled.append(LabelledArea(mask, motion.sign))
     return labelled
 
 
@@ -138,12 +105,3 @@ def heart_of(tile: Tile, radius_m: float) -> tuple[Float64, Float64]:
     x, y = middles(tile.transform, away_m.shape)
     heart = away_m <= max(radius_m / 2, CELL_M)
     return x[heart], y[heart]
-
-
-def detects_bowl(result: DeformationResult, tile: Tile, tracks: Sequence[TileTrack], radius_m: float) -> bool:
-    """Return whether an area of the right sign overlaps the inner half of the tile's only source."""
-    (source,) = tile.sources
-    kind = CLASSES[0] if source.peak_mm_yr < 0 else CLASSES[1]
-    row, col = tile.terrain.cell_of(*heart_of(tile, radius_m))
-    labelled = areas_of(on_tile(result, tile), points_on(tile, tracks))
-    return any(area.kind == kind and bool(area.mask[row, col].any()) for area in labelled)

@@ -1,10 +1,10 @@
-"""Benchmarks of wide motion: share of bowls of 10-50 km that the service finds, and false alarms per 10,000 km².
+"""`deformation-wide`: share of bowls of 10-50 km that the service finds, and false alarms per 10,000 km².
 
 Only regions that another frame of the same ground confirms count, found or false.
 """
 
 import hashlib
-from functools import cache, partial
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from ground_motion.methods.deformation.wide.search import SIGNIFICANT_IN_TWO, fi
 from ground_motion.readers.records import Reference
 from ground_motion.statistics.intervals import Interval, bootstrap
 from lab.benchmark import Benchmark, Measured, over_seeds
-from lab.deformation.wide.scenes import DIAMETERS_KM, RATES_MM_YR, Noise, Scene, bowl_scene, still_scene
+from lab.deformation.wide.scenes import DIAMETERS_KM, FRAMES, NAME, RATES_MM_YR, Scene, bowl_scene, still_scene
 
 VERSION = "2"
 SIZE = 96  # Size of the benchmark: four frames, twelve bowls, two places.
@@ -43,15 +43,15 @@ def regions_of(moving: Scene) -> tuple[WideCells, list[WideRegion]]:
     return search.cells, [one for one in drawn if any(shows(scores, one.bowls[0]) for scores in beside)]
 
 
-def measure_still(noise: Noise, number: int) -> float:
+def measure_still(number: int) -> float:
     """Return false regions per 10,000 km² in a scene without motion."""
-    cells, found = regions_of(still_scene(noise, noise.frames[number]))
+    cells, found = regions_of(still_scene(FRAMES[number]))
     return len(found) / (np.count_nonzero(cells.known) * cells.cell_km**2) * 1e4
 
 
-def measure_bowl(noise: Noise, number: int) -> Moving:
+def measure_bowl(number: int) -> Moving:
     """Measure the search on a scene with a bowl."""
-    moving = bowl_scene(noise, number)
+    moving = bowl_scene(number)
     assert moving.bowl is not None  # noqa: S101 (each has one)
     cells, found = regions_of(moving)
     shape = cells.rate_mm_yr.shape
@@ -66,10 +66,10 @@ def measure_bowl(noise: Noise, number: int) -> Moving:
     return Moving(moving.bowl.diameter_km, moving.bowl.peak_mm_yr, overlap, peak_mm_yr / moving.bowl.peak_mm_yr)
 
 
-def evaluate(noise: Noise, method: str, size: int) -> dict[str, Interval]:
+def evaluate(method: str, size: int) -> dict[str, Interval]:
     """Return all figures of the search as shipped."""
-    false = np.array(over_seeds(partial(measure_still, noise), len(noise.frames), processes=1))
-    diameter, rate, overlap, ratio = np.array(over_seeds(partial(measure_bowl, noise), size, processes=1)).T
+    false = np.array(over_seeds(measure_still, len(FRAMES)))
+    diameter, rate, overlap, ratio = np.array(over_seeds(measure_bowl, size)).T
     found = overlap >= MATCHING_IOU
     metrics = {"found": bootstrap(found.astype(np.float64)), "false_alarms_per_10000km2": bootstrap(false)}
     cases = [(f"{-each:g}mm", rate == each) for each in RATES_MM_YR]
@@ -81,16 +81,13 @@ def evaluate(noise: Noise, method: str, size: int) -> dict[str, Interval]:
 
 
 @cache
-def truth_sha256(noise: Noise, size: int) -> str:
+def truth_sha256(size: int) -> str:
     """Return the hash of all rates and bowls."""
     digest = hashlib.sha256(f"{VERSION} {size}".encode())
-    for one in [still_scene(noise, frame) for frame in noise.frames] + [bowl_scene(noise, n) for n in range(size)]:
+    for one in [*map(still_scene, FRAMES), *map(bowl_scene, range(size))]:
         for array in (one.points.x, one.points.y, one.points.velocity_mm_yr):
             digest.update(np.round(array, 1).astype(np.float32).tobytes())
     return digest.hexdigest()
 
 
-BENCHMARKS = tuple(
-    Benchmark(noise.value, VERSION, SIZE, "scenes", METHODS, partial(evaluate, noise), partial(truth_sha256, noise))
-    for noise in Noise
-)
+BENCHMARK = Benchmark(NAME, VERSION, SIZE, "scenes", METHODS, evaluate, truth_sha256)

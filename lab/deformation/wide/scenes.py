@@ -1,32 +1,29 @@
-"""Scenes of the benchmark of wide motion: noise of four real frames, or simulated, and one bowl in each.
+"""Scenes of the benchmark of wide motion: noise of four real frames, and one bowl in each.
 
-The frames: North Anatolian fault, Sentinel-1, LiCSBAS, cells of 1 km, 41-45 % known. `Noise.LONG_WAVE` imitates the
-errors left after calibration with GNSS. A quadratic surface removes plate motion and orbits; stations every 50 km, the
-grid of the model used to calibrate EGMS, fix the rates to 0.5 mm/yr each, and errors between them stay. Waves longer
-than about 10 km are kept, while cells scatter as little as those of EGMS.
+The frames: North Anatolian fault, Sentinel-1, LiCSBAS, cells of 1 km, 41-45 % known. They imitate the errors left after
+calibration with GNSS. A quadratic surface removes plate motion and orbits; stations every 50 km, the grid of the model
+used to calibrate EGMS, fix the rates to 0.5 mm/yr each, and errors between them stay. Waves longer than about 10 km are
+kept, while cells scatter as little as those of EGMS.
 """
 
 from __future__ import annotations
 
-from enum import StrEnum
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 import rasterio
-from scipy import ndimage
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 
 from ground_motion.core.errors import InputError
-from ground_motion.methods.deformation.gridding.points import Float32, Float64, PointCloud, project
-from ground_motion.methods.deformation.wide.noise import WideNoise
+from ground_motion.methods.deformation.gridding.points import Float64, PointCloud, project
 from lab.deformation.injected.places import smooth_fit
 from lab.real_data import folder
 from lab.simulation.seeds import Purpose, generator
 
+NAME = "deformation-wide"
 FRAMES = ("014A_04939_131313", "094D_04913_101213", "087A_04904_121313", "167D_04884_131212")
-SIMULATED = ("simulated-0", "simulated-1", "simulated-2", "simulated-3")
 DIAMETERS_KM = (10.0, 20.0, 30.0, 50.0)  # Diameters of the outline at a tenth of the peak.
 RATES_MM_YR = (-5.0, -7.5, -10.0)
 CASES = tuple((diameter, rate) for diameter in DIAMETERS_KM for rate in RATES_MM_YR)
@@ -34,20 +31,7 @@ MAX_ASPECT, FLATTEST = 2.0, 4.0
 MIN_KNOWN = 0.3  # Least known share of a bowl's outline.
 SMOOTHED_KM, SCATTER_MM_YR = 5.0, 0.5
 STATION_KM, STATION_MM_YR, AROUND_STATION_KM, MIN_AROUND = 50.0, 0.5, 5.0, 8
-SIDE_CELLS, SIMULATED_KNOWN = 240, 0.45
 EPSG = 32636
-
-
-class Noise(StrEnum):
-    """Noise under the bowls of a benchmark."""
-
-    LONG_WAVE = "deformation-wide"
-    SIMULATED = "deformation-wide-simulated"
-
-    @property
-    def frames(self) -> tuple[str, ...]:
-        """Return the names of all frames."""
-        return SIMULATED if self is Noise.SIMULATED else FRAMES
 
 
 class Bowl(NamedTuple):
@@ -83,18 +67,18 @@ class Scene(NamedTuple):
     bowl: Bowl | None
 
 
-def still_scene(noise: Noise, frame: str) -> Scene:
+def still_scene(frame: str) -> Scene:
     """Return a frame with noise only."""
-    beside = (_frame(noise, one) for one in noise.frames if one != frame)
+    beside = (_frame(one) for one in FRAMES if one != frame)
     others = tuple(points._replace(velocity_mm_yr=-points.velocity_mm_yr) for points in beside)
-    return Scene(frame, _frame(noise, frame), others, None)
+    return Scene(frame, _frame(frame), others, None)
 
 
-def bowl_scene(noise: Noise, number: int) -> Scene:
+def bowl_scene(number: int) -> Scene:
     """Make scene `number`: its frame and case follow from the number, place and form of its bowl are random."""
-    frame = noise.frames[number % len(noise.frames)]
-    points, rng = _frame(noise, frame), generator(Purpose.BENCHMARK, noise, number)
-    diameter, peak = CASES[number // len(noise.frames) % len(CASES)]
+    frame = FRAMES[number % len(FRAMES)]
+    points, rng = _frame(frame), generator(Purpose.BENCHMARK, NAME, number)
+    diameter, peak = CASES[number // len(FRAMES) % len(CASES)]
     tree = cKDTree(np.stack([points.x, points.y], axis=1))
     while True:
         at = int(rng.integers(points.x.size))
@@ -103,7 +87,7 @@ def bowl_scene(noise: Noise, number: int) -> Scene:
         known = len(tree.query_ball_point([bowl.x_m, bowl.y_m], 500 * diameter))
         if known >= MIN_KNOWN * np.pi * (diameter / 2) ** 2:
             break
-    still = still_scene(noise, frame)
+    still = still_scene(frame)
     return Scene(frame, _moved(points, bowl), tuple(_moved(other, bowl) for other in still.others), bowl)
 
 
@@ -113,9 +97,7 @@ def _moved(points: PointCloud, bowl: Bowl) -> PointCloud:
 
 
 @cache
-def _frame(noise: Noise, frame: str) -> PointCloud:
-    if noise is Noise.SIMULATED:
-        return _simulated(SIMULATED.index(frame))
+def _frame(frame: str) -> PointCloud:
     points = _released(frame)
     x, y = points.x / 1000, points.y / 1000
     rng = generator(Purpose.BENCHMARK, frame, 0)
@@ -159,26 +141,3 @@ def _held_by_stations(x_km: Float64, y_km: Float64, error: Float64, rng: np.rand
     own = covariance(stations[used], stations[used]) + STATION_MM_YR**2 * np.eye(len(used))
     mean = float(np.median(seen))
     return np.asarray(mean + covariance(cells, stations[used]) @ np.linalg.solve(own, seen - mean))
-
-
-def _simulated(number: int) -> PointCloud:
-    """Simulate long waves of a drawn strength and exponent, gaps in patches, a seam of two frames, wild cells."""
-    rng = generator(Purpose.BENCHMARK, "deformation-wide-noise", number)
-    noise = WideNoise(0.5, rng.uniform(0.3, 1.2), rng.uniform(2.4, 3.2))
-    rate = field(noise, SIDE_CELLS, rng) + rng.normal(0, SCATTER_MM_YR, (SIDE_CELLS, SIDE_CELLS))
-    rate[:, : int(rng.uniform(0.3, 0.7) * SIDE_CELLS)] += rng.uniform(-1, 1)
-    wild = rng.random(rate.shape) < 0.01
-    rate[wild] += rng.choice([-8.0, 8.0], np.count_nonzero(wild))
-    patches = ndimage.gaussian_filter(rng.standard_normal(rate.shape), 4.0)
-    known = patches > np.quantile(patches, 1 - SIMULATED_KNOWN)
-    row, col = np.nonzero(known)
-    x, y = (np.asarray(each, dtype=np.float64) for each in (500_500 + 1000 * col, 4_699_500 - 1000 * row))
-    return PointCloud(x, y, np.round(rate[known], 2).astype(np.float32), EPSG)
-
-
-def field(noise: WideNoise, side_cells: int, rng: np.random.Generator, cell_km: float = 1.0) -> Float32:
-    """Draw long waves (cells, cells), mm/yr, cut out of a torus twice as wide."""
-    size = 2 * side_cells
-    frequency = np.hypot(np.fft.fftfreq(size, cell_km)[:, None], np.fft.rfftfreq(size, cell_km))
-    waves = np.fft.rfft2(rng.standard_normal((size, size))) * np.sqrt(noise.power(frequency)) / cell_km
-    return np.asarray(np.fft.irfft2(waves, s=(size, size))[:side_cells, :side_cells], dtype=np.float32)
