@@ -32,7 +32,7 @@ def test_small_and_deep_earthquakes_move_nothing_that_can_be_measured(magnitude,
         (6.5, 12.0, THRUST, 0.136, 2.0),  # Pishan 2015: 13.6 cm of uplift, doi:10.3390/rs8020134
         (7.8, 8.2, THRUST, 1.4, 3.5),  # Gorkha 2015: 1.4 m of uplift, doi:10.3390/rs8070559; its fault dips 10 degrees
         (6.5, 8.0, NORMAL, 0.7, 2.0),  # Norcia 2016: at least 70 cm, CNR-IREA; 98 cm down, doi:10.3390/rs10121901
-        # Amatrice 2016: 0.2 m of subsidence, doi:10.1002/2016GL071723, with the depth of later studies (4.4 km at first).
+        # Amatrice 2016: 0.2 m down, doi:10.1002/2016GL071723, with the depth of later studies (first 4.4 km).
         (6.2, 8.0, NORMAL, 0.2, 2.0),
         (5.9, 12.0, NORMAL, 0.05, 2.0),  # Zadoi 2016: 5 cm along the line of sight
         (7.1, 46.7, NORMAL, 0.05, 2.0),  # Anchorage 2018: 5 cm
