@@ -113,11 +113,7 @@ def _nodes(polygon: shapely.Polygon, area_m2: float) -> Float64:
 
 
 def candidates_of(
-    footprints: Footprints,
-    x_m: Float64,
-    y_m: Float64,
-    above_ground_m: Float64,
-    geolocation_m: float = GEOLOCATION_M,
+    footprints: Footprints, x_m: Float64, y_m: Float64, above_ground_m: Float64, geolocation_m: float = GEOLOCATION_M
 ) -> Candidates:
     """Return the buildings that may have reflected points (n,). above_ground_m: of each point; NaN: not known."""
     nodes = KDTree(np.column_stack([footprints.node_x_m, footprints.node_y_m]))
