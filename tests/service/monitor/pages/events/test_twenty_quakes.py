@@ -195,7 +195,7 @@ def test_twenty_quakes_become_pages_within_an_hour_of_their_images(month, tmp_pa
     by_id = {one["id"]: taken.get(one["properties"]["place"]) for one in QUAKES}
     measured = {one["id"] for one in QUAKES if one["properties"]["motion_measured_by"]}
     assert {found for found, event in by_id.items() if event} == set(shown)
-    assert measured - set(shown) == {"us70008dx7"}  # Zagreb: 9 mm expected at that depth, 3 cm measured
+    assert measured <= set(shown)
     ordered = {found for found, event in by_id.items() if event and f"event {event.pk}" in month.orders}
     assert ordered == set(shown)
     assert len(month.orders) == len(ordered)
