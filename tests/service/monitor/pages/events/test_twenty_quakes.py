@@ -219,5 +219,6 @@ def test_twenty_quakes_become_pages_within_an_hour_of_their_images(month, tmp_pa
     for found, event in by_id.items():
         if event:
             recorded = next(one for one in QUAKES if one["id"] == found)["properties"]
-            assert (event.magnitude, event.n_ordered, len(event.reports)) == (recorded["mag"], 4, 2)
+            n_reports = 2 - (found == "us70008dx7")  # At the depth of the EMSC, Zagreb's motion is too small.
+            assert (event.magnitude, event.n_ordered, len(event.reports)) == (recorded["mag"], 4, n_reports)
     assert BEAT_SCHEDULE["data 6 take earthquakes and eruptions from catalogues"]["schedule"] <= PERIOD
