@@ -11,6 +11,7 @@ from shapely.geometry import shape
 
 from ground_motion.core.areas import centre_of, disc
 from ground_motion.core.errors import promised
+from ground_motion.methods.deformation.quakes import Mechanism
 from ingest.foundation.geos import geos
 from ingest.foundation.storage import raster_storage
 from ingest.models import Building, Product, ScenePair, StandingManager
@@ -190,6 +191,12 @@ class GroundEvent(models.Model):
     pairs = models.ManyToManyField(ScenePair, related_name="events")
     magnitude = models.FloatField(null=True)
     depth_km = models.FloatField(null=True)
+    mechanism = models.CharField(
+        max_length=12,
+        blank=True,
+        choices=[(kind.value, kind.value) for kind in Mechanism],
+        help_text="empty: not known",
+    )
     reports = models.JSONField(default=dict, help_text="host of a catalogue: id, page, updated_at, withdrawn")
     withdrawn_at = models.DateTimeField(null=True, help_text="when the last catalogue withdrew its report")
     people = models.FloatField(null=True, help_text="within radius_km; empty: not known")
@@ -253,12 +260,13 @@ class BuildingMotion(models.Model):
     deviation_mm_yr = models.FloatField(help_text="against the ground around")
     deviation_low = models.FloatField()
     deviation_high = models.FloatField()
-    tilt_mm_m_yr = models.FloatField(null=True, help_text="the steepest, taken for vertical; null: points cannot say")
+    moves_alone = models.BooleanField(help_text="against the ground around; so does one of 100 simulated ones at rest")
+    tilt_mm_m_yr = models.FloatField(null=True, help_text="the steepest, taken for vertical; null: noise exceeds it")
     tilt_low = models.FloatField(null=True)
-    tilt_high = models.FloatField(null=True)
-    damage = models.PositiveSmallIntegerField(help_text="class 1 to 4 since the first image (Rankin 1988)")
-    damage_low = models.PositiveSmallIntegerField()
-    damage_high = models.PositiveSmallIntegerField()
+    tilt_high = models.FloatField(null=True, help_text="alone: the tilt is at most this; null: too few points")
+    damage = models.PositiveSmallIntegerField(
+        help_text="since the first image (Rankin 1988) 1: negligible, 2: slight, 3: more; 0: points cannot tell"
+    )
 
     comes_from = ("ledger__product",)
     objects = StandingManager["BuildingMotion"]()

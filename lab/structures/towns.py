@@ -4,6 +4,7 @@ Nothing here follows the model of `structures.buildings`: walls toward the radar
 distributed and tilt about one edge, noise has heavy tails and shared parts, and the stated sigma is wrong by a factor.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 Float64 = NDArray[np.float64]
+Index = NDArray[np.intp]
 
 NOISE_MM_YR = (0.5, 1.2)  # Standard deviation of a point's own rate error, by town (Ustica, Cyprus: 0.5-0.7).
 SHARED_MM_YR, SHARED_M = 0.45, 100.0  # Noise that near points share
@@ -21,20 +23,23 @@ GEOLOCATION_M = (8.0, 12.0)
 OFFSET_M = 3.0  # Offset of all points of the product together.
 ROOF_M2, GROUND_M2, WALL_M = (60.0, 250.0), (400.0, 2000.0), (4.0, 12.0)  # Area or length for one point.
 OWN_SHARE, OWN_MM_YR = (0.05, 0.25), (1.0, 5.0)  # Share of buildings that move by themselves, and their mean rates.
+BENT_SHARE = 0.5  # Share of those that crack: one end moves by up to as much more as the middle (angular distortion).
 FOLLOWING_MM_YR = 0.3  # Usual deviation of all other buildings, with the same spread of tilt.
 
 
 class Town(NamedTuple):
     """A town and its points. Arrays (buildings,) and (points,).
 
-    rate_mm_yr, deviation_mm_yr: true motion of a building's middle, and against the ground around; slope_mm_yr_m:
-    (buildings, 2), its gradient to the east and north. above_ground_m, measured_mm_yr, sigma_mm_yr: of points.
+    rate_mm_yr, deviation_mm_yr: true motion of a building's middle, and against the ground around; own_mm_yr: the same
+    of buildings at places (buildings, places, 2) relative to their middles; steepest_mm_yr_m: their greatest slope.
+    above_ground_m, measured_mm_yr, sigma_mm_yr: of points.
     """
 
     polygons: NDArray[np.object_]
     rate_mm_yr: Float64
     deviation_mm_yr: Float64
-    slope_mm_yr_m: Float64
+    own_mm_yr: Callable[[Index, Float64], Float64]
+    steepest_mm_yr_m: Float64
     x_m: Float64
     y_m: Float64
     above_ground_m: Float64
@@ -61,31 +66,30 @@ def draw_town(rng: np.random.Generator, size_m: float) -> Town:
     span = np.sqrt(shapely.area(polygons))
     turned = rng.uniform(0, 2 * np.pi, n)
     steepness = np.where(own, size * rng.uniform(0, 1.5, n), np.abs(rng.normal(0, FOLLOWING_MM_YR / 2, n))) / span
-    slope = steepness[:, np.newaxis] * np.column_stack([np.cos(turned), np.sin(turned)])
+    toward = np.column_stack([np.cos(turned), np.sin(turned)])
+    bend = rng.uniform(-2, 2, n) * size / span * (rng.random(n) < BENT_SHARE)
+    crack_m = rng.uniform(0, 0.25, n) * span
+
+    def own_motion(house: Index, away_m: Float64) -> Float64:
+        up_m = np.einsum("...kx,...x->...k", away_m, toward[house]).T
+        return np.asarray(
+            (deviation[house] + steepness[house] * up_m + bend[house] * np.maximum(up_m - crack_m[house], 0)).T
+        )
+
     places, heights, on = _reflectors(rng, polygons, size_m)
     motion = field(places)
     of_house = on >= 0
     house = on[of_house]
-    motion[of_house] = (
-        field(middle)[house] + deviation[house] + ((places[of_house] - middle[house]) * slope[house]).sum(axis=1)
-    )
+    motion[of_house] = field(middle)[house] + own_motion(house, (places[of_house] - middle[house])[:, np.newaxis])[:, 0]
     noise = rng.uniform(*NOISE_MM_YR)
     measured = motion + _shared_noise(rng, places, size_m) + noise * rng.standard_t(6, len(on)) / np.sqrt(1.5)
     strays = rng.random(len(on)) < rng.uniform(*STRAYS)
     measured[strays] += rng.normal(0, 10, strays.sum())
     stated = noise * MISSTATED ** rng.uniform(-1, 1) * np.exp(rng.normal(0, 0.15, len(on)))
     seen = places + rng.normal(0, OFFSET_M, 2) + rng.normal(0, 1, places.shape) * rng.uniform(*GEOLOCATION_M, 2)
-    return Town(
-        polygons,
-        field(middle) + deviation,
-        deviation,
-        slope,
-        seen[:, 0],
-        seen[:, 1],
-        heights + rng.normal(0, 3, len(on)),
-        measured,
-        stated,
-    )
+    steepest, heights = np.maximum(steepness, np.abs(steepness + bend)), heights + rng.normal(0, 3, len(on))
+    moved = field(middle) + deviation
+    return Town(polygons, moved, deviation, own_motion, steepest, seen[:, 0], seen[:, 1], heights, measured, stated)
 
 
 def _blocks(rng: np.random.Generator, size_m: float) -> list[tuple[tuple[float, float], tuple[float, float]]]:

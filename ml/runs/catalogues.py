@@ -11,7 +11,7 @@ from django.contrib.gis.measure import D
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from ground_motion.methods.deformation.quakes import ERUPTION_KM, quake_reach
+from ground_motion.methods.deformation.quakes import ERUPTION_KM, Mechanism, quake_reach
 from ingest.context.exposure import people_within
 from ml.models import MAX_WAIT, GroundEvent
 from ml.runs.events import event_pairs_find, events_followed, images_around
@@ -43,14 +43,14 @@ def reports_take(*, reports: Reports, is_watched: Watched) -> list[GroundEvent]:
                 continue
             event = _same(found)
         if event is not None:
-            _revise(event, found, radius_km)
+            _revise(event, found)
         elif radius_km:
             event = GroundEvent(kind=found.kind, reported_by=found.source, radius_km=radius_km)
             event.happened_at = event.over_at = found.happened_at
             event.position = Point(*found.position, srid=4326)
             if abs(found.position.latitude) > MAX_LATITUDE or not is_watched(event.area):
                 continue
-            _revise(event, found, radius_km)
+            _revise(event, found)
             event_pairs_find(event=event)
             new.append(event)
     for event_id in reports.withdrawn & known.keys():
@@ -62,7 +62,8 @@ def _reach_km(found: CatalogueEvent | GroundEvent) -> float | None:
     """Return the distance within which motion is expected, km; None if none can be measured."""
     if found.magnitude is None or found.depth_km is None:
         return ERUPTION_KM
-    return reach.radius_km if (reach := quake_reach(found.magnitude, found.depth_km)) else None
+    mechanism = Mechanism(found.mechanism) if found.mechanism else None
+    return reach.radius_km if (reach := quake_reach(found.magnitude, found.depth_km, mechanism)) else None
 
 
 def _same(found: CatalogueEvent) -> GroundEvent | None:
@@ -79,11 +80,16 @@ def _same(found: CatalogueEvent) -> GroundEvent | None:
     return rows.first()
 
 
-def _revise(event: GroundEvent, found: CatalogueEvent, radius_km: float | None) -> None:
-    """Change an event to what a catalogue says now, unless it has said something newer."""
+def _revise(event: GroundEvent, found: CatalogueEvent) -> None:
+    """Change an event to what a catalogue says now, unless it has said something newer.
+
+    Only some catalogues know mechanisms: that of any of them counts until another one comes.
+    """
     before = event.reports.get(found.source, {"updated_at": "", "withdrawn": False})
     updated_at = found.updated_at.isoformat()
-    if updated_at <= before["updated_at"] and not before["withdrawn"]:
+    if updated_at < before["updated_at"] or (
+        updated_at == before["updated_at"] and not before["withdrawn"] and found.mechanism in ("", event.mechanism)
+    ):
         return
     said = {"id": found.event_id, "url": found.url, "updated_at": updated_at, "withdrawn": False}
     event.reports[found.source] = said
@@ -92,8 +98,9 @@ def _revise(event: GroundEvent, found: CatalogueEvent, radius_km: float | None) 
     if found.source == event.reported_by:
         event.name, event.position = found.name, Point(*found.position, srid=4326)
         event.magnitude, event.depth_km = found.magnitude, found.depth_km
-        event.radius_km = radius_km or event.radius_km
-        event.people = people_within(area=event.area)
+    event.mechanism = found.mechanism or event.mechanism
+    event.radius_km = _reach_km(event) or event.radius_km
+    event.people = people_within(area=event.area)
     event.save()
 
 

@@ -28,12 +28,13 @@ NOTHING: dict[tuple[bool, bool, bool], Any] = {  # A key says which are known: b
 DAMAGE_WORDS = {  # Classes are those of Rankin 1988.
     1: gettext_lazy("negligible"),
     2: gettext_lazy("slight"),
-    3: gettext_lazy("moderate"),
-    4: gettext_lazy("high"),
+    3: gettext_lazy("moderate or worse"),
+    0: gettext_lazy("unknown"),
 }
 CANNOT_SAY = gettext_lazy("A building stands here, but too few measurement points are on it to say how it moves.")
 METHOD = gettext_lazy(
-    "Points are located to about ten metres, so it is not certain which are on the building; the ranges allow for that."
+    "Points are located to about ten metres, so it is not certain which are on the building; the ranges allow for "
+    "that. Ranges and classes of damage were checked on simulated towns, not on real buildings."
 )
 
 
@@ -123,11 +124,15 @@ def _figure(value: float | None, words: Callable[[float], str], least: float) ->
 
 
 def building_sentences(
-    rate: Figure, deviation: Figure, tilt_mm_m_yr: tuple[float, float, float] | None, damage: tuple[int, int, int]
+    rate: Figure, deviation: Figure | None, tilt_mm_m_yr: tuple[float | None, float | None], damage: int
 ) -> list[str]:
-    """Return sentences on one building. deviation: of its rate from that of the ground around, mm/yr.
+    """Return sentences on one building.
 
-    tilt_mm_m_yr, damage (class 1 to 4): median and the ends of the 90 % interval; None: points cannot tell.
+    Args:
+        rate: of the building.
+        deviation: its rate against the ground around, if it moves by itself.
+        tilt_mm_m_yr: Ends of the 90 % interval; only the upper one where noise exceeds the tilt, none: too few points.
+        damage: Class 1 to 3; 0: the points cannot tell.
     """
     low, high = sorted(promised(rate.ends))
     if not rate.is_motion:
@@ -139,22 +144,29 @@ def building_sentences(
         first = _("The building here moves by %(rate)s (%(way)s), in 90 of 100 cases by %(low)s to %(high)s.")
         figures = {name: figure(one) for name, one in zip(("low", "high"), promised(rate.likely), strict=True)}
         first %= {"rate": mm_a_year(figure(rate.value)), "way": direction(rate.along, rate.value), **figures}
-    if not deviation.is_motion:
+    if deviation is None:
         second = _("It moves as the ground around it does, as far as the points can tell.")
     else:
-        second = _("Compared with the ground around it: %(rate)s (%(way)s).")
+        second = _(
+            "Compared with the ground around it: %(rate)s (%(way)s). One of 100 buildings at rest looks like this."
+        )
         second %= {"rate": mm_a_year(figure(deviation.value)), "way": direction(deviation.along, deviation.value)}
-    if tilt_mm_m_yr is None:
+    least, most = tilt_mm_m_yr
+    if most is None:
         third = _("Too few points are on it to tell a tilt.")
+    elif least is None:
+        third = _("Its tilt is too small to measure here: at most %(high)s mm per metre a year, in 90 of 100 cases.")
+        third %= {"high": decimal(most, 2)}
     else:
         third = _("It tilts by %(low)s to %(high)s mm per metre a year, in 90 of 100 cases.")
-        third %= {"low": decimal(tilt_mm_m_yr[1], 2), "high": decimal(tilt_mm_m_yr[2], 2)}
-    likely, *ends = (str(DAMAGE_WORDS[level]) for level in damage)
-    # Translators: two classes of damage, such as "negligible to moderate"
-    range_words = _("%(least)s to %(most)s") % dict(zip(("least", "most"), ends, strict=True))
-    # Translators: %(damage)s is "slight", or "negligible to moderate"
+        third %= {"low": decimal(least, 2), "high": decimal(most, 2)}
+    # Translators: %(damage)s is "slight" or "moderate or worse"
     last = _("By published limits of settlement and tilt, damage since %(year)s would be %(damage)s.")
-    last %= {"year": rate.since.year, "damage": likely if damage[1] == damage[2] else range_words}
+    if not damage:
+        last = _(
+            "Whether settlement and tilt since %(year)s exceed published limits of damage, the points cannot tell."
+        )
+    last %= {"year": rate.since.year, "damage": DAMAGE_WORDS[damage]}
     return [first, second, third, last]
 
 

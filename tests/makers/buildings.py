@@ -21,7 +21,7 @@ def make_building(product: Product, place: tuple[float, float], **figures: float
     )
     rates = {"rate_mm_yr": -6.0, "rate_low": -8.0, "rate_high": -4.0}
     rates |= {"deviation_mm_yr": -6.0, "deviation_low": -8.0, "deviation_high": -4.0}
-    damage = {"damage": 2, "damage_low": 1, "damage_high": 3}
+    damage = {"damage": 2, "moves_alone": True}
     return BuildingMotion.objects.create(
         ledger=ledger, building=building, **{"points": 5.0, **rates, **damage, **figures}
     )

@@ -31,6 +31,11 @@ def usgs_quake(
     return {"type": "Feature", "id": quake_id, "properties": properties | values, "geometry": shape}
 
 
+def tensor(rake_deg: object) -> dict[str, Any]:
+    """A moment tensor of the products of a feature in detail; its figures are texts."""
+    return {"properties": {"nodal-plane-1-rake": f"{rake_deg}", "nodal-plane-1-dip": "80"}}
+
+
 def emsc(features: list[dict[str, Any]]) -> dict[str, Any]:
     """An answer of the FDSN event service: https://www.seismicportal.eu/fdsn-wsevent.html."""
     return {"type": "FeatureCollection", "metadata": {"count": len(features)}, "features": features}

@@ -1,28 +1,52 @@
 """Whether an earthquake probably moved the ground measurably, and how far around its epicentre. Pure.
 
-A rupture is taken as a point source of its potency P (seismic moment over rigidity), whose motion at the surface is at
-most about 0.24 P d / (r² + d²)^1.5: that of a volume source (Mogi 1958), and within a tenth that of a thrust of 45°
-above its middle (Okada 1985, doi:10.1785/BSSA0750041135). Near the fault it is limited by the slip. Length, width and
-mean slip of the rupture: Wells and Coppersmith 1994, doi:10.1785/BSSA0840040974, all kinds of faults. Moment: Hanks and
-Kanamori 1979, doi:10.1029/JB084iB05p02348. Rigidity: PREM, Dziewonski and Anderson 1981.
+The rupture is a plane in an elastic half-space (Okada 1985, doi:10.1785/BSSA0750041135) that dips and slips as its
+mechanism does. Its length and width follow from the magnitude (Wells and Coppersmith 1994, table 2A,
+doi:10.1785/BSSA0840040974), its mean slip from these, the moment (Hanks and Kanamori 1979,
+doi:10.1029/JB084iB05p02348) and the rigidity (PREM, Dziewonski and Anderson 1981).
 
 Motion is measurable where it exceeds 10 mm and the scatter of the troposphere between places so far apart, 2.5 mm times
 the square root of km (Emardson et al. 2003, doi:10.1029/2002JB001781).
 """
 
-import math
+from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 MIN_MOTION_MM = 10.0  # Least motion in the line of sight that an interferogram shows.
 MIN_OFFSETS_M = 0.5  # Offsets between two amplitude images show no smaller motion.
 TROPOSPHERE_MM = 2.5  # Tropospheric error per square root of the distance in km.
-POINT_SOURCE = 0.24
-LINE_OF_SIGHT = 0.8  # share of vertical motion that a satellite sees at an incidence of 37°
+INCIDENCE, LOOKS = np.radians(37.0), np.radians([258.0, 102.0])  # Azimuths toward the satellite on its two passes.
+STRIKES = np.radians(np.arange(0.0, 360.0, 15.0))  # The strike counts as unknown: motion is the mean over these.
 CRUST_KM = 40.0
 RIGIDITY_PA = (30e9, 70e9)  # in the crust, and below it
-SIN_DIP = 0.87  # sine of 60°, a usual dip of a fault
+CELLS = 16, 8  # The rupture is the sum of this number of point sources along strike and down dip.
+# Ruptures begin in their deeper part (Mai et al. 2005, doi:10.1785/0120040111): below the middle by this share of their
+# height.
+BELOW_MIDDLE = 0.15
+# A quarter of the rupture slips twice the mean (Somerville et al. 1999, doi:10.1785/gssrl.70.1.59), and this many times
+# as far as the rest. It is assumed in the upper half, where it moves the ground most.
+ASPERITY = 3.0
+POISSON = 0.5  # Okada's mu / (lambda + mu), of a Poisson solid
 ERUPTION_KM = 15.0  # Motion at volcanoes seldom reaches farther: Ebmeier et al. 2018, doi:10.1186/s13617-018-0071-3.
 MAX_RADIUS_KM = 300
+RADII_KM = np.geomspace(0.5, MAX_RADIUS_KM, 50)
+AZIMUTHS = np.radians(np.arange(0.0, 360.0, 15.0))
+# A point source deeper than this moves less at the surface than its potency by this share of its squared depth.
+MAX_POINT_SOURCE = 0.5
+
+Float64 = NDArray[np.float64]
+
+
+class Mechanism(StrEnum):
+    """How a fault slips."""
+
+    STRIKE_SLIP = "strike-slip"
+    THRUST = "thrust"
+    NORMAL = "normal"
 
 
 class Reach(NamedTuple):
@@ -32,22 +56,95 @@ class Reach(NamedTuple):
     radius_km: float
 
 
-def quake_reach(magnitude: float, depth_km: float) -> Reach | None:
-    """Return the motion expected of an earthquake (moment magnitude); None if it probably cannot be measured."""
-    length_km, width_km = 10 ** (-2.44 + 0.59 * magnitude), 10 ** (-1.01 + 0.32 * magnitude)
-    slip_m: float = 10 ** (-4.80 + 0.69 * magnitude)
-    source_km = max(depth_km, SIN_DIP * width_km / 2)  # The top of a shallower rupture would lie above the ground.
-    potency_m3 = 10 ** (1.5 * magnitude + 9.05) / RIGIDITY_PA[source_km > CRUST_KM]
+class _Fault(NamedTuple):
+    """Angles and least depth of a usual fault; logarithms of length and width, km: constant and factor of magnitude."""
 
-    def is_measurable(away_km: float) -> bool:
-        weather_mm = TROPOSPHERE_MM * math.sqrt(math.hypot(away_km, source_km))
-        return 1000 * motion_m(away_km) >= max(MIN_MOTION_MM, weather_mm)
+    dip_deg: float
+    rake_deg: float
+    top_km: float
+    length: tuple[float, float]
+    width: tuple[float, float]
 
-    def motion_m(away_km: float) -> float:
-        distance_m = 1000 * math.hypot(away_km, source_km)
-        return LINE_OF_SIGHT * min(slip_m, POINT_SOURCE * potency_m3 * 1000 * source_km / distance_m**3)
 
-    if not is_measurable(0.0):
+FAULTS = {
+    Mechanism.STRIKE_SLIP: _Fault(90.0, 0.0, 0.0, (-2.57, 0.62), (-0.76, 0.27)),
+    Mechanism.THRUST: _Fault(20.0, 90.0, 4.0, (-2.42, 0.58), (-1.61, 0.41)),
+    Mechanism.NORMAL: _Fault(55.0, -90.0, 0.0, (-1.88, 0.50), (-1.14, 0.35)),
+}
+
+
+def mechanism_of(rake_deg: float) -> Mechanism:
+    """Return the mechanism of slip in this direction, degrees from the strike: 90 is upward, -90 downward."""
+    upward = np.sin(np.radians(rake_deg))
+    if abs(upward) < np.sin(np.pi / 4):
+        return Mechanism.STRIKE_SLIP
+    return Mechanism.THRUST if upward > 0 else Mechanism.NORMAL
+
+
+@lru_cache(maxsize=256)
+def quake_reach(magnitude: float, depth_km: float, mechanism: Mechanism | None = None) -> Reach | None:
+    """Return the motion expected of an earthquake (moment magnitude); None if it probably cannot be measured.
+
+    mechanism: None if it is not known; then peak and radius are the largest of all mechanisms.
+    """
+    if mechanism is None:
+        known = [reach for kind in Mechanism if (reach := quake_reach(magnitude, depth_km, kind))]
+        return Reach(*map(max, zip(*known, strict=True))) if known else None
+    fault = FAULTS[mechanism]
+    length_km, width_km = (10 ** (constant + factor * magnitude) for constant, factor in (fault.length, fault.width))
+    height_km = float(np.sin(np.radians(fault.dip_deg))) * width_km
+    middle_km = max(depth_km - BELOW_MIDDLE * height_km, fault.top_km + height_km / 2)
+    potency_m3 = 10 ** (1.5 * magnitude + 9.05) / RIGIDITY_PA[middle_km > CRUST_KM]
+    if 1000 * MAX_POINT_SOURCE * potency_m3 / (1000 * max(depth_km - width_km / 2, 1.0)) ** 2 < MIN_MOTION_MM:
         return None
-    away_km = next((km for km in range(1, MAX_RADIUS_KM) if not is_measurable(km)), MAX_RADIUS_KM)
-    return Reach(motion_m(0.0), float(min(round(away_km + length_km / 2), MAX_RADIUS_KM)))
+    radius, azimuth = np.meshgrid(RADII_KM, AZIMUTHS, indexing="ij")
+    at_km = np.stack([radius * np.cos(azimuth), radius * np.sin(azimuth)], axis=-1)
+    along, across, up = np.moveaxis(
+        potency_m3 / 1e6 * _rupture_motion(at_km, fault, middle_km, length_km, width_km), -1, 0
+    )
+    toward = (LOOKS - STRIKES[:, np.newaxis])[..., np.newaxis, np.newaxis]
+    seen_m = np.abs(np.sin(INCIDENCE) * (along * np.cos(toward) - across * np.sin(toward)) + np.cos(INCIDENCE) * up)
+    of_radius_m = seen_m.max(axis=(1, 3)).mean(axis=0)
+    needed_mm = np.maximum(MIN_MOTION_MM, TROPOSPHERE_MM * np.sqrt(np.hypot(RADII_KM, middle_km)))
+    measurable = np.flatnonzero(1000 * of_radius_m >= needed_mm)
+    if not measurable.size:
+        return None
+    # The epicentre may lie at either end of the rupture.
+    radius_km = min(round(RADII_KM[measurable[-1]] + length_km / 2), MAX_RADIUS_KM)
+    return Reach(float(of_radius_m.max()), float(radius_km))
+
+
+def _rupture_motion(at_km: Float64, fault: _Fault, middle_km: float, length_km: float, width_km: float) -> Float64:
+    """Return the motion of the surface at places (..., 2), (..., 3), for each unit of the potency, per km².
+
+    Places and motion: along the strike, to its left, and up; the origin lies above the middle of the rupture.
+    """
+    n_along, n_down = CELLS
+    x, down = ((np.arange(n) + 0.5) / n - 0.5 for n in (n_along, n_down))
+    share = np.where(np.outer(np.abs(x) < 0.25, down < 0), ASPERITY, 1.0).ravel()
+    dip = np.radians(fault.dip_deg)
+    least_km = max(length_km / n_along, width_km / n_down) / 2  # A cell acts as a point from farther away only.
+    east, below = (part.ravel() for part in np.meshgrid(x * length_km, down * width_km, indexing="ij"))
+    total = np.zeros((*at_km.shape[:-1], 3))
+    for part, source_x, source_w in zip(share / share.sum(), east, below, strict=True):
+        away = at_km - np.array([source_x, -source_w * np.cos(dip)])
+        source_km = max(middle_km + source_w * np.sin(dip), least_km)
+        total += part * point_motion(away, source_km, dip, np.radians(fault.rake_deg))
+    return total
+
+
+def point_motion(at: Float64, depth: float, dip: float, rake: float) -> Float64:
+    """Return the motion (..., 3) at places (..., 2) of a point source of potency 1; Okada 1985, equations 8 to 10."""
+    x, y = at[..., 0], at[..., 1]
+    sin, cos = np.sin(dip), np.cos(dip)
+    r = np.sqrt(x**2 + y**2 + depth**2)
+    p, q = y * cos + depth * sin, y * sin - depth * cos
+    one, two, three = 1 / (r * (r + depth) ** 2), (3 * r + depth) / (r**3 * (r + depth) ** 3), x / r**3
+    i1, i2 = POISSON * y * (one - x**2 * two), POISSON * x * (one - y**2 * two)
+    i3 = POISSON * three - i2
+    twice = (2 * r + depth) / (r**3 * (r + depth) ** 2)
+    i4, i5 = -POISSON * x * y * twice, POISSON * (1 / (r * (r + depth)) - x**2 * twice)
+    place = np.stack([x, y, np.full_like(x, depth)], axis=-1)
+    strike_slip = 3 * (x * q / r**5)[..., np.newaxis] * place + sin * np.stack([i1, i2, i4], axis=-1)
+    dip_slip = 3 * (p * q / r**5)[..., np.newaxis] * place - sin * cos * np.stack([i3, i1, i5], axis=-1)
+    return np.asarray(-(np.cos(rake) * strike_slip + np.sin(rake) * dip_slip) / (2 * np.pi))

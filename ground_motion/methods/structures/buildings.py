@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
+from scipy.special import logit
 
-from ground_motion.methods.structures.footprints import Candidates, Footprints
+from ground_motion.methods.structures.footprints import Candidates, Footprints, nearest_of
 from ground_motion.statistics.robust import MAD_TO_SIGMA
 
 Bool = NDArray[np.bool_]
@@ -28,13 +29,29 @@ STRAY_SHARE, STRAY_MM_YR = 0.02, 15.0  # Share and spread of points with several
 CORRELATED_MM_YR = (
     0.45  # Near points share this error (semivariance 0.2 between 30 and 120 m, measured on EGMS, Ustica).
 )
-MIN_POINTS = 2.0  # A building's rate needs this expected number of points.
-MIN_TILT_POINTS = 6.0  # A building's tilt needs this expected number of points.
+MIN_POINTS = 2.0  # A building's rate needs this expected number of points, unless it moves by itself.
+MIN_TILT_POINTS = 4.0  # A building's tilt needs this expected number of points.
 WITHIN_90 = (5.0, 50.0, 95.0)  # percentiles
-# Upper ends of the classes of damage 1 (negligible), 2 (slight) and 3 (moderate); above: 4 (high). Rankin 1988, Ground
+# Lower ends of the classes of damage 2 (slight) and 3 (moderate or worse); below: 1 (negligible). Rankin 1988, Ground
 # movements resulting from urban tunnelling: greatest slope of the building, and its greatest settlement, which is taken
 # against the ground around, because a building that sinks evenly with its surroundings is not damaged by that.
-RANKIN_MM_M, RANKIN_MM = (2.0, 5.0, 20.0), (10.0, 50.0, 75.0)
+RANKIN_MM_M, RANKIN_MM = (2.0, 5.0), (10.0, 50.0)
+MOVING_MM_YR = 2.0  # Draws beyond this speak for a building that moves by itself.
+# Learned on 110 simulated towns (`python -m lab.structures.buildings --fit`): log-odds, by the terms of `_evidence`,
+# that a building moves by itself, less what one of 100 at rest exceeds; that its damage is of class 2 or 3; that it is
+# of 3. The last two hold where both outcomes are equally frequent, as do their limits: class 1 is told below the first;
+# class 2 above the second, and class 3 where the last log-odds are above the third, too.
+WEIGHTS = np.array(
+    [
+        [-0.16, 0.426, 0.204, 0.426, 1.037, -0.313],
+        [2.142, 0.529, 0.824, 0.258, -0.553, 0.227],
+        [6.586, 0.126, 0.842, 1.214, 2.282, 0.271],
+    ]
+)
+DAMAGE_LIMITS = logit([0.27, 0.95, 0.95])
+# A mean tilt above this multiple of its noise is measurable; steps to the ends of its 90 % interval, in that noise;
+# limit of another tilt, as a multiple of the root mean square of its draws. Learned on the same towns.
+TILT_SEEN, TILT_STEPS, TILT_LIMIT = 3.0, (-4.12, 1.72), 0.676
 DEVIATION_MM_YR = 0.5  # Usual deviation of a building from the ground around, before the town's own is learned.
 PRIOR_TOWNS = 5.0  # As a prior, DEVIATION_MM_YR counts as much as this many buildings.
 HEAVY = 2.0  # degrees of freedom of deviations: some buildings move ten times as much as usual (Student's t)
@@ -43,20 +60,21 @@ HEAVY = 2.0  # degrees of freedom of deviations: some buildings move ten times a
 class Ledger(NamedTuple):
     """Buildings (n,) of a town. Rates in mm/yr in the product's own direction; (3, n): 5th, 50th, 95th percentile.
 
-    rate_mm_yr: of the middle; deviation_mm_yr: of the middle, against the ground around; along_mm_yr, across_mm_yr: how
-    much more the far end of its long and short side moves than the near end; tilt_mm_m_yr: the steepest; damage: class
-    by RANKIN after the years given; points: expected number on it; rate_known, tilt_known: False: points cannot say.
+    rate_mm_yr: of the middle; deviation_mm_yr: of the middle, against the ground around; tilt_mm_m_yr: the steepest; of
+    one that noise exceeds only its limit is known, the last; NaN: points cannot say; damage: class by RANKIN after the
+    years given, 0: points cannot tell; moving: above 0 where one of 100 buildings at rest is; points: expected number
+    on it; rate_known: False: points cannot say; evidence, tilt: what WEIGHTS and TILT_SEEN are learned from.
     """
 
     rate_mm_yr: Float64
     deviation_mm_yr: Float64
-    along_mm_yr: Float64
-    across_mm_yr: Float64
     tilt_mm_m_yr: Float64
-    damage: Float64
+    damage: Index
+    moving: Float64
     points: Float64
     rate_known: Bool
-    tilt_known: Bool
+    evidence: Float64
+    tilt: Float64
 
 
 class _Town(NamedTuple):
@@ -106,20 +124,54 @@ def ledger_of(
     )
     has, starts = np.unique(candidates.point, return_index=True)
     total = np.bincount(candidates.point, candidates.weight, rate_mm_yr.size) + candidates.ground
-    town = _Town(
-        candidates,
-        rate_mm_yr,
-        sigma_mm_yr**2,
-        around_points,
-        around_middles,
-        np.log(candidates.weight + 1e-12),
-        np.log(candidates.ground + 1e-12),
-        np.log(STRAY_SHARE * total),
-        starts,
-        has,
-    )
-    n = footprints.size
-    draws = np.empty((CHAINS * DRAWS, n, 3), dtype=np.float32)
+    around = around_points, around_middles
+    building, ground, stray = map(np.log, (candidates.weight + 1e-12, candidates.ground + 1e-12, STRAY_SHARE * total))
+    town = _Town(candidates, rate_mm_yr, sigma_mm_yr**2, *around, building, ground, stray, starts, has)
+    draws, points = _draws(town, rng)
+    slopes = draws[..., 1:] / np.column_stack([footprints.length_m, footprints.width_m])
+    tilt = np.stack([np.hypot(*slopes.mean(axis=0).T), np.hypot(*slopes.std(axis=0).T)])
+    near = nearest_of(footprints, x_m, y_m) + 1
+    count, beyond = (np.bincount(near, part, footprints.size + 1)[1:] for part in (None, rate_mm_yr - around_points))
+    evidence = _evidence(draws, np.hypot(*slopes.T).T, count, beyond / np.maximum(count, 1), years)
+    moving, damaged, severely = (evidence * WEIGHTS[:, np.newaxis]).sum(axis=-1)
+    negligible, slight, moderate = DAMAGE_LIMITS
+    damage = np.select([damaged < negligible, damaged < slight, severely < moderate], [1, 0, 2], 3)
+    deviation = np.percentile(draws[..., 0], WITHIN_90, axis=0)
+    known = (points >= MIN_POINTS) | (moving > 0)
+    rate = deviation + town.middle_mm_yr
+    steepest = np.where(points >= MIN_TILT_POINTS, _steepest(*tilt), np.nan)
+    return Ledger(rate, deviation, steepest, damage, moving, points, known, evidence, tilt)
+
+
+def _evidence(draws: Float64, steepness: Float64, count: Index, beyond: Float64, years: float) -> Float64:
+    """Return the terms (3, n, 6) of log-odds: that a building moves by itself, has damage of class 2 or 3, and of 3.
+
+    They are 1, the log-odds among the draws (draws, n, 3), and logarithms: of the mean deviation, of that of the points
+    nearest to a building, and of the spread of draws, each in a unit of its own, and of the number of these points.
+    steepness: (draws, n), mm/yr for each m; count, beyond: (n,), of the nearest points, and their rate against the
+    ground around.
+    """
+    deviation = draws[..., 0]
+    size = np.abs([deviation.mean(axis=0), beyond, deviation.std(axis=0)])
+    terms = []
+    for unit, steepest in ((MOVING_MM_YR, np.inf), *np.transpose([RANKIN_MM, RANKIN_MM_M]) / years):
+        share = 0.005 + 0.99 * ((np.abs(deviation) > unit) | (steepness > steepest)).mean(axis=0)
+        terms.append([np.ones_like(share), logit(share), *np.log(size / unit + 0.1), np.log(count + 0.5)])
+    return np.moveaxis(np.array(terms), 1, -1)
+
+
+def _steepest(size: Float64, noise: Float64) -> Float64:
+    """Return ends and middle (3, n) of the steepest tilt, without its noise; only the last where noise exceeds it."""
+    seen = [np.maximum(size + TILT_STEPS[0] * noise, 0), np.sqrt(np.maximum(size**2 - noise**2, 0))]
+    unknown = np.full_like(size, np.nan)
+    limits = size + TILT_STEPS[1] * noise, TILT_LIMIT * np.hypot(size, noise)
+    return np.where(size > TILT_SEEN * noise, [*seen, limits[0]], [unknown, unknown, limits[1]])
+
+
+def _draws(town: _Town, rng: np.random.Generator) -> tuple[Float64, Float64]:
+    """Return draws of the motion of buildings, (draws, n, 3) as in `_State`, and the expected points on each, (n,)."""
+    n = town.middle_mm_yr.size
+    draws = np.empty((CHAINS * DRAWS, n, 3))
     points = np.zeros(n)
     for chain in range(CHAINS):
         state = _State(n)
@@ -129,26 +181,9 @@ def ledger_of(
             _move(town, state, chosen, rng)
             if number >= 0:
                 draws[chain * DRAWS + number] = state.motion
-                points += np.bincount(candidates.building[chosen], minlength=n)
-    points /= CHAINS * DRAWS
+                points += np.bincount(town.candidates.building[chosen], minlength=n)
     draws[..., 0] += rng.normal(0, CORRELATED_MM_YR, draws.shape[:2])
-    tilt = np.hypot(draws[..., 1] / footprints.length_m, draws[..., 2] / footprints.width_m)
-    by_tilt, by_settlement = (
-        1 + np.searchsorted(limits, years * values)
-        for limits, values in ((RANKIN_MM_M, tilt), (RANKIN_MM, np.abs(draws[..., 0])))
-    )
-    deviation, along, across = np.moveaxis(np.percentile(draws, WITHIN_90, axis=0), -1, 0)
-    return Ledger(
-        deviation + town.middle_mm_yr,
-        deviation,
-        along,
-        across,
-        np.percentile(tilt, WITHIN_90, axis=0),
-        np.percentile(np.maximum(by_tilt, by_settlement), WITHIN_90, axis=0, method="nearest"),
-        points,
-        points >= MIN_POINTS,
-        points >= MIN_TILT_POINTS,
-    )
+    return draws, points / (CHAINS * DRAWS)
 
 
 def motion_around(at: Float64, places: Float64, rate_mm_yr: Float64) -> Float64:

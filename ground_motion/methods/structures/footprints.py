@@ -113,11 +113,7 @@ def _nodes(polygon: shapely.Polygon, area_m2: float) -> Float64:
 
 
 def candidates_of(
-    footprints: Footprints,
-    x_m: Float64,
-    y_m: Float64,
-    above_ground_m: Float64,
-    geolocation_m: float = GEOLOCATION_M,
+    footprints: Footprints, x_m: Float64, y_m: Float64, above_ground_m: Float64, geolocation_m: float = GEOLOCATION_M
 ) -> Candidates:
     """Return the buildings that may have reflected points (n,). above_ground_m: of each point; NaN: not known."""
     nodes = KDTree(np.column_stack([footprints.node_x_m, footprints.node_y_m]))
@@ -154,11 +150,11 @@ def candidates_of(
     )
 
 
-def near_any(footprints: Footprints, x_m: Float64, y_m: Float64) -> NDArray[np.bool_]:
-    """Return which points (n,) are so near to a building that it may have reflected them."""
+def nearest_of(footprints: Footprints, x_m: Float64, y_m: Float64, within_m: float = GEOLOCATION_M) -> Index:
+    """Return the nearest footprint of points (n,); -1 where none is within a distance."""
     nodes = KDTree(np.column_stack([footprints.node_x_m, footprints.node_y_m]))
-    away_m, _ = nodes.query(np.column_stack([x_m, y_m]), distance_upper_bound=REACH * GEOLOCATION_M)
-    return np.asarray(np.isfinite(away_m))
+    _, node = nodes.query(np.column_stack([x_m, y_m]), distance_upper_bound=within_m)
+    return np.asarray(np.append(footprints.owner, -1)[node], dtype=np.intp)
 
 
 def _height_densities(above_ground_m: Float64) -> tuple[Float64, Float64]:

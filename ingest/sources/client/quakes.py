@@ -6,6 +6,7 @@ http://docs.oasis-open.org/emergency/cap/v1.2/                  one notice, or a
 """
 
 import json
+import logging
 import math
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -21,11 +22,15 @@ from ground_motion.core.errors import one_line
 from ground_motion.core.http.allow_list import AllowList
 from ground_motion.core.http.faults import SearchFailed, understood
 from ground_motion.core.http.transport import guard
+from ground_motion.methods.deformation.quakes import mechanism_of, quake_reach
+
+logger = logging.getLogger(__name__)
 
 EARTHQUAKE, ERUPTION = "earthquake", "eruption"
 TIMEOUT_SECONDS = (10.0, 30.0)  # The times are for connecting and between two bytes.
 MAX_BYTES = 8 * 2**20
 MAX_EVENTS = 5000
+MAX_DETAILS, RENEWED = 20, timedelta(hours=6)  # Earthquakes asked for a mechanism at once, changed since no longer ago.
 MAX_STALE = timedelta(hours=3)  # An older summary is no longer updated by its catalogue.
 MAX_NAME, MAX_ID, MAX_URL = 120, 80, 300
 QUAKES = ("earthquake", "ke", "se")  # The last two are those of the EMSC: known and suspected.
@@ -37,7 +42,10 @@ VOLCANO_WORDS = ("volcan", "erupt", "vulkan", "éruption")
 
 
 class CatalogueEvent(NamedTuple):
-    """Event as a catalogue reports it. magnitude, depth_km: None for an eruption; url: empty if there is no page."""
+    """Event as a catalogue reports it. magnitude, depth_km: None for an eruption; url: empty if there is no page.
+
+    mechanism: how the fault slipped; empty if it is not known. detail: address of a report with more; empty: none.
+    """
 
     source: str
     event_id: str
@@ -49,6 +57,8 @@ class CatalogueEvent(NamedTuple):
     happened_at: datetime
     updated_at: datetime
     url: str
+    mechanism: str = ""
+    detail: str = ""
 
 
 class Reports(NamedTuple):
@@ -60,19 +70,42 @@ class Reports(NamedTuple):
 
 
 def fetch(*, url: str, allowed: AllowList, now: datetime) -> Reports:
-    """Return what a catalogue reports. Raises SourceError, also for a summary older than MAX_STALE."""
+    """Return what a catalogue reports. Raises SourceError, also for a summary older than MAX_STALE.
+
+    A summary says nothing of mechanisms: new earthquakes that moved the ground measurably are asked for one by one.
+    """
     allowed.check(url)
-    host = urlsplit(url).netloc
     with guard(requests.Session(), allowed, answers=True) as session:
-        try:
-            answer = session.get(url, timeout=TIMEOUT_SECONDS)
-        except requests.RequestException as fault:
-            raise SearchFailed(f"The catalogue at {host} does not answer ({type(fault).__name__}).") from fault
-    if answer.status_code == 204:  # FDSN's answer where no event fits
-        return Reports(host, [], frozenset())
-    if answer.status_code != 200:
+        content = _ask(session, url)
+        reports = parse(content, url, now) if content else Reports(urlsplit(url).netloc, [], frozenset())
+        asked = [event for event in reports.events if event.detail and event.updated_at > now - RENEWED][:MAX_DETAILS]
+        found = {event.event_id: _mechanism(session, event) for event in asked}
+    events = [event._replace(mechanism=found.get(event.event_id, event.mechanism)) for event in reports.events]
+    return reports._replace(events=events)
+
+
+def _ask(session: requests.Session, url: str) -> bytes | None:
+    """Return the answer of a catalogue; None where no event fits. Raises SearchFailed."""
+    host = urlsplit(url).netloc
+    try:
+        answer = session.get(url, timeout=TIMEOUT_SECONDS)
+    except requests.RequestException as fault:
+        raise SearchFailed(f"The catalogue at {host} does not answer ({type(fault).__name__}).") from fault
+    if answer.status_code not in (200, 204):  # FDSN answers 204 where no event fits.
         raise SearchFailed(f"The catalogue at {host} answers {answer.status_code}.")
-    return parse(answer.content, url, now)
+    return answer.content if answer.status_code == 200 else None
+
+
+def _mechanism(session: requests.Session, event: CatalogueEvent) -> str:
+    """Return the mechanism in the long report of an earthquake; empty where there is none yet, or no answer."""
+    try:
+        with understood(f"The report at {urlsplit(event.detail).netloc}"):
+            products = json.loads(_ask(session, event.detail) or b"")["properties"]["products"]
+            tensors = [*products.get("moment-tensor", []), *products.get("focal-mechanism", [])]
+            return str(mechanism_of(float(tensors[0]["properties"]["nodal-plane-1-rake"]))) if tensors else ""
+    except (SearchFailed, RecursionError) as fault:
+        logger.warning("the mechanism of %s stays unknown: %s", event.event_id, fault)
+        return ""
 
 
 def parse(content: bytes, url: str, now: datetime) -> Reports:
@@ -115,7 +148,9 @@ def _quake(feature: dict[str, Any], url: str) -> CatalogueEvent | None:
     times = _moment(properties["time"]), _moment(properties.get("updated") or properties["lastupdate"])
     page = f"/eventdetails.html?unid={quote(event_id)}" if "unid" in properties else properties.get("url")
     what = (event_id, EARTHQUAKE, name, _position(longitude, latitude))
-    return CatalogueEvent(urlsplit(url).netloc, *what, *figures, *times, _page(page, url))
+    # Most earthquakes of a summary are too small to ask for more.
+    detail = _page(properties.get("detail"), url) if quake_reach(figures[1], figures[0]) else ""
+    return CatalogueEvent(urlsplit(url).netloc, *what, *figures, *times, _page(page, url), detail=detail)
 
 
 def _notices(content: bytes, url: str, now: datetime) -> tuple[list[CatalogueEvent], list[str]]:

@@ -18,12 +18,14 @@ from ground_motion.core.areas import box_around
 from ground_motion.core.projections import transformer
 from ground_motion.methods.structures.buildings import Ledger, ledger_of
 from ground_motion.methods.structures.footprints import (
+    GEOLOCATION_M,
     HEIGHT_SIGMA_M,
+    REACH,
     Float64,
     Footprints,
     candidates_of,
     footprints_of,
-    near_any,
+    nearest_of,
 )
 from ground_motion.readers.context.records import ContextKind
 from ground_motion.readers.records import Component
@@ -150,7 +152,7 @@ def _above_ground_m(
         with rasterio.open(path) as raster:
             rows, cols = rowcol(raster.transform, x_m, y_m)
             above_m = height_m - raster.read(1)[rows, cols]
-    on_ground = above_m[np.isfinite(above_m) & ~near_any(footprints, x_m, y_m)]
+    on_ground = above_m[np.isfinite(above_m) & (nearest_of(footprints, x_m, y_m, REACH * GEOLOCATION_M) < 0)]
     if on_ground.size < MIN_ON_GROUND:
         return unknown
     begins_m = float(np.median(on_ground))
@@ -163,12 +165,10 @@ def _row(ledger: BuildingLedger, building_id: int, motion: Ledger, place: int, s
     rate, deviation = (
         [round(float(value), 2) for value in part[:, place]] for part in (motion.rate_mm_yr, motion.deviation_mm_yr)
     )
-    tilt = [
-        round(float(value) / seen, 4) if motion.tilt_known[place] else None for value in motion.tilt_mm_m_yr[:, place]
-    ]
+    tilt = [None if np.isnan(value) else round(float(value) / seen, 4) for value in motion.tilt_mm_m_yr[:, place]]
     row = BuildingMotion(ledger=ledger, building_id=building_id, points=round(float(motion.points[place]), 1))
     row.rate_low, row.rate_mm_yr, row.rate_high = rate
     row.deviation_low, row.deviation_mm_yr, row.deviation_high = deviation
     row.tilt_low, row.tilt_mm_m_yr, row.tilt_high = tilt
-    row.damage_low, row.damage, row.damage_high = (int(round(float(value), 2)) for value in motion.damage[:, place])
+    row.damage, row.moves_alone = int(motion.damage[place]), bool(motion.moving[place] > 0)
     return row

@@ -149,7 +149,8 @@ class Buildings(Rows):
     title = "How buildings move"
     description = (
         "Footprints of buildings with rate (mm a year, sign: see component), tilt and class of damage, once for each "
-        "data set whose points show them; low and high are the ends of the 90 % interval."
+        "data set whose points show them; low and high are the ends of the 90 % interval. Damage is 1 (negligible), 2 "
+        "(slight), 3 (more) or 0 (points cannot tell)."
     )
     filters = {"product": Filter("id of a data set")}
     # The ends of the rate's interval are stored without the error of the zero.

@@ -27,7 +27,7 @@ from detection.lists import alerts_matching
 from detection.reviews.audit import audit_write
 from ground_motion.core.areas import bounds_of
 from ground_motion.core.errors import promised
-from ground_motion.methods.deformation.quakes import MIN_OFFSETS_M, quake_reach
+from ground_motion.methods.deformation.quakes import MIN_OFFSETS_M, Mechanism, quake_reach
 from ground_motion.methods.offsets.motion import PixelScale
 from ingest.foundation.storage import stored_tiff
 from ingest.models import Scene, ScenePair
@@ -134,7 +134,9 @@ def _row(event: GroundEvent) -> dict[str, Any]:
 
 def _reported(event: GroundEvent, pairs: Sequence[dict[str, Any]], after: Scene | None) -> dict[str, Any]:
     """Return what the page of an event of catalogues adds: its figures, and what is known of it by now."""
-    reach = quake_reach(event.magnitude, event.depth_km) if event.magnitude and event.depth_km is not None else None
+    mechanism, reach = Mechanism(event.mechanism) if event.mechanism else None, None
+    if event.magnitude and event.depth_km is not None:
+        reach = quake_reach(event.magnitude, event.depth_km, mechanism)
     has_results = any("near" in run for pair in pairs for run in pair["runs"])
     is_little = reach is not None and reach.peak_m < MIN_OFFSETS_M and not has_results
     motion = _results(event, pairs, after, "offsets")
@@ -144,7 +146,7 @@ def _reported(event: GroundEvent, pairs: Sequence[dict[str, Any]], after: Scene 
         motion.append(ordered % {"n": whole(n)})
     return {
         "size": words.size_words(event.magnitude, event.depth_km),
-        "expected": words.expected_words(reach.peak_m if reach else None, event.radius_km) if event.magnitude else "",
+        "expected": words.expected_words(reach, event.radius_km, mechanism) if event.magnitude else "",
         "catalogues": [
             (words.CATALOGUES.get(host, host), report["url"], report["withdrawn"])
             for host, report in sorted(event.reports.items())

@@ -1,12 +1,14 @@
 """Sentences about events: kind, time, and results of image pairs near the place. Pure: figures in, text out."""
 
 from datetime import datetime
+from typing import Any
 
 from django.utils.formats import date_format
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from ground_motion.methods.deformation.quakes import Mechanism, Reach
 from monitor.maps.imaging.pixels import NearCoherence, NearMotion
 from monitor.wording.dates import day_words
 from monitor.wording.exposure import count_words
@@ -30,6 +32,14 @@ LOOK_FOR = {
     ),
     "calving": gettext_lazy(
         "Look for coherence lost at the front, and for ice behind it that flows faster than before."
+    ),
+}
+MECHANISM_WORDS: dict[Mechanism | None, Any] = {
+    Mechanism.STRIKE_SLIP: gettext_lazy("The two sides of the fault slipped past each other sideways (strike-slip)."),
+    Mechanism.THRUST: gettext_lazy("One side of the fault was pushed up over the other (thrust)."),
+    Mechanism.NORMAL: gettext_lazy("One side of the fault sank along it (normal fault)."),
+    None: gettext_lazy(
+        "How the fault slipped is not known: the figures are those of the kind that moves the ground most and farthest."
     ),
 }
 LARGE_M = 10.0
@@ -67,16 +77,17 @@ def size_words(magnitude: float | None, depth_km: float | None) -> str:
     return _("Magnitude %(magnitude)s, at a depth of %(depth)s km.") % figures
 
 
-def expected_words(peak_m: float | None, radius_km: float) -> str:
-    """Describe what motion an earthquake of its size and depth leads to. peak_m: None if none can be measured."""
-    if peak_m is None:
+def expected_words(reach: Reach | None, radius_km: float, mechanism: Mechanism | None) -> str:
+    """Describe what motion such an earthquake leads to. reach: None: too little; mechanism: None: not known."""
+    if reach is None:
         return _("By its newest figures it moved the ground by less than satellites can measure.")
-    most = f"{decimal(peak_m, 1)} m" if peak_m >= 1 else f"{whole(100 * peak_m)} cm"
+    most = f"{decimal(reach.peak_m, 1)} m" if reach.peak_m >= 1 else f"{whole(100 * reach.peak_m)} cm"
     # Translators: %(most)s is "1.2 m" or "24 cm"
-    return _(
+    expected = _(
         "An earthquake like this moves the ground by up to about %(most)s. Motion that can be measured is expected "
         "within about %(radius)s km."
     ) % {"most": most, "radius": whole(radius_km)}
+    return f"{MECHANISM_WORDS[mechanism]} {expected}"
 
 
 def look_words(at: datetime | None, track: str, is_taken: bool) -> str:

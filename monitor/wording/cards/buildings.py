@@ -17,7 +17,7 @@ from monitor.wording.figures import cell_text
 
 FIGURES = (
     *("points", "rate_mm_yr", "rate_low", "rate_high", "deviation_mm_yr", "deviation_low", "deviation_high"),
-    *("tilt_mm_m_yr", "tilt_low", "tilt_high", "damage", "damage_low", "damage_high"),
+    *("moves_alone", "tilt_mm_m_yr", "tilt_low", "tilt_high", "damage"),
 )
 
 
@@ -32,12 +32,8 @@ def building_words(*, longitude: float, latitude: float) -> list[str]:
 def motion_sentences(motion: BuildingMotion) -> list[str]:
     """Return what a building's points say of it."""
     rate, deviation = figures_of(motion)
-    return building_sentences(
-        rate,
-        deviation,
-        None if motion.tilt_mm_m_yr is None else (motion.tilt_mm_m_yr, motion.tilt_low or 0.0, motion.tilt_high or 0.0),
-        (motion.damage, motion.damage_low, motion.damage_high),
-    )
+    tilt = motion.tilt_low, motion.tilt_high
+    return building_sentences(rate, deviation if motion.moves_alone else None, tilt, motion.damage)
 
 
 def figures_of(motion: BuildingMotion) -> tuple[Figure, Figure]:

@@ -188,7 +188,7 @@ def test_points_places_lines_and_buildings_are_told_by_the_rule_of_alerts(langua
     since, until = date(2020, 1, 3), date(2024, 1, 3)
     told = Figure(rate, sigma_of(low, high), since, until, along=component, ends=(low, high))
     with override(language):
-        house = building_sentences(told, told, None, (1, 1, 1))[:2]
+        house = building_sentences(told, told if told.is_motion else None, (None, None), 1)[:2]
         texts = [point_sentence(told), here_sentence(told), chart_sentence([told], [0], since, until), *house]
         moving = [bool([*told_as_motion(numbers_of(told), text)]) for text in texts[:3]]
         way = direction(component, rate)

@@ -122,8 +122,13 @@ def test_only_listed_hosts_are_asked_and_a_refusal_is_named(server):
     allowed = AllowList.parse([server.address])
     with pytest.raises(HostRefused):
         quakes.fetch(url=USGS, allowed=allowed, now=NOW)
-    server.files["/quakes"] = json.dumps(catalogues.usgs([catalogues.usgs_quake()])).encode()
-    assert len(quakes.fetch(url=f"{server.address}/quakes", allowed=allowed, now=NOW).events) == 1
+    detailed = catalogues.usgs_quake(detail=f"{server.address}/detail")
+    server.files["/quakes"] = json.dumps(catalogues.usgs([detailed])).encode()
+    for tensors, mechanism in (([], ""), ([catalogues.tensor(-3)], "strike-slip"), ([catalogues.tensor("x")], "")):
+        detailed["properties"]["products"] = {"moment-tensor": tensors}
+        server.files["/detail"] = json.dumps(detailed).encode()
+        (event,) = quakes.fetch(url=f"{server.address}/quakes", allowed=allowed, now=NOW).events
+        assert event.mechanism == mechanism
     server.faults["/quakes"] = [replay.status(503), replay.status(204), replay.reset]
     with pytest.raises(SearchFailed, match="answers 503"):
         quakes.fetch(url=f"{server.address}/quakes", allowed=allowed, now=NOW)

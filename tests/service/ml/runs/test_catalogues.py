@@ -18,9 +18,10 @@ pytestmark = pytest.mark.django_db
 USGS, EMSC, VOLCANOES = "https://usgs.example/q", "https://emsc.example/q", "https://volcano.example/cap"
 
 
-def take(content: object, url: str = USGS, watched: bool = True) -> list[GroundEvent]:
+def take(content: object, url: str = USGS, watched: bool = True, mechanism: str = "") -> list[GroundEvent]:
     raw = content if isinstance(content, bytes) else json.dumps(content).encode()
     reports = parse(raw, url, timezone.now())
+    reports = reports._replace(events=[event._replace(mechanism=mechanism) for event in reports.events])
     return reports_take(reports=reports, is_watched=lambda area: watched)
 
 
@@ -86,6 +87,17 @@ def test_a_later_report_replaces_the_figures_and_an_older_one_does_not_and_too_l
     assert (event.magnitude, event.withdrawn_at) == (4.9, None)
     assert event.radius_km > 100
     assert events_counted(days=1) == (1, 1)
+
+
+def test_a_mechanism_narrows_the_radius_and_stays_when_a_later_report_has_none():
+    take(quake(mag=7.0))
+    unknown_km = GroundEvent.objects.get().radius_km
+    take(quake(mag=7.0), mechanism="normal")
+    event = GroundEvent.objects.get()
+    assert (event.mechanism, event.radius_km < unknown_km) == ("normal", True)
+    take(quake(later=5, mag=7.0))
+    take(of_emsc(mag=7.0), EMSC)
+    assert GroundEvent.objects.get().radius_km == event.radius_km
 
 
 def test_an_earthquake_that_every_catalogue_withdraws_is_withdrawn_and_followed_no_more():

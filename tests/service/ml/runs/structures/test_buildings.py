@@ -92,10 +92,10 @@ def test_the_ledger_tells_the_hall_that_sinks_from_its_neighbours(product, footp
     west, middle, east = BuildingMotion.objects.order_by("building_id")
     assert middle.rate_low < SINKING_MM_YR + 3
     assert middle.deviation_high < -5
-    assert middle.damage >= 3
+    assert (middle.damage, middle.moves_alone) == (3, True)
     for beside in (west, east):
         assert beside.rate_low < 0 < beside.rate_high
-        assert beside.damage_low == 1
+        assert beside.damage in (0, 1)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from django.contrib.gis.geos import Point
 from django.core.files.base import ContentFile
 from django.test import Client
 from django.utils import timezone
@@ -133,6 +134,12 @@ def is_first(quake: dict, at: datetime) -> bool:
     return at < quake["at"] + timedelta(days=12)
 
 
+def is_near(event: GroundEvent, recorded: dict) -> bool:
+    """Whether images around another earthquake show ground within the radius of an event."""
+    away_deg = event.position.distance(Point(*recorded["geometry"]["coordinates"][:2], srid=4326))
+    return 111 * away_deg < event.radius_km + 40 * CELL_M / 1000
+
+
 @pytest.fixture
 def month(settings, monkeypatch):
     """A month with two catalogues, watched everywhere; nothing leaves this machine."""
@@ -195,7 +202,7 @@ def test_twenty_quakes_become_pages_within_an_hour_of_their_images(month, tmp_pa
     by_id = {one["id"]: taken.get(one["properties"]["place"]) for one in QUAKES}
     measured = {one["id"] for one in QUAKES if one["properties"]["motion_measured_by"]}
     assert {found for found, event in by_id.items() if event} == set(shown)
-    assert measured - set(shown) == {"us70008dx7"}  # Zagreb: 9 mm expected at that depth, 3 cm measured
+    assert measured <= set(shown)
     ordered = {found for found, event in by_id.items() if event and f"event {event.pk}" in month.orders}
     assert ordered == set(shown)
     assert len(month.orders) == len(ordered)
@@ -205,11 +212,13 @@ def test_twenty_quakes_become_pages_within_an_hour_of_their_images(month, tmp_pa
     assert Run.objects.filter(state=Run.State.QUEUED).exists()  # others waited meanwhile
     for quake in month.quakes:
         if (found := quake["recorded"]["id"]) in shown:
-            first = next(at for at in quake["passes"] if at > quake["at"])
+            near = [one for one in month.quakes if is_near(by_id[found], one["recorded"])]
+            first = min(at for one in near for at in one["passes"] if at > quake["at"])
             assert looks[found], found
             assert looks[found].group(1).endswith(f"{first.day} {first:%B %Y}, 05:12"), found
     for found, event in by_id.items():
         if event:
             recorded = next(one for one in QUAKES if one["id"] == found)["properties"]
-            assert (event.magnitude, event.n_ordered, len(event.reports)) == (recorded["mag"], 4, 2)
+            n_reports = 2 - (found == "us70008dx7")  # At the depth of the EMSC, Zagreb's motion is too small.
+            assert (event.magnitude, event.n_ordered, len(event.reports)) == (recorded["mag"], 4, n_reports)
     assert BEAT_SCHEDULE["data 6 take earthquakes and eruptions from catalogues"]["schedule"] <= PERIOD
