@@ -1,13 +1,17 @@
 """Context of every page."""
 
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
+from django.core.cache import cache
+from django.db.models import Count, Max
 from django.forms.renderers import TemplatesSetting
 from django.http import HttpRequest
-from django.utils.translation import ngettext
+from django.utils.translation import get_language, ngettext
 
+from ground_motion.core.errors import promised
 from ground_motion.readers.records import Technique
 from ingest.models import ContextLayer, Product, Scene
 from ingest.products.selectors import datums_of
@@ -16,6 +20,7 @@ from monitor.wording.datum import doubt
 from monitor.wording.figures import whole
 from monitor.wording.states import in_language
 
+KEPT_S = 600
 MAX_CREDITS = 6  # The printed report shows this many credits.
 
 
@@ -37,7 +42,17 @@ def site(request: HttpRequest) -> dict[str, object]:
 
 
 def site_facts() -> dict[str, object]:
-    """Return whether any data shown are simulated, the credits of the data, and whether nothing confirms their zero."""
+    """Return whether any data shown are simulated, the credits of the data, and whether nothing confirms their zero.
+
+    Every page shows these; they are kept until data come, go or get another zero.
+    """
+    rows = {"n": Count("pk"), "newest": Max("pk")}
+    state = [Product.objects.aggregate(**rows, solved=Max("datum_at")), ContextLayer.objects.aggregate(**rows)]
+    key = f"site facts in {get_language()} of {state} {Scene.objects.aggregate(newest=Max('pk'))}"
+    return promised(cache.get_or_set(uuid.uuid5(uuid.NAMESPACE_URL, key).hex, _facts, KEPT_S))
+
+
+def _facts() -> dict[str, object]:
     first, *others = (
         model.objects.exclude(attribution="").order_by().values_list("attribution", flat=True)
         for model in (Product, Scene, ContextLayer)
