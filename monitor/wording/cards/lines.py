@@ -112,8 +112,8 @@ def unknown_words(rates: Sequence[float | None], length_m: float) -> str:
         "speed."
     )
     km = n / of * length_m / 1000
-    figures = {"share": percent(n / of), "km": decimal(km, 1 if km >= 1 else 2)}
-    return sentence % {"n": whole(n), "all": whole(of)} | figures
+    length = decimal(km, 1 if km >= 1 else 2)
+    return sentence % {"n": whole(n), "all": whole(of), "share": percent(n / of), "km": length}
 
 
 def _kilometres(station_m: float, digits: int) -> str:
