@@ -21,9 +21,9 @@ from detection.rules.verdicts import Verdict
 from detection.tables.alerts import MERGED_INTO
 from ground_motion.methods.deformation.sealed import FORMAT, OF_MAIN
 from ground_motion.readers.records import Technique
-from ground_motion.statistics import datum as datums
+from ground_motion.statistics.datum import Datum
 from ingest.models import Product, Scene, ScenePair
-from ingest.products.selectors import last_date
+from ingest.products.selectors import datums_by, last_date
 from ingest.products.settling import VERSIONS
 from ml.models import GroundEvent, ModelVersion, Prediction, Run
 from ml.runs.selectors import MOVED, predictions_finished
@@ -42,14 +42,17 @@ SAME_VIEW = (*VERSIONS, "track", "direction", "burst")
 OF_PLACES = ("tilt_mm_m_yr", "tilt_low_mm_m_yr", "tilt_high_mm_m_yr")  # see `ground_motion.rasters.areas.place_as_dict`
 
 
-def alert_datums(*, alerts: Iterable[Alert]) -> dict[int, list[datums.Datum]]:
-    """Return each datum of the velocity fields that show each of these alerts, by key; none for other alerts."""
-    columns = (f"{RUN}__product__datum_{name}" for name in datums.Datum._fields)
+def alert_datums(*, alerts: Iterable[Alert]) -> dict[int, list[Datum]]:
+    """Return each datum of the velocity fields that show each of these alerts, by key; none for other alerts.
+
+    A superseded release counts only where no current one shows the alert.
+    """
     shown = Detection.objects.filter(alert__in=alerts, **{f"{RUN}__product__technique": Technique.INSAR})
-    found = defaultdict[int, list[datums.Datum]](list)
-    for pk, *row in shown.order_by().values_list("alert", *columns).distinct():
-        one = datums.Datum(*row)
-        found[pk].append(one._replace(source=datums.Source(one.source)))
+    found = defaultdict[int, list[Datum]](list)
+    current = Q(**{f"{RUN}__product__superseded_by": None})
+    for rows in (shown.filter(current), shown.exclude(current)):
+        for (pk,), datum in datums_by(rows.exclude(alert__in=[*found]), "alert", product=f"{RUN}__product__"):
+            found[pk].append(datum)
     return found
 
 

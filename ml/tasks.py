@@ -29,6 +29,7 @@ def queue_due_runs() -> None:
 
     for task, method in settings.SCHEDULED_METHODS.items():
         services.runs_queue(method=method, task=task)
+    services.runs_renew()
     for event in events.events_followed():
         events.event_pairs_find(event=event)
     waiting = selectors.runs_to_announce(queued_before=timezone.now() - ANNOUNCE_AGAIN_AFTER)

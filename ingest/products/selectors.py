@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from datetime import date
 from functools import reduce
-from itertools import starmap
 from operator import or_
 from typing import Any, NamedTuple
 
@@ -69,9 +68,15 @@ class AreaSeries(NamedTuple):
 
 def datums_of(products: QuerySet[Product]) -> list[Datum]:
     """Return each datum that occurs among products."""
-    columns = (f"datum_{name}" for name in Datum._fields)
-    rows = products.order_by().values_list(*columns).distinct()
-    return [datum._replace(source=Source(datum.source)) for datum in starmap(Datum, rows)]
+    return [datum for _key, datum in datums_by(products)]
+
+
+def datums_by(rows: QuerySet[Any], *keys: str, product: str = "") -> list[tuple[tuple[Any, ...], Datum]]:
+    """Return each datum that occurs among rows with the same keys, with these. product: the path to its columns."""
+    columns = (f"{product}datum_{name}" for name in Datum._fields)
+    found = rows.order_by().values_list(*keys, *columns).distinct()
+    datums = [(row[: len(keys)], Datum(*row[len(keys) :])) for row in found]
+    return [(key, datum._replace(source=Source(datum.source))) for key, datum in datums]
 
 
 def products() -> QuerySet[Product]:

@@ -19,6 +19,7 @@ from ground_motion.core.errors import InputError
 from ground_motion.core.files import file_sha256
 from ground_motion.rasters.pieces import Pieces
 from ground_motion.rasters.results import RasterResult, write_result
+from ground_motion.readers.records import Technique
 from ground_motion.runtime.code_version import code_version
 from ground_motion.runtime.device import choose_device, numerics
 from ground_motion.runtime.memory import compute_or_fall_back
@@ -84,6 +85,17 @@ def runs_queue(*, method: str, task: str | None = None) -> list[Run]:
         task=version.task, method=method, version=version.version, weights_sha256=version.weights_sha256
     )
     return [run_queue(subject=subject, version=version) for subject in due]
+
+
+def runs_renew() -> None:
+    """Queue again what a method found against a zero that was moved since, also one that is run by hand only."""
+    here = Product.objects.answering().filter(technique=Technique.INSAR)
+    for run in Run.objects.filter(selectors.MOVED, product__in=here).select_related("model_version", "product"):
+        version = run.model_version
+        if version.method in methods(version.task) and version == model_version_current(
+            method=version.method, task=version.task
+        ):
+            run_queue(subject=run.its_product, version=version)
 
 
 def run_queue(*, subject: Product | ScenePair, version: ModelVersion) -> Run:

@@ -1,15 +1,18 @@
 """Context of every page."""
 
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
-from django.db.models import F, Value
+from django.core.cache import cache
+from django.db.models import Count, F, Max, Value
 from django.forms.renderers import TemplatesSetting
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
-from django.utils.translation import ngettext
+from django.utils.translation import get_language, ngettext
 
+from ground_motion.core.errors import promised
 from ground_motion.readers.records import Technique
 from ingest.models import ContextLayer, Product, Scene
 from ingest.products.selectors import datums_of
@@ -18,6 +21,7 @@ from monitor.wording.datum import doubt
 from monitor.wording.figures import whole
 from monitor.wording.states import in_language
 
+KEPT_S = 600
 MAX_CREDITS = 6  # The printed report shows this many credits.
 
 
@@ -34,7 +38,6 @@ def site(request: HttpRequest) -> dict[str, object]:
     """
     return {
         "facts": SimpleLazyObject(site_facts),
-        "doubt": SimpleLazyObject(doubt_of_site),
         "basemap_style_url": settings.BASEMAP_STYLE_URL,
         "has_demo_mails": mails_are_shown(),
         "has_event_feeds": bool(settings.EVENT_FEEDS),
@@ -43,12 +46,22 @@ def site(request: HttpRequest) -> dict[str, object]:
 
 
 def site_facts() -> dict[str, object]:
-    """Return whether any products or images are simulated, and the credits of all data."""
+    """Return whether any data shown are simulated, the credits of the data, and whether nothing confirms their zero.
+
+    Every page shows these; they are kept until data come, go or get another zero.
+    """
+    rows = {"n": Count("pk"), "newest": Max("pk")}
+    state = [Product.objects.aggregate(**rows, solved=Max("datum_at")), ContextLayer.objects.aggregate(**rows)]
+    key = f"site facts in {get_language()} of {state} {Scene.objects.aggregate(newest=Max('pk'))}"
+    return promised(cache.get_or_set(uuid.uuid5(uuid.NAMESPACE_URL, key).hex, _facts, KEPT_S))
+
+
+def _facts() -> dict[str, object]:
     models = {Product: F("simulated"), Scene: F("simulated"), ContextLayer: Value(False)}
     first, *others = (model.objects.order_by().values_list("attribution", made) for model, made in models.items())
     rows = {*first.union(*others)}
-    lines = {line for line, _ in rows if line}
-    return {"has_simulated": any(made for _, made in rows), "attributions": sorted(map(in_language, lines))}
+    lines = sorted(in_language(line) for line, _ in rows if line)
+    return {"has_simulated": any(made for _, made in rows), "attributions": lines, "doubt": doubt_of_site()}
 
 
 def doubt_of_site() -> str:

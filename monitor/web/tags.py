@@ -77,6 +77,12 @@ def strong(text: object) -> SafeString:
 
 
 @register.filter
+def marked_by(fault: object, name: str) -> SafeString:
+    """Return the attributes of a field that a fault, shown under the id `name`, is about; none without a fault."""
+    return format_html('aria-invalid="true" aria-describedby="{}"', name) if fault else SafeString("")
+
+
+@register.filter
 def saying(label: object, text: object) -> str:
     """Join a label and a text: 'Landslide: 3 km south of Aldwick', spaced as the language wants."""
     return pgettext("what something is, and more of it", "%(label)s: %(text)s") % {"label": label, "text": text}

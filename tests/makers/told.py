@@ -31,6 +31,7 @@ AVERAGES = (
 )
 STILL_UNCLEAR = "Whether it still moves is not clear: %(rate)s %(when)s."
 SINCE_UNCLEAR = "Since then it is not clear whether it moves: %(rate)s."
+UNTRUE = r"\bmoved by (about )?\d|\bworth (more |less )?(than )?\d|days to weeks old|likely( cause:)? rising ground"
 ROUNDED = 0.5  # Two rounded figures may differ by this much in the wrong direction, mm a year.
 LABEL_WITHIN = 60  # letters between a figure and what says which one it is
 
@@ -74,8 +75,8 @@ def claims_of(text: str) -> Iterator[str]:
     doubts = (unclear_sentence("|", "|"), gettext(STILL_UNCLEAR), gettext(SINCE_UNCLEAR))
     if fastest and any(re.split(r"[|%:]", doubt)[0] in text for doubt in doubts):
         yield f"not clear, and a part of it that surely moved: {fastest}"
-    if undirected := re.search(r"\bmoved by (about )?\d|\bworth (more |less )?(than )?\d|days to weeks old", text):
-        yield f"no direction, no age or a rate that is none: {undirected[0]}"
+    if untrue := re.search(UNTRUE, text):
+        yield f"no direction, no age, no cause or a rate that is none: {untrue[0]}"
 
 
 def dates_after(alert: Alert, text: str) -> Iterator[str]:

@@ -23,7 +23,6 @@ from detection.selectors import alerts_public
 from ground_motion.core.areas import box_around, box_of, join_halves, wrap_longitude
 from ground_motion.core.errors import promised
 from ground_motion.readers.records import Technique
-from ground_motion.statistics.datum import Datum, Source
 from ingest.foundation.geos import geos
 from ingest.models import Product, Scene, ScenePair
 from ingest.models.products import DERIVED
@@ -32,7 +31,7 @@ from ingest.products.partitions import POINTS
 from ingest.products.pyramid import CELLS, FINEST_ZOOM
 from ingest.products.pyramid import TABLE as PYRAMID
 from ingest.products.releases import releases_newer_than
-from ingest.products.selectors import AreaSeries, area_series, product_points
+from ingest.products.selectors import AreaSeries, area_series, datums_by, product_points
 from ml.models import Run
 from ml.runs.provisional import ProvisionalMean, provisional_within
 from ml.runs.selectors import products_of
@@ -123,13 +122,17 @@ URLS = {
 
 def _with_zeros(layers: Sequence[Layer]) -> list[dict[str, Any]]:
     """Return layers as JSON, whose description says what their speeds are against."""
-    fields = Product.objects.current().filter(technique=Technique.INSAR).order_by()
-    columns = ("component", "direction", *(f"datum_{name}" for name in Datum._fields))
-    known = list(fields.values_list(*columns).distinct())
+    fields = Product.objects.current().filter(technique=Technique.INSAR)
+    known = datums_by(fields, "component", "direction")
     rows = []
     for layer in layers:
-        own = [Datum(*row[2:]) for row in known if row[0] == layer.component and layer.direction in (None, row[1])]
-        own = [one._replace(source=Source(one.source)) for one in own if layer.technique == Technique.INSAR]
+        own = [
+            datum
+            for (component, direction), datum in known
+            if layer.technique == Technique.INSAR
+            and component == layer.component
+            and layer.direction in (None, direction)
+        ]
         row = layer.as_dict()
         rows.append(row | {"description": " ".join([row["description"], zero_of_several(own)]).strip()})
     return rows

@@ -49,15 +49,15 @@ class Scope(StrEnum):
 # Translators: %(share)s is "12 %" or "less than 1 %"
 NOT_NOTICED = {
     Scope.COVERED: gettext_lazy(
-        "In %(share)s of the ground that our data cover we would not notice ground that moves by less than %(slow)s mm "
+        "In %(share)s of the ground that our data cover we may miss ground that moves by less than %(slow)s mm "
         "a year: measurements are too few or too noisy there."
     ),
     Scope.REGION: gettext_lazy(
-        "In %(share)s of this region we would not notice ground that moves by less than %(slow)s mm a year: "
+        "In %(share)s of this region we may miss ground that moves by less than %(slow)s mm a year: "
         "measurements are too few or too noisy there."
     ),
     Scope.AROUND: gettext_lazy(
-        "In %(share)s of the ground around this place we would not notice ground that moves by less than %(slow)s mm a "
+        "In %(share)s of the ground around this place we may miss ground that moves by less than %(slow)s mm a "
         "year: measurements are too few or too noisy there."
     ),
 }

@@ -20,6 +20,8 @@ from shapely.geometry import shape
 
 from detection.models import Alert, AlertTransition, FieldVisit
 from ground_motion.core.errors import promised
+from ingest.models import Product
+from ingest.products.selectors import datums_of
 from monitor.maps.imaging.plan_pictures import plan_png
 from monitor.maps.map.plans import card_png, mail_plan, outlines_plan
 from monitor.maps.rasters.visibility import visibility_sentence
@@ -227,6 +229,7 @@ def bulletin_mail(*, bulletin: Bulletin, **to: Unpack[To]) -> EmailMultiAlternat
     """Return the mail of a signed bulletin: its first sentence, a map, its texts, and its places by region."""
     regions = bulletin_words.regions_in_words(bulletin.content, bulletin.comments)
     names, picture = listed([one.name for one in regions]), None
+    fields = {pk for region in bulletin.content["regions"] for place in region["places"] for pk in place["fields"]}
     if regions:
         places = [place for region in regions for place in region.places]
         outlines = [(place.number, place.place["kind"], shape(place.place["outline"])) for place in places]
@@ -237,6 +240,7 @@ def bulletin_mail(*, bulletin: Bulletin, **to: Unpack[To]) -> EmailMultiAlternat
         "regions": regions,
         "still": bulletin_words.still_sentence(bulletin.content),
         "simulated": bulletin.simulated,
+        "doubt": doubt(datums_of(Product.objects.filter(pk__in=fields))),
         "bulletin_url": absolute("bulletin-detail", bulletin.pk),
         "map_cid": _cid(picture),
         "names": names,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -17,7 +18,6 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from detection import selectors as detections
 from detection.models import Alert
 from detection.reviews.queue import ORDERS, Wanted, cases_wanted, rows_proposed, sort_cases, with_wait
-from detection.reviews.record import judgements
 from detection.reviews.waiting import oldest_waiting, time_to_review
 from detection.rules.codes import encode
 from detection.rules.importance import DAYS_PER_STEP
@@ -181,11 +181,11 @@ def _listed(alerts: list[Alert], proposed: set[int], request: HttpRequest, now: 
     ]
 
 
-def quality(simulated: bool) -> dict[str, Any]:
-    """Return what the page on the quality of reviews says of real or of simulated ground."""
+def quality(reviews: Sequence[Any], simulated: bool) -> dict[str, Any]:
+    """Return what the page on the quality of reviews says of real or of simulated ground. reviews: `judgements`."""
     n_waiting, oldest = oldest_waiting(simulated=simulated)
     times = time_to_review(since=timezone.now() - LOOKED_BACK, simulated=simulated)
-    kinds = record_of(list(judgements()), simulated=simulated)["groups"][0]
+    kinds = record_of(reviews, simulated=simulated)["groups"][0]
     return {
         "simulated": simulated,
         "n_waiting": n_waiting,

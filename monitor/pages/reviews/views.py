@@ -23,6 +23,7 @@ from detection.reviews.proposals import (
     proposal_decline,
     proposal_withdraw,
 )
+from detection.reviews.record import judgements
 from detection.reviews.services import alert_review, review_take_back
 from detection.reviews.visits import visit_plan
 from detection.rules.verdicts import REASONS, Verdict
@@ -108,7 +109,8 @@ def review_visit(request: HttpRequest, code: str) -> HttpResponse:
 @reviewers_only
 def review_quality(request: HttpRequest) -> HttpResponse:
     """Show the page on the quality of reviews."""
-    parts = [part for part in map(quality, (False, True)) if part["anything"]]
+    reviews = list(judgements())
+    parts = [part for simulated in (False, True) if (part := quality(reviews, simulated))["anything"]]
     return render(request, "pages/reviews/quality.html", {"parts": parts})
 
 

@@ -134,7 +134,16 @@ class FileForm(forms.Form):
     attribution = forms.CharField(required=False, max_length=300)
     licence = forms.CharField(required=False, max_length=300)
     why = forms.CharField(required=False, max_length=500)
-    still = forms.CharField(required=False, max_length=100)
+    still = forms.CharField(
+        required=False,
+        max_length=100,
+        label=gettext_lazy("Stable ground: longitude, latitude, radius in km"),
+        help_text=gettext_lazy(
+            "Do you know stable ground here: rock, far from slopes, works and wells?"
+            " Speeds are then relative to it, unless these data cover GNSS stations."
+        ),
+        widget=forms.TextInput({"placeholder": "14.2, 40.9, 1.5", "autocomplete": "off"}),
+    )
 
     def clean_still(self) -> str:
         """Return a disc, which is entered as LON,LAT,KM, as WKT. Raises ValidationError."""
@@ -270,7 +279,7 @@ def job_row(job: IngestJob) -> dict[str, Any]:
         "again": may_retry(job),
         "form": form,
         "asked": [form[name] for name in missing],
-        "given": [field for field in form if field.name not in missing],
+        "given": [field for field in form if field.name not in (*missing, "still")],
         "preview": preview_of(job),
         "table": table_of(job),
         "columns": ColumnsForm(job) if "columns" in job.inspection.get("missing", ()) else None,

@@ -111,8 +111,9 @@ def unknown_words(rates: Sequence[float | None], length_m: float) -> str:
         "At %(n)s of %(all)s places along the line (%(share)s, about %(km)s km), too few points are near to state a "
         "speed."
     )
-    km = decimal(n / of * length_m / 1000, 1)
-    return sentence % {"n": whole(n), "all": whole(of), "share": percent(n / of), "km": km}
+    km = n / of * length_m / 1000
+    length = decimal(km, 1 if km >= 1 else 2)
+    return sentence % {"n": whole(n), "all": whole(of), "share": percent(n / of), "km": length}
 
 
 def _kilometres(station_m: float, digits: int) -> str:

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from detection.kinds import KIND_OF_CLASS, KINDS, Extent, Sign, row_of
-from detection.rules.motion import AROUND, DATUM, Figure, Part, Stated, compared, rate_stated, stated
+from detection.rules.motion import AROUND, DATUM, TURNED, Figure, Part, Stated, compared, rate_stated, stated
 from ground_motion.core.errors import promised
 from ground_motion.methods.deformation.motion.series import Trend
 from ground_motion.rasters.areas import SURE_SHARE
@@ -218,7 +218,9 @@ class VelocityVoice(FamilyVoice):
         else:
             moved = [rate_sentence(own.moved, main, when)]
         uneven = fastest and _is_faster(fastest, told.now) and abs(fastest.value) > UNEVEN * abs(main.value)
-        if fastest and uneven and told.now.is_motion and main.is_motion and not stands_out:
+        before = told.before if told.change and Trend(told.change.trend) in TURNED else None
+        is_clear = all(one.is_motion for one in (main, told.now, before) if one)
+        if fastest and uneven and is_clear and not stands_out:
             parts = [rate_sentence(own.fastest, fastest, when if told.change else _("in the same time"))]
             if _is_region(alert):
                 parts.append(_("Places with alerts of their own do not count here."))

@@ -18,10 +18,10 @@ from ingest.products import comparison as compared_stations
 from ingest.products.comparison import PointsAround
 from ingest.products.datum import datum_settle, datums_due
 from ingest.stations.services import stations_load
-from ml.models import Prediction
+from ml.models import Prediction, Run
 from ml.runs.repetition import run_repeat
 from ml.runs.selectors import inputs_due
-from ml.runs.services import run_execute, runs_queue
+from ml.runs.services import run_execute, runs_queue, runs_renew
 from monitor.wording.cards.cards import what_happened
 from tests.makers.stations import enu_mm, gnss_table
 from tests.makers.watching import search_all, watch
@@ -86,7 +86,8 @@ def test_loaded_stations_replace_the_stillest_ground_as_the_zero_of_a_wide_regio
         Scan.objects.all().delete()
         assert search_all() == []  # Nothing of another zero is searched.
         transaction.set_rollback(True)
-    (successor,) = runs_queue(method="matched-filter")
+    runs_renew()  # So it is for a method that is not scheduled, too.
+    (successor,) = Run.objects.filter(state=Run.State.QUEUED)
     assert (runs_queue(method="matched-filter"), Prediction.objects.get()) == ([], prediction)
     assert core.detections.exists()  # What was found stands until the successor is searched.
     run_execute(run_id=successor.pk)

@@ -164,15 +164,19 @@ ALERTS = some.builds(_numbered, some.one_of(velocities(), velocities(), velociti
 QUICKLY = {"suppress_health_check": [HealthCheck.too_slow], "derandomize": True}
 
 
-# Two that are rarely drawn: the fastest part of five years below the whole of today, and one seen from one side only.
+# Some that are rarely drawn: the fastest part of five years below the whole of today, one seen from one side only,
+# and ground at rest of which it is not clear that it ever moved.
 LATELY = made.changing(Trend.FASTER, -3.0, -53.0, n_fast_places=1, **FAST | {"peak_rate_mm_yr": -52.0})
 LATELY.rate_mm_yr = -20.0
+STILL = made.changing(Trend.AT_REST, -1.0, 0.3, sigma=0.05, peak_rate_mm_yr=-2.0)
+STILL.rate_sigma_mm_yr = 0.1
 SIDEWAYS = made.velocity(Kind.UNKNOWN, "los", -9.0, n_fast_places=1, **FAST)
 
 
 @given(ALERTS)
 @example(_numbered(LATELY, 1e6))
 @example(_numbered(SIDEWAYS, 1e6))
+@example(_numbered(STILL, 1e6))
 @drawing(max_examples=100, **QUICKLY)
 def test_what_is_said_of_a_hundred_alerts_follows_from_their_figures(alert):
     _check(alert)
@@ -204,6 +208,7 @@ def test_the_verdict_on_a_line_is_that_of_its_table(limits):
         "Rank: worth 137 mm a year.",
         "The fastest part moved by about 50 mm a year between 2020 and 2024.",
         "Found in satellite measurements that are days to weeks old.",
+        "Most likely cause: rising ground (more than 9 in 10).",
     ],
 )
 def test_the_check_finds_sentences_that_were_untrue(said):

@@ -322,15 +322,15 @@ def test_pages_lists_and_subscriptions_say_it(client, limits):
     region = make_region(bounds=limits[0].run.product.footprint.extent)
     for name in ("region-detail", "region-report"):
         page = client.get(reverse(name, args=[region.slug])).content.decode()
-        assert "of this region we would" in page
+        assert "of this region we may" in page
         assert page.count("The last measurement") == 1
     sentence = visibility_sentence(None)
-    assert "% of the ground that our data cover we would not notice ground that moves by less than 10 mm" in sentence
+    assert "% of the ground that our data cover we may miss ground that moves by less than 10 mm" in sentence
     assert sentence in client.get("/alerts/").content.decode()
     inside = limits[0].run.product.footprint.centroid
     asked = FORM | {"distance": "800", "latitude": inside.y, "longitude": inside.x}
     answer = client.post("/subscribe/preview.json", asked).json()
-    assert "of this region we would" in answer["unseen"]
+    assert "of this region we may" in answer["unseen"]
     assert "The last measurement is of" in visibility_around(MultiPolygon(inside.buffer(0.001), srid=4326))
     assert visibility_sentence(AWAY) == ""
 
@@ -338,7 +338,7 @@ def test_pages_lists_and_subscriptions_say_it(client, limits):
 NOTICED = (
     (0.0, 3.6, "notice ground that moves faster than about 4 mm a year over a kilometre and a half. Smaller places"),
     (0.12, 3.6, "and in 12 % of it motion of less than 10 mm a year stays hidden."),
-    (0.7, math.inf, "In 70 % of this region we would not notice ground that moves by less than 10 mm a year"),
+    (0.7, math.inf, "In 70 % of this region we may miss ground that moves by less than 10 mm a year"),
 )
 
 

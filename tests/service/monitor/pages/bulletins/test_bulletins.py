@@ -177,9 +177,11 @@ def test_a_draft_is_for_those_who_work_here_and_once_signed_public_in_archive_fe
     assert (entry.actor, entry.subject) == ("anna", f"bulletin {draft.pk}")
     for _again in range(2):
         bulletins_announce()
+    Product.objects.update(datum_source="file")
     messages_send()
     (letter,) = mail.outbox
     assert letter.to == ["reader@example.org"]
+    assert "nothing outside confirms it" in letter.body
     assert letter.subject.startswith("At one place, the ground changed its speed between")
     assert "It rained a lot." in letter.body
     assert reverse("bulletin-detail", args=[draft.pk]) in letter.body
