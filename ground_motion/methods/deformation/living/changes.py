@@ -83,29 +83,39 @@ def cluster_deviations(clusters: Clusters, deviation_mm: Float32) -> Float64:
 def bends(released: date, dates: Sequence[date], deviation_mm: Float64) -> Bends:
     """Fit the likeliest bend of each cluster that most passes measured; the others have a score of 0.
 
+    Clusters are compared with those that the same passes measured: what a missing burst does, they share.
+
     Args:
         released: Last day of the release.
         dates: Provisional dates, ascending.
         deviation_mm: (clusters, dates), mm, less the ground around; NaN where unknown.
     """
-    measured = np.flatnonzero(np.isfinite(deviation_mm).mean(axis=1) > MIN_KNOWN)
+    measured = np.isfinite(deviation_mm).mean(axis=1) > MIN_KNOWN
     whole = Bends(*(np.zeros(len(deviation_mm), dtype=kind) for kind in (float, np.int64, float, float)))
-    if len(dates) < MIN_DATES or measured.size < MIN_CLUSTERS:
+    if measured.sum() < MIN_CLUSTERS:
         return whole
-    for figure, own in zip(whole, _bends(released, dates, deviation_mm[measured]), strict=True):
-        figure[measured] = own
+    patterns, own = np.unique(np.isfinite(deviation_mm), axis=0, return_inverse=True)
+    for number in np.unique(own[measured]):
+        at, alike = np.flatnonzero(patterns[number]), own.ravel() == number
+        if at.size >= MIN_DATES:
+            peers = alike if alike.sum() >= MIN_CLUSTERS else measured
+            days, columns = [dates[date_at] for date_at in at], deviation_mm[:, at]
+            found = _bends(released, days, columns[alike], columns[peers])
+            after = np.concatenate([[-1], at])[found.since + 1]
+            for figure, values in zip(whole, found._replace(since=after), strict=True):
+                figure[alike] = values
     return whole
 
 
-def _bends(released: date, dates: Sequence[date], deviation_mm: Float64) -> Bends:
+def _bends(released: date, dates: Sequence[date], deviation: Float64, peers: Float64) -> Bends:
+    """Fit clusters that were measured on all dates; peers, (clusters, dates), mm, show the noise."""
     lead = np.array([(day - released).days for day in dates]) / DAYS_PER_YEAR
-    deviation = np.nan_to_num(deviation_mm)
     curves = np.maximum(lead[:, None] - np.concatenate([[0.0], lead[:-1]]), 0)  # (dates, first days)
-    covariance = noise_covariance(deviation) + SEAM_MM**2
-    change, power = _fit(curves, covariance, deviation)
-    scores = change * np.sqrt(power)
-    excess = np.maximum(MAD_TO_SIGMA * np.median(np.abs(scores), axis=0), 1.0)
-    scores /= excess
+    covariance = noise_covariance(peers) + SEAM_MM**2
+    usual, power = _fit(curves, covariance, np.nan_to_num(peers))
+    excess = np.maximum(MAD_TO_SIGMA * np.median(np.abs(usual * np.sqrt(power)), axis=0), 1.0)
+    change, _ = _fit(curves, covariance, deviation)
+    scores = change * np.sqrt(power) / excess
     best = np.abs(scores).argmax(axis=1)
     every = np.arange(len(scores))
     score, sign = np.abs(scores[every, best]), np.sign(scores[every, best])
@@ -141,9 +151,10 @@ def noise_covariance(deviation_mm: Float64) -> Float64:
 
     Clusters that move are clipped. With few clusters the covariances are shrunk, the variances are not.
     """
-    clusters, dates = deviation_mm.shape
-    noise = np.maximum(MAD_TO_SIGMA * np.median(np.abs(deviation_mm), axis=0), MIN_NOISE_MM)
-    clipped = np.clip(deviation_mm, -CLIP * noise, CLIP * noise)
-    covariance = clipped.T @ clipped / max(clusters, 1)
+    known, dates = np.isfinite(deviation_mm), deviation_mm.shape[1]
+    noise = np.maximum(MAD_TO_SIGMA * np.nanmedian(np.abs(deviation_mm), axis=0), MIN_NOISE_MM)
+    clipped = np.nan_to_num(np.clip(deviation_mm, -CLIP * noise, CLIP * noise))
+    clusters = known.T.astype(float) @ known
+    covariance = clipped.T @ clipped / np.maximum(clusters, 1)
     covariance *= np.where(np.eye(dates, dtype=bool), 1.0, clusters / (clusters + dates))
     return np.asarray(covariance + MIN_NOISE_MM**2 * np.eye(dates), dtype=np.float64)
