@@ -167,6 +167,7 @@ def extend(state: LivingState, day: date, interferograms: Sequence[Interferogram
     moved = np.abs(state.drift_mm) > SURELY * np.sqrt(state.drift_variance)
     growth = np.where(moved, MOVING_MM2_YR, state.drift.local_mm2_yr) * (day - state.days[-1]).days / DAYS_PER_YEAR
     drift_variance = state.drift_variance + growth
+    expected = drift_variance + state.forecast.noise_mm**2
     fading = np.exp(-(day - state.released) / ANCHOR_FADES)
     reference = np.where(moved, state.drift_mm, fading * state.anchor_mm)
     seen = _seen_by(state, day, used, reference)
@@ -174,7 +175,7 @@ def extend(state: LivingState, day: date, interferograms: Sequence[Interferogram
     lost = measured & ~np.isfinite(seen).any(axis=1)
     unexpected = median_of_known(seen.T[:, None])[0] - reference
     for _ in range(2):  # Blocks that lost a cycle spoil the first one.
-        delay = screen(state.ground, unexpected)
+        delay = screen(state.ground, unexpected, float(np.nanmedian(expected)))
         unexpected -= state.half_wave_mm * np.rint((unexpected - delay.shared_mm) / state.half_wave_mm)
     cycles, undone = undo_cycles(seen, delay.shared_mm + state.drift_mm, state.cycles, state.half_wave_mm)
     position, covariance = _with_new_date(state, lost)
@@ -188,7 +189,6 @@ def extend(state: LivingState, day: date, interferograms: Sequence[Interferogram
     seam = np.where(lost, left + drift_variance, seam)
     left = np.asarray(left + seam, dtype=np.float32)
     innovation = np.where(known, deviation - state.drift_mm, 0.0)
-    expected = drift_variance + state.forecast.noise_mm**2
     shown = np.where(known, expected / (expected + left), 0.0)  # Share that a release would show as well.
     gain = np.where(known, drift_variance / (expected + left), 0.0)
     years = (day - state.released).days / DAYS_PER_YEAR

@@ -38,7 +38,7 @@ class Delay(NamedTuple):
     left_sigma_mm: Float32
 
 
-def screen(ground: Ground, difference_mm: Float32) -> Delay:
+def screen(ground: Ground, difference_mm: Float32, own_mm2: float = 0.0) -> Delay:
     """Estimate the delay in what `levelled` leaves: medians of squares are smoothed.
 
     Ground that moves unexpectedly is not followed while it is the minority. What is left is measured on squares that
@@ -47,6 +47,7 @@ def screen(ground: Ground, difference_mm: Float32) -> Delay:
     Args:
         ground: Places of the points.
         difference_mm: (points,), measured less expected change, levelled, mm; NaN where nothing was measured.
+        own_mm2: Usual variance of what is a point's own, which is no delay.
     """
     known = np.isfinite(difference_mm)
     if not known.any():
@@ -61,7 +62,8 @@ def screen(ground: Ground, difference_mm: Float32) -> Delay:
     total, weight = _smoothed(weights * kept), _smoothed(weights)
     left = medians - (total - CENTRE * weights * kept) / np.maximum(weight - CENTRE * weights, NO_WEIGHT)
     usual = MAD_TO_SIGMA * float(np.nanmedian(np.abs(left)))
-    square = _smoothed(weights * np.minimum(np.nan_to_num(left) ** 2, (CLIP * usual) ** 2))
+    beyond = np.minimum(np.nan_to_num(left) ** 2, (CLIP * usual) ** 2) - own_mm2 / np.maximum(counts, 1)
+    square = _smoothed(weights * beyond)
     at = (cells.y0 - ground.y_m) / SQUARE_M - 0.5, (ground.x_m - cells.x0) / SQUARE_M - 0.5
     shared, variance = (
         map_coordinates(plane / np.maximum(weight, NO_WEIGHT), at, order=1, mode="nearest") for plane in (total, square)
