@@ -16,6 +16,7 @@ from ground_motion.methods.deformation.living.changes import (
     MIN_DATES,
     MIN_NOISE_MM,
     MIN_SCORE,
+    Bends,
     Clusters,
     bends,
 )
@@ -72,20 +73,17 @@ def told_after(days: Sequence[date], deviation_mm: Float64, bowl: Bowl) -> Told:
 def false_reports(days: Sequence[date], deviation_mm: Float64, true_mm: Float64) -> tuple[int, int]:
     """Count the clusters that are ever told without a bend of their own, by ours, and after the year by PELT.
 
-    A report is false if the series itself does not bend at least half as much in the same direction, or, of PELT, if
-    PELT does not tell the series itself.
+    A report is false if the series itself, without any pass, is not told in the same direction within the year.
     """
-    true, false = _bends(days, true_mm), np.zeros(len(true_mm), dtype=bool)
-    for at in range(MIN_DATES, len(days)):
-        found = _bends(days, deviation_mm[:, :at])
-        own = true.change_mm_yr * np.sign(found.score)
-        false |= (np.abs(found.score) >= MIN_SCORE) & (own < np.abs(found.change_mm_yr) / 2)
+    counts = range(MIN_DATES, len(days))
+    told, true = (np.array([_bends(days, values[:, :at]).score for at in counts]) for values in (deviation_mm, true_mm))
+    false = sum((sign * told >= MIN_SCORE).any(axis=0) & ~(sign * true >= MIN_SCORE).any(axis=0) for sign in (1, -1))
     clusters = range(len(true_mm) if len(true_mm) >= MIN_CLUSTERS else 0)
     control = sum(pelt(deviation_mm, cluster) and not pelt(true_mm, cluster) for cluster in clusters)
-    return int(false.sum()), control
+    return int(np.count_nonzero(false)), control
 
 
-def _bends(days, deviation_mm):
+def _bends(days: Sequence[date], deviation_mm: Float64) -> Bends:
     return bends(days[0], days[1 : 1 + deviation_mm.shape[1]], deviation_mm)
 
 
@@ -93,4 +91,6 @@ def pelt(deviation_mm: Float64, cluster: int) -> bool:
     """Return whether PELT finds a change in the deviations of a cluster from its forecast."""
     noise = np.maximum(MAD_TO_SIGMA * np.nanmedian(np.abs(deviation_mm), axis=0), MIN_NOISE_MM)
     signal = (deviation_mm[cluster] / noise)[np.isfinite(deviation_mm[cluster])]
-    return signal.size >= MIN_DATES and len(ruptures.Pelt(model="l2", min_size=2, jump=1).fit(signal).predict(PENALTY)) > 1
+    return (
+        signal.size >= MIN_DATES and len(ruptures.Pelt(model="l2", min_size=2, jump=1).fit(signal).predict(PENALTY)) > 1
+    )

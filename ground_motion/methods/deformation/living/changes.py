@@ -1,8 +1,9 @@
 """Ground that leaves its forecast: clusters of points whose living series bend.
 
 The deviations of a cluster are compared with those of all other clusters on the same dates, so that the noise of each
-pass, and what passes share, are known from the passes themselves. A bend that begins on any date since the release is
-fitted by generalised least squares; what the ground around shares is taken off first, as it may be delay.
+pass is known from the passes themselves. A bend is told by the likeliest step of the mean between two dates, as by PELT
+with one change (`lab.living.bends`); how much the rate changed, a broken line tells. What the ground around shares is
+taken off first, as it may be delay.
 """
 
 from collections.abc import Sequence
@@ -23,10 +24,10 @@ GROUND_CELLS = 5  # The square around a cell has 3 by 3 parts of this side, whic
 MIN_DATES = 4
 MIN_CLUSTERS = 20  # Fewer do not show the noise of a pass.
 MIN_KNOWN = 0.5  # A cluster is tested if more than this share of the passes measured it.
-MIN_SCORE = 5.0  # A bend is reported from this many standard deviations on.
+MIN_SCORE = 5.2  # A bend is reported from this many standard deviations on.
 MIN_NOISE_MM = 0.2
-SEAM_MM = 30.0  # Prior standard deviation of what all new dates inherit from the delay of the release's last dates.
-CLIP = 2.5  # Deviations beyond this many standard deviations of their date are clipped to it.
+MIN_SIDE = 2  # A step has at least this many dates on either side.
+NO_POWER = 1e-9
 
 
 class Clusters(NamedTuple):
@@ -83,8 +84,6 @@ def cluster_deviations(clusters: Clusters, deviation_mm: Float32) -> Float64:
 def bends(released: date, dates: Sequence[date], deviation_mm: Float64) -> Bends:
     """Fit the likeliest bend of each cluster that most passes measured; the others have a score of 0.
 
-    Clusters are compared with those that the same passes measured: what a missing burst does, they share.
-
     Args:
         released: Last day of the release.
         dates: Provisional dates, ascending.
@@ -92,69 +91,50 @@ def bends(released: date, dates: Sequence[date], deviation_mm: Float64) -> Bends
     """
     measured = np.isfinite(deviation_mm).mean(axis=1) > MIN_KNOWN
     whole = Bends(*(np.zeros(len(deviation_mm), dtype=kind) for kind in (float, np.int64, float, float)))
-    if measured.sum() < MIN_CLUSTERS:
+    if len(dates) < MIN_DATES or measured.sum() < MIN_CLUSTERS:
         return whole
-    patterns, own = np.unique(np.isfinite(deviation_mm), axis=0, return_inverse=True)
-    for number in np.unique(own[measured]):
-        at, alike = np.flatnonzero(patterns[number]), own.ravel() == number
-        if at.size >= MIN_DATES:
-            peers = alike if alike.sum() >= MIN_CLUSTERS else measured
-            days, columns = [dates[date_at] for date_at in at], deviation_mm[:, at]
-            found = _bends(released, days, columns[alike], columns[peers])
-            after = np.concatenate([[-1], at])[found.since + 1]
-            for figure, values in zip(whole, found._replace(since=after), strict=True):
-                figure[alike] = values
-    return whole
-
-
-def _bends(released: date, dates: Sequence[date], deviation: Float64, peers: Float64) -> Bends:
-    """Fit clusters that were measured on all dates; peers, (clusters, dates), mm, show the noise."""
+    noise = np.maximum(MAD_TO_SIGMA * np.nanmedian(np.abs(deviation_mm), axis=0), MIN_NOISE_MM)
+    weights, own = np.isfinite(deviation_mm[measured]) / noise**2, np.nan_to_num(deviation_mm[measured])
     lead = np.array([(day - released).days for day in dates]) / DAYS_PER_YEAR
-    curves = np.maximum(lead[:, None] - np.concatenate([[0.0], lead[:-1]]), 0)  # (dates, first days)
-    covariance = noise_covariance(peers) + SEAM_MM**2
-    usual, power = _fit(curves, covariance, np.nan_to_num(peers))
-    excess = np.maximum(MAD_TO_SIGMA * np.median(np.abs(usual * np.sqrt(power)), axis=0), 1.0)
-    change, _ = _fit(curves, covariance, deviation)
-    scores = change * np.sqrt(power) / excess
-    best = np.abs(scores).argmax(axis=1)
-    every = np.arange(len(scores))
+    steps = np.tri(len(dates), len(dates) - 1, -1)
+    scores = _steps(steps, weights, own)
+    every, best = np.arange(len(scores)), np.abs(scores).argmax(axis=1)
     score, sign = np.abs(scores[every, best]), np.sign(scores[every, best])
     sure = np.flatnonzero(score >= MIN_SCORE)
     for left_out in range(len(dates)):
-        kept = np.delete(np.arange(len(dates)), left_out)
-        shown = slice(-1 if left_out == kept.size else None)  # The last curve is zero without the last date.
-        again, its_power = _fit(curves[kept, shown], covariance[np.ix_(kept, kept)], deviation[np.ix_(sure, kept)])
-        without = (again * np.sqrt(its_power) / excess[shown] * sign[sure, None]).max(axis=1)
+        kept = weights[sure] * (np.arange(len(dates)) != left_out)
+        without = (_steps(steps, kept, own[sure]) * sign[sure, None]).max(axis=1)
         score[sure] = np.minimum(score[sure], np.maximum(without, 0))
-    sigma = excess / np.sqrt(power)
-    return Bends(sign * score, best - 1, change[every, best], sigma[best])
+    curves = np.maximum(lead[:, None] - np.concatenate([[0.0], lead[:-2]]), 0)  # (dates, first days)
+    change, power = _fit(curves, weights, own)
+    best = np.abs(change * np.sqrt(power)).argmax(axis=1)
+    figures = sign * score, best - 1, change[every, best], 1 / np.sqrt(np.maximum(power[every, best], NO_POWER))
+    for figure, values in zip(whole, figures, strict=True):
+        figure[measured] = values
+    return whole
 
 
-def _fit(curves: Float64, covariance: Float64, deviation_mm: Float64) -> tuple[Float64, Float64]:
-    """Fit each curve to each cluster by generalised least squares.
+def _steps(steps: Float64, weights: Float64, deviation_mm: Float64) -> Float64:
+    """Return the score of a step after each date but the last, (clusters, steps); a side of one date shows none."""
+    change, power = _fit(steps, weights, deviation_mm)
+    known = weights > 0
+    after = known @ steps
+    enough = (after >= MIN_SIDE) & (known.sum(axis=1)[:, None] - after >= MIN_SIDE)
+    return np.where(enough, change * np.sqrt(power), 0.0)
+
+
+def _fit(curves: Float64, weights: Float64, deviation_mm: Float64) -> tuple[Float64, Float64]:
+    """Fit each curve and an offset to each cluster by weighted least squares.
 
     Args:
-        curves: (dates, curves), years since the bend.
-        covariance: (dates, dates), mm², of the noise.
+        curves: (dates, curves).
+        weights: (clusters, dates), inverse variances, 0 where unknown.
         deviation_mm: (clusters, dates), mm.
 
     Returns:
-        The changes of rate, (clusters, curves), mm/yr, and the inverse of their variances, (curves,).
+        The sizes of the curves and the inverse of their variances, (clusters, curves).
     """
-    weighted = np.linalg.solve(covariance, curves)
-    power = (curves * weighted).sum(axis=0)
-    return deviation_mm @ weighted / power, power
-
-
-def noise_covariance(deviation_mm: Float64) -> Float64:
-    """Estimate the covariance of a cluster's deviations between dates, (dates, dates), mm², from all clusters.
-
-    Clusters that move are clipped. With few clusters the covariances are shrunk, the variances are not.
-    """
-    known, dates = np.isfinite(deviation_mm), deviation_mm.shape[1]
-    noise = np.maximum(MAD_TO_SIGMA * np.nanmedian(np.abs(deviation_mm), axis=0), MIN_NOISE_MM)
-    clipped = np.nan_to_num(np.clip(deviation_mm, -CLIP * noise, CLIP * noise))
-    clusters = known.T.astype(float) @ known
-    covariance = clipped.T @ clipped / np.maximum(clusters, 1)
-    covariance *= np.where(np.eye(dates, dtype=bool), 1.0, clusters / (clusters + dates))
-    return np.asarray(covariance + MIN_NOISE_MM**2 * np.eye(dates), dtype=np.float64)
+    total = np.maximum(weights.sum(axis=1), NO_POWER)[:, None]
+    mean, weighted = weights @ curves / total, weights * deviation_mm
+    power = np.maximum(weights @ curves**2 - total * mean**2, NO_POWER)
+    return (weighted @ curves - weighted.sum(axis=1)[:, None] * mean) / power, power

@@ -33,6 +33,7 @@ MAX_DELAY_MM = 100.0  # Prior standard deviation of the delay on a new date.
 SURELY = 3.0  # standard deviations beyond which a point has surely left its forecast
 MOVING_MM2_YR = 200.0  # variance by which such ground drifts further in a year
 MIN_DELAY_MM = 0.3
+SURE_CYCLE = 0.25  # Cycles are undone if this share of one, or less, is left.
 
 
 class Interferogram(NamedTuple):
@@ -86,7 +87,7 @@ class LivingState:
         drift_mm, drift_variance: (points,), mm and mm²: drift from the forecast on the last day.
         seam_variance: (points,), mm²: of the delay of the release's last dates, which all new dates inherit.
         anchor: (points,), number of the date to which positions are tied, 0 for the release.
-        cycles: (points,), whole cycles by which most pairs of the last date contradict what was expected.
+        cycles: (points,), cycles by which most pairs of the last date contradicted what was expected.
     """
 
     ground: Ground
@@ -230,8 +231,8 @@ def undo_cycles(
 ) -> tuple[NDArray[np.int8], int]:
     """Take whole cycles from pairs that contradict what is expected, in place; return cycles and the number of changes.
 
-    All pairs of a date may share an error. Cycles that two dates show, one after the other, are motion, whatever its
-    size. What is as near to one number of cycles as to the next is left out.
+    All pairs of a date may share an error. What two dates show, one after the other, is motion, whatever its size.
+    What is near to no number of cycles is left out.
 
     Args:
         seen: (points, pairs), the same position seen by each pair, mm; NaN where it was not measured.
@@ -244,7 +245,7 @@ def undo_cycles(
     moved = np.where(most == before, most, 0)
     wrong = np.nan_to_num(cycles - moved[:, None])
     seen -= wrong * half_wave_mm
-    far = np.abs(seen - (expected_mm + moved * half_wave_mm)[:, None]) > half_wave_mm / 4
+    far = np.abs(seen - (expected_mm + moved * half_wave_mm)[:, None]) > SURE_CYCLE * half_wave_mm
     seen[far & (wrong != 0)] = np.nan
     return np.where(np.isfinite(most), most, before).astype(np.int8), int(np.count_nonzero(wrong))
 
