@@ -94,7 +94,9 @@ def bends(released: date, dates: Sequence[date], deviation_mm: Float64) -> Bends
     if len(dates) < MIN_DATES or measured.sum() < MIN_CLUSTERS:
         return whole
     noise = np.maximum(MAD_TO_SIGMA * np.nanmedian(np.abs(deviation_mm), axis=0), MIN_NOISE_MM)
-    scatter = np.nanmedian(np.abs(np.diff(deviation_mm[measured] / noise, axis=1)), axis=1) * MAD_TO_SIGMA / np.sqrt(2)
+    rises = np.diff(deviation_mm[measured] / noise, axis=1)
+    rises -= np.nanmedian(rises, axis=1)[:, None]  # Motion is no noise.
+    scatter = np.nanmedian(np.abs(rises), axis=1) * MAD_TO_SIGMA / np.sqrt(2)
     noise = noise * np.maximum(scatter, 1.0)[:, None]  # At the edge of a place, more delay is left.
     weights, own = np.isfinite(deviation_mm[measured]) / noise**2, np.nan_to_num(deviation_mm[measured])
     lead = np.array([(day - released).days for day in dates]) / DAYS_PER_YEAR
