@@ -1,45 +1,35 @@
-"""`python -m lab.living.bends`: how soon living series show that ground leaves its forecast, and how often falsely.
+"""Bends in a hidden year: how soon they are told, and how often falsely, beside PELT on the same deviations.
 
-The last year of a series is hidden and measured anew by simulated passes, as in `lab.living.hidden_year`. Into some a
-bowl is put that begins to move, or speeds up, in the hidden year. Others stay as they are: a report is false there
-if the series itself, without any pass, does not bend at least half as much in the same direction.
+PELT (Killick, Fearnhead and Eckley 2012, doi 10.1080/01621459.2012.737745) is that of `ruptures`, which shares no code
+with ours.
 """
 
-from __future__ import annotations
-
-import argparse
-from pathlib import Path
+from collections.abc import Sequence
+from datetime import date
 from typing import NamedTuple
 
 import numpy as np
+import ruptures
 
 from ground_motion.methods.deformation.living.changes import (
+    MIN_CLUSTERS,
     MIN_DATES,
+    MIN_NOISE_MM,
     MIN_SCORE,
-    SEAM_MM,
     Bends,
     Clusters,
     bends,
-    cluster_deviations,
-    clusters_of,
-    noise_covariance,
 )
-from ground_motion.methods.deformation.living.forecast import forecast
-from ground_motion.methods.deformation.living.inversion import begin, extend
 from ground_motion.methods.deformation.series.regression import DAYS_PER_YEAR, Float32, Float64
-from ground_motion.methods.deformation.series.steps import HALF_WAVE_MM
-from ground_motion.statistics.intervals import Interval, bootstrap_over, proportion
-from lab.living.hidden_year import PLACES, SIMULATED, YEAR, place_series
-from lab.living.passes import Passes, Series
-from lab.results import code_of, recording, write
-from lab.simulation.seeds import Purpose, generator
+from ground_motion.statistics.robust import MAD_TO_SIGMA
+from lab.living.passes import Series
 
 ONSET_MM_YR, ACCELERATION_MM_YR2 = 20.0, 20.0
 ONSET_YEARS = (0.1, 0.5)  # Onsets begin at these shares of the hidden year; an acceleration begins with it.
 RADIUS_M = 400.0  # A bowl's motion falls to 1/e at this radius.
 MIN_POINTS = 20  # Least number of points of a place.
-SOON = 2  # A detection within this many passes is soon.
-KINDS = ("onset", "acceleration")
+SOON = 2  # A bend is told soon if it is told at most this many passes after the control tells it.
+PENALTY = 30.0  # of PELT, variances: on Purpose.VALIDATION it tells no more falsely than ours
 
 
 class Bowl(NamedTuple):
@@ -50,129 +40,57 @@ class Bowl(NamedTuple):
     cluster: int
 
 
-class Followed(NamedTuple):
-    """Bends after each hidden date from the MIN_DATES-th on, and those of the series itself after the last one.
+class Told(NamedTuple):
+    """Number of hidden dates after which a bend is told, by ours and by the control; None where it never is."""
 
-    deviation_mm: (clusters, dates), what they were fitted to.
-    """
-
-    after: list[Bends]
-    true: Bends
-    deviation_mm: Float64
+    ours: int | None
+    control: int | None
 
 
-def draw_bowl(rng: np.random.Generator, series: Series, clusters: Clusters, known: int, kind: str) -> Bowl:
-    """Draw a bowl around a cluster whose cell has MIN_POINTS points."""
+def draw_bowl(rng: np.random.Generator, series: Series, clusters: Clusters, known: int, draw: int) -> Bowl | None:
+    """Draw a bowl around a cluster of MIN_POINTS points; every other one accelerates. None without such a cluster."""
+    if clusters.tested.size < MIN_CLUSTERS:
+        return None
     counts = np.bincount(clusters.own, minlength=clusters.tested.max() + 1)[clusters.tested]
-    cluster = int(rng.choice(np.flatnonzero(counts >= MIN_POINTS)))
+    cluster = int(rng.choice(np.flatnonzero(counts >= min(MIN_POINTS, counts.max()))))
     x, y = (part[0] for part in clusters.cells.centre(clusters.tested[[cluster]]))
     away = np.hypot(series.ground.x_m - x, series.ground.y_m - y)
-    begins = rng.uniform(*ONSET_YEARS) if kind == "onset" else 0.0
+    begins = 0.0 if draw % 2 else rng.uniform(*ONSET_YEARS)
     since = np.array([(day - series.dates[known - 1]).days / DAYS_PER_YEAR - begins for day in series.dates])
     moved = np.maximum(since, 0)
-    curve = ONSET_MM_YR * moved if kind == "onset" else ACCELERATION_MM_YR2 / 2 * moved**2
+    curve = ACCELERATION_MM_YR2 / 2 * moved**2 if draw % 2 else ONSET_MM_YR * moved
     return Bowl(np.exp(-((away / RADIUS_M) ** 2)).astype(np.float32), rng.choice([-1, 1]) * curve, cluster)
 
 
-def follow(series: Series, clusters: Clusters, known: int, passes: Passes) -> Followed:
-    """Prolong a series, and fit bends after each date."""
-    released, hidden = series.dates[known - 1], series.dates[known:]
-    state = begin(series.ground, series.dates[:known], [series.displacement_mm[:, :known]], HALF_WAVE_MM)
-    seen: list[Float64] = []
-    after = []
-    for number in range(known, len(series.dates)):
-        state, new = extend(state, series.dates[number], passes.ending_on(number))
-        seen.append(cluster_deviations(clusters, new.deviation_mm))
-        if len(seen) >= MIN_DATES:
-            after.append(bends(released, hidden[: len(seen)], np.column_stack(seen)))
-    curve = forecast(series.dates[:known], series.displacement_mm[:, :known])
-    true = [
-        cluster_deviations(clusters, series.displacement_mm[:, known + at] - curve.on(day))
-        for at, day in enumerate(hidden)
-    ]
-    return Followed(after, bends(released, hidden, np.column_stack(true)), np.column_stack(seen))
+def told_after(days: Sequence[date], deviation_mm: Float64, bowl: Bowl) -> Told:
+    """Return when a bowl is told. days: last of the release, then those of the deviations, (clusters, dates), mm."""
+    sign, counts = np.sign(bowl.curve_mm[-1]), range(MIN_DATES, len(days))
+    ours = (at for at in counts if sign * _bends(days, deviation_mm[:, :at]).score[bowl.cluster] >= MIN_SCORE)
+    control = (at for at in counts if pelt(deviation_mm[:, :at], bowl.cluster))
+    return Told(next(ours, None), next(control, None))
 
 
-def false_reports(followed: Followed) -> int:
-    """Count the clusters that are ever reported without a bend of their own."""
-    false = np.zeros(followed.true.score.size, dtype=bool)
-    for found in followed.after:
-        own = followed.true.change_mm_yr * np.sign(found.score)
-        false |= (np.abs(found.score) >= MIN_SCORE) & (own < np.abs(found.change_mm_yr) / 2)
-    return int(false.sum())
+def false_reports(days: Sequence[date], deviation_mm: Float64, true_mm: Float64) -> tuple[int, int]:
+    """Count the clusters that are ever told without a bend of their own, by ours, and after the year by PELT.
 
-
-def measure(series: Series, place: str, draws: int, purpose: Purpose) -> dict[str, Interval]:
-    """Measure delays of reports, in passes, and false reports at a place."""
-    known = sum(day <= series.dates[-1] - YEAR for day in series.dates)
-    clusters = clusters_of(series.ground)
-    figures = {}
-    for kind in KINDS:
-        late: list[float] = []
-        moved: list[float] = []
-        for draw in range(draws):
-            rng = generator(purpose, f"bends {kind} {place}", draw)
-            bowl = draw_bowl(rng, series, clusters, known, kind)
-            shifted = series._replace(
-                displacement_mm=series.displacement_mm + (bowl.share[:, None] * bowl.curve_mm).astype(np.float32)
-            )
-            followed = follow(shifted, clusters, known, Passes(rng, shifted))
-            sign, curve = np.sign(bowl.curve_mm[-1]), np.abs(bowl.curve_mm[known:])
-            scores = [sign * found.score[bowl.cluster] for found in followed.after]
-            first = next((at for at, score in enumerate(scores) if score >= MIN_SCORE), None)
-            if first is not None:
-                late.append(first - earliest(followed.deviation_mm, curve))
-                moved.append(float(curve[MIN_DATES - 1 + first]))
-        figures[f"{place} {kind} reported"] = proportion(len(late), draws)
-        figures[f"{place} {kind} soon"] = proportion(sum(passes <= SOON for passes in late), draws)
-        if late:
-            figures[f"{place} {kind} passes_late"] = bootstrap_over(
-                [np.array(late)], lambda rows: float(np.median(rows))
-            )
-            figures[f"{place} {kind} moved_mm"] = bootstrap_over([np.array(moved)], lambda rows: float(np.median(rows)))
-    false = [
-        false_reports(follow(series, clusters, known, Passes(generator(purpose, f"bends still {place}", draw), series)))
-        for draw in range(draws)
-    ]
-    rate = [np.array([[1000 * count / clusters.tested.size]]) for count in false]
-    figures[f"{place} false_per_1000"] = bootstrap_over(rate, lambda rows: float(rows.mean()))
-    return figures
-
-
-def earliest(deviation_mm: Float64, curve_mm: Float64) -> int:
-    """Return after how many dates past MIN_DATES somebody who knew the curve of the motion would be sure of it.
-
-    deviation_mm: (clusters, dates), which show the noise; curve_mm: (dates,), motion of the cluster.
+    A report is false if the series itself, without any pass, is not told in the same direction within the year.
     """
-    for count in range(MIN_DATES, curve_mm.size):
-        known = curve_mm[:count]
-        if np.sqrt(known @ np.linalg.solve(noise_covariance(deviation_mm[:, :count]) + SEAM_MM**2, known)) >= MIN_SCORE:
-            return count - MIN_DATES
-    return curve_mm.size - MIN_DATES
+    counts = range(MIN_DATES, len(days))
+    told, true = (np.array([_bends(days, values[:, :at]).score for at in counts]) for values in (deviation_mm, true_mm))
+    false = sum((sign * told >= MIN_SCORE).any(axis=0) & ~(sign * true >= MIN_SCORE).any(axis=0) for sign in (1, -1))
+    clusters = range(len(true_mm) if len(true_mm) >= MIN_CLUSTERS else 0)
+    control = sum(pelt(deviation_mm, cluster) and not pelt(true_mm, cluster) for cluster in clusters)
+    return int(np.count_nonzero(false)), control
 
 
-def main() -> None:
-    """Measure, write, print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--draws", type=int, default=20, help="of each kind at each place")
-    parser.add_argument("--places", nargs="+", choices=[*PLACES, *SIMULATED], default=["ustica_descending", *SIMULATED])
-    parser.add_argument("--purpose", choices=["VALIDATION", "BENCHMARK"], default="BENCHMARK")
-    parser.add_argument("--json", type=Path, required=True)
-    args = parser.parse_args()
-    metrics: dict[str, Interval] = {}
-    with recording() as used:
-        for place in args.places:
-            metrics |= measure(place_series(place), place, args.draws, Purpose[args.purpose])
-    write(
-        args.json,
-        "lab.living.bends",
-        {"living": metrics},
-        {},
-        task="deformation",
-        benchmark="bends",
-        code=code_of(used),
+def _bends(days: Sequence[date], deviation_mm: Float64) -> Bends:
+    return bends(days[0], days[1 : 1 + deviation_mm.shape[1]], deviation_mm)
+
+
+def pelt(deviation_mm: Float64, cluster: int) -> bool:
+    """Return whether PELT finds a change in the deviations of a cluster from its forecast."""
+    noise = np.maximum(MAD_TO_SIGMA * np.nanmedian(np.abs(deviation_mm), axis=0), MIN_NOISE_MM)
+    signal = (deviation_mm[cluster] / noise)[np.isfinite(deviation_mm[cluster])]
+    return (
+        signal.size >= MIN_DATES and len(ruptures.Pelt(model="l2", min_size=2, jump=1).fit(signal).predict(PENALTY)) > 1
     )
-
-
-if __name__ == "__main__":
-    main()

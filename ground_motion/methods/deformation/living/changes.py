@@ -1,8 +1,9 @@
 """Ground that leaves its forecast: clusters of points whose living series bend.
 
 The deviations of a cluster are compared with those of all other clusters on the same dates, so that the noise of each
-pass, and what passes share, are known from the passes themselves. A bend that begins on any date since the release is
-fitted by generalised least squares; what the ground around shares is taken off first, as it may be delay.
+pass is known from the passes themselves. A bend is told by the likeliest step of the mean between two dates, as by PELT
+with one change (`lab.living.bends`); how much the rate changed, a broken line tells. What the ground around shares is
+taken off first, as it may be delay.
 """
 
 from collections.abc import Sequence
@@ -23,10 +24,10 @@ GROUND_CELLS = 5  # The square around a cell has 3 by 3 parts of this side, whic
 MIN_DATES = 4
 MIN_CLUSTERS = 20  # Fewer do not show the noise of a pass.
 MIN_KNOWN = 0.5  # A cluster is tested if more than this share of the passes measured it.
-MIN_SCORE = 5.0  # A bend is reported from this many standard deviations on.
+MIN_SCORE = 5.2  # A bend is reported from this many standard deviations on.
 MIN_NOISE_MM = 0.2
-SEAM_MM = 30.0  # Prior standard deviation of what all new dates inherit from the delay of the release's last dates.
-CLIP = 2.5  # Deviations beyond this many standard deviations of their date are clipped to it.
+MIN_SIDE = 2  # A step has at least this many dates on either side.
+NO_POWER = 1e-9
 
 
 class Clusters(NamedTuple):
@@ -88,62 +89,56 @@ def bends(released: date, dates: Sequence[date], deviation_mm: Float64) -> Bends
         dates: Provisional dates, ascending.
         deviation_mm: (clusters, dates), mm, less the ground around; NaN where unknown.
     """
-    measured = np.flatnonzero(np.isfinite(deviation_mm).mean(axis=1) > MIN_KNOWN)
+    measured = np.isfinite(deviation_mm).mean(axis=1) > MIN_KNOWN
     whole = Bends(*(np.zeros(len(deviation_mm), dtype=kind) for kind in (float, np.int64, float, float)))
-    if len(dates) < MIN_DATES or measured.size < MIN_CLUSTERS:
+    if len(dates) < MIN_DATES or measured.sum() < MIN_CLUSTERS:
         return whole
-    for figure, own in zip(whole, _bends(released, dates, deviation_mm[measured]), strict=True):
-        figure[measured] = own
-    return whole
-
-
-def _bends(released: date, dates: Sequence[date], deviation_mm: Float64) -> Bends:
+    noise = np.maximum(MAD_TO_SIGMA * np.nanmedian(np.abs(deviation_mm), axis=0), MIN_NOISE_MM)
+    rises = np.diff(deviation_mm[measured] / noise, axis=1)
+    rises -= np.nanmedian(rises, axis=1)[:, None]  # Motion is no noise.
+    scatter = np.nanmedian(np.abs(rises), axis=1) * MAD_TO_SIGMA / np.sqrt(2)
+    noise = noise * np.maximum(scatter, 1.0)[:, None]  # At the edge of a place, more delay is left.
+    weights, own = np.isfinite(deviation_mm[measured]) / noise**2, np.nan_to_num(deviation_mm[measured])
     lead = np.array([(day - released).days for day in dates]) / DAYS_PER_YEAR
-    deviation = np.nan_to_num(deviation_mm)
-    curves = np.maximum(lead[:, None] - np.concatenate([[0.0], lead[:-1]]), 0)  # (dates, first days)
-    covariance = noise_covariance(deviation) + SEAM_MM**2
-    change, power = _fit(curves, covariance, deviation)
-    scores = change * np.sqrt(power)
-    excess = np.maximum(MAD_TO_SIGMA * np.median(np.abs(scores), axis=0), 1.0)
-    scores /= excess
-    best = np.abs(scores).argmax(axis=1)
-    every = np.arange(len(scores))
+    steps = np.tri(len(dates), len(dates) - 1, -1)
+    scores = _steps(steps, weights, own)
+    every, best = np.arange(len(scores)), np.abs(scores).argmax(axis=1)
     score, sign = np.abs(scores[every, best]), np.sign(scores[every, best])
     sure = np.flatnonzero(score >= MIN_SCORE)
     for left_out in range(len(dates)):
-        kept = np.delete(np.arange(len(dates)), left_out)
-        shown = slice(-1 if left_out == kept.size else None)  # The last curve is zero without the last date.
-        again, its_power = _fit(curves[kept, shown], covariance[np.ix_(kept, kept)], deviation[np.ix_(sure, kept)])
-        without = (again * np.sqrt(its_power) / excess[shown] * sign[sure, None]).max(axis=1)
+        kept = weights[sure] * (np.arange(len(dates)) != left_out)
+        without = (_steps(steps, kept, own[sure]) * sign[sure, None]).max(axis=1)
         score[sure] = np.minimum(score[sure], np.maximum(without, 0))
-    sigma = excess / np.sqrt(power)
-    return Bends(sign * score, best - 1, change[every, best], sigma[best])
+    curves = np.maximum(lead[:, None] - np.concatenate([[0.0], lead[:-2]]), 0)  # (dates, first days)
+    change, power = _fit(curves, weights, own)
+    best = np.abs(change * np.sqrt(power)).argmax(axis=1)
+    figures = sign * score, best - 1, change[every, best], 1 / np.sqrt(np.maximum(power[every, best], NO_POWER))
+    for figure, values in zip(whole, figures, strict=True):
+        figure[measured] = values
+    return whole
 
 
-def _fit(curves: Float64, covariance: Float64, deviation_mm: Float64) -> tuple[Float64, Float64]:
-    """Fit each curve to each cluster by generalised least squares.
+def _steps(steps: Float64, weights: Float64, deviation_mm: Float64) -> Float64:
+    """Return the score of a step after each date but the last, (clusters, steps); a side of one date shows none."""
+    change, power = _fit(steps, weights, deviation_mm)
+    known = weights > 0
+    after = known @ steps
+    enough = (after >= MIN_SIDE) & (known.sum(axis=1)[:, None] - after >= MIN_SIDE)
+    return np.where(enough, change * np.sqrt(power), 0.0)
+
+
+def _fit(curves: Float64, weights: Float64, deviation_mm: Float64) -> tuple[Float64, Float64]:
+    """Fit each curve and an offset to each cluster by weighted least squares.
 
     Args:
-        curves: (dates, curves), years since the bend.
-        covariance: (dates, dates), mm², of the noise.
+        curves: (dates, curves).
+        weights: (clusters, dates), inverse variances, 0 where unknown.
         deviation_mm: (clusters, dates), mm.
 
     Returns:
-        The changes of rate, (clusters, curves), mm/yr, and the inverse of their variances, (curves,).
+        The sizes of the curves and the inverse of their variances, (clusters, curves).
     """
-    weighted = np.linalg.solve(covariance, curves)
-    power = (curves * weighted).sum(axis=0)
-    return deviation_mm @ weighted / power, power
-
-
-def noise_covariance(deviation_mm: Float64) -> Float64:
-    """Estimate the covariance of a cluster's deviations between dates, (dates, dates), mm², from all clusters.
-
-    Clusters that move are clipped. With few clusters the covariances are shrunk, the variances are not.
-    """
-    clusters, dates = deviation_mm.shape
-    noise = np.maximum(MAD_TO_SIGMA * np.median(np.abs(deviation_mm), axis=0), MIN_NOISE_MM)
-    clipped = np.clip(deviation_mm, -CLIP * noise, CLIP * noise)
-    covariance = clipped.T @ clipped / max(clusters, 1)
-    covariance *= np.where(np.eye(dates, dtype=bool), 1.0, clusters / (clusters + dates))
-    return np.asarray(covariance + MIN_NOISE_MM**2 * np.eye(dates), dtype=np.float64)
+    total = np.maximum(weights.sum(axis=1), NO_POWER)[:, None]
+    mean, weighted = weights @ curves / total, weights * deviation_mm
+    power = np.maximum(weights @ curves**2 - total * mean**2, NO_POWER)
+    return (weighted @ curves - weighted.sum(axis=1)[:, None] * mean) / power, power

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ground_motion.methods.deformation.living.forecast import forecast
-from ground_motion.methods.deformation.living.screening import Ground, screen
+from ground_motion.methods.deformation.living.screening import Ground, levelled, screen
 from ground_motion.methods.deformation.series.regression import DAYS_PER_YEAR, MIN_SEASON_SPAN_YEARS, Float32
 from ground_motion.statistics.robust import MAD_TO_SIGMA
 
@@ -39,13 +39,14 @@ class Drift(NamedTuple):
 WITHOUT_HISTORY = Drift(16.0, 4.0)  # of a release too short to learn from: 4 and 2 mm after a year
 
 
-def learn_drift(ground: Ground, dates: Sequence[date], displacement_mm: Float32) -> Drift:
+def learn_drift(ground: Ground, dates: Sequence[date], displacement_mm: Float32, half_wave_mm: float) -> Drift:
     """Learn the drift from a release.
 
     Args:
         ground: Places of the points.
         dates: Of the release, ascending.
         displacement_mm: (points, dates), mm, NaN where missing.
+        half_wave_mm: Motion of one cycle.
     """
     end = max(dates[0] + timedelta(days=round(MIN_SEASON_SPAN_YEARS * DAYS_PER_YEAR)), dates[-1] - BACK)
     rows: list[tuple[float, float, float]] = []
@@ -55,9 +56,10 @@ def learn_drift(ground: Ground, dates: Sequence[date], displacement_mm: Float32)
         for at in range(known, len(dates), EVERY):
             if dates[at] <= end + AHEAD:
                 deviation = displacement_mm[:, at] - curve.on(dates[at])
-                shared = screen(ground, deviation).shared_mm
+                local = levelled(ground, deviation, np.zeros(len(deviation), dtype=int), half_wave_mm)
+                local -= screen(ground, local).shared_mm
                 lead = (dates[at] - dates[known - 1]).days / DAYS_PER_YEAR
-                rows.append((lead, float(np.mean(shared**2)), _variance(deviation - shared)))
+                rows.append((lead, float(np.nanmean((deviation - local) ** 2)), _variance(local)))
         end += STEP
     if len(rows) < MIN_ROWS:
         return WITHOUT_HISTORY

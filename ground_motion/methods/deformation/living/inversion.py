@@ -18,11 +18,13 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ground_motion.methods.deformation.living.drift import Drift, learn_drift
 from ground_motion.methods.deformation.living.forecast import Forecast, forecast
-from ground_motion.methods.deformation.living.screening import Ground, aligned, screen
+from ground_motion.methods.deformation.living.screening import Ground, levelled, screen
 from ground_motion.methods.deformation.series.regression import DAYS_PER_YEAR, Float32
+from ground_motion.statistics.robust import median_of_known
 
 MAX_SAMPLED = 20_000  # This many points of a release are enough to learn its drift.
 ACTIVE_DATES = 5  # The state keeps this many dates, because no interferogram reaches back further.
@@ -31,6 +33,7 @@ MAX_DELAY_MM = 100.0  # Prior standard deviation of the delay on a new date.
 SURELY = 3.0  # standard deviations beyond which a point has surely left its forecast
 MOVING_MM2_YR = 200.0  # variance by which such ground drifts further in a year
 MIN_DELAY_MM = 0.3
+SURE_CYCLE = 0.25  # Cycles are undone if this share of one, or less, is left.
 
 
 class Interferogram(NamedTuple):
@@ -83,6 +86,9 @@ class LivingState:
         covariance: (points, days, days), mm², of decorrelation noise.
         drift_mm, drift_variance: (points,), mm and mm²: drift from the forecast on the last day.
         seam_variance: (points,), mm²: of the delay of the release's last dates, which all new dates inherit.
+        anchor: (points,), number of the date to which positions are tied, 0 for the release.
+        cycles: (points,), cycles by which most pairs of the last date contradicted what was expected.
+        last_mm: (points,), screened position less forecast on the last date on which it was measured.
     """
 
     ground: Ground
@@ -97,6 +103,9 @@ class LivingState:
     drift_mm: Float32
     drift_variance: Float32
     seam_variance: Float32
+    anchor: NDArray[np.int_]
+    cycles: NDArray[np.int8]
+    last_mm: Float32
 
 
 def begin(ground: Ground, dates: Sequence[date], blocks: Iterable[Float32], half_wave_mm: float) -> LivingState:
@@ -133,7 +142,7 @@ def begin(ground: Ground, dates: Sequence[date], blocks: Iterable[Float32], half
         forecast=curve,
         half_wave_mm=half_wave_mm,
         released=dates[-1],
-        drift=learn_drift(_every(ground, every_nth), dates, np.concatenate(sampled)),
+        drift=learn_drift(_every(ground, every_nth), dates, np.concatenate(sampled), half_wave_mm),
         anchor_mm=anchor,
         days=days,
         position_mm=position,
@@ -141,6 +150,9 @@ def begin(ground: Ground, dates: Sequence[date], blocks: Iterable[Float32], half
         drift_mm=anchor,
         drift_variance=(curve.noise_mm**2 / count).astype(np.float32),
         seam_variance=np.zeros_like(anchor),
+        anchor=np.zeros(anchor.shape, dtype=int),
+        cycles=np.zeros(anchor.shape, dtype=np.int8),
+        last_mm=anchor,
     )
 
 
@@ -156,26 +168,33 @@ def extend(state: LivingState, day: date, interferograms: Sequence[Interferogram
     used = [pair for pair in interferograms if pair.earlier in state.days]
     if day <= state.days[-1] or not used:
         raise ValueError(f"no interferogram leads from {state.days[0]} to {state.days[-1]} to {day}")
-    seen = _seen_by(state, day, used)
     moved = np.abs(state.drift_mm) > SURELY * np.sqrt(state.drift_variance)
     growth = np.where(moved, MOVING_MM2_YR, state.drift.local_mm2_yr) * (day - state.days[-1]).days / DAYS_PER_YEAR
     drift_variance = state.drift_variance + growth
+    fast = np.abs(state.last_mm - state.drift_mm) > SURE_CYCLE * state.half_wave_mm  # The drift lags behind.
+    expected_mm = np.where(fast, state.last_mm, state.drift_mm)
+    expected = drift_variance + state.forecast.noise_mm**2
     fading = np.exp(-(day - state.released) / ANCHOR_FADES)
     reference = np.where(moved, state.drift_mm, fading * state.anchor_mm)
-    undone = undo_cycles(seen, state.half_wave_mm)
-    position, covariance = _with_new_date(state)
-    for pair, measured in zip(used, seen.T, strict=True):
+    seen = _seen_by(state, day, used, reference)
+    measured = np.isfinite([pair.change_mm for pair in used]).any(axis=0)
+    lost = measured & ~np.isfinite(seen).any(axis=1)
+    unexpected = median_of_known(seen.T[:, None])[0] - reference
+    for _ in range(2):  # Blocks that lost a cycle spoil the first one.
+        delay = screen(state.ground, unexpected, float(np.nanmedian(expected)))
+        unexpected -= state.half_wave_mm * np.rint((unexpected - delay.shared_mm) / state.half_wave_mm)
+    cycles, undone = undo_cycles(seen, delay.shared_mm + expected_mm, state.cycles, state.half_wave_mm)
+    position, covariance = _with_new_date(state, lost)
+    for pair, column in zip(used, seen.T, strict=True):
         earlier = state.days.index(pair.earlier)
-        _update(position, covariance, earlier, measured - state.position_mm[:, earlier], pair.sigma_mm)
+        _update(position, covariance, earlier, column - state.position_mm[:, earlier], pair.sigma_mm)
     known = np.isfinite(seen).any(axis=1)
-    seeming = np.where(known, position[:, -1], np.nan)
-    delay = screen(state.ground, seeming - reference)
-    deviation = (seeming - delay.shared_mm).astype(np.float32)
+    deviation = np.where(known, position[:, -1] - delay.shared_mm, np.nan).astype(np.float32)
     left = np.maximum(delay.left_sigma_mm, MIN_DELAY_MM) ** 2 + covariance[:, -1, -1]
     seam = left / len(used) if state.days[-1] == state.released else state.seam_variance
+    seam = np.where(lost, left + drift_variance, seam)
     left = np.asarray(left + seam, dtype=np.float32)
     innovation = np.where(known, deviation - state.drift_mm, 0.0)
-    expected = drift_variance + state.forecast.noise_mm**2
     shown = np.where(known, expected / (expected + left), 0.0)  # Share that a release would show as well.
     gain = np.where(known, drift_variance / (expected + left), 0.0)
     years = (day - state.released).days / DAYS_PER_YEAR
@@ -189,51 +208,65 @@ def extend(state: LivingState, day: date, interferograms: Sequence[Interferogram
         drift_mm=(state.drift_mm + gain * innovation).astype(np.float32),
         drift_variance=((1 - gain) * drift_variance).astype(np.float32),
         seam_variance=np.asarray(seam, dtype=np.float32),
+        anchor=np.where(lost, state.anchor.max() + 1, state.anchor),
+        cycles=cycles,
+        last_mm=np.where(known, deviation, state.last_mm),
     )
     values = (displacement.astype(np.float32), sigma.astype(np.float32), deviation)
     return after, NewDate(day, *values, float(np.median(delay.left_sigma_mm)), undone)
 
 
-def _seen_by(state: LivingState, day: date, pairs: Sequence[Interferogram]) -> Float32:
-    """Return the seeming position on a day by each pair, less forecast, (points, pairs), mm.
+def _seen_by(state: LivingState, day: date, pairs: Sequence[Interferogram], reference: Float32) -> Float32:
+    """Return the seeming position on a day by each pair, less forecast, (points, pairs), mm, all with the same delay.
 
-    They hold the same delay, but each pair has its own zero, and may have its own slope: both are made alike.
+    Each pair has its own zero, and may have its own slope: these are made such that most ground is at its reference.
+    From a date on which a point was not measured, a pair shows nothing.
     """
     seen = np.empty((len(state.position_mm), len(pairs)), dtype=np.float32)
     expected = state.forecast.on(day)
     for column, pair in enumerate(pairs):
-        change = pair.change_mm - expected + state.forecast.on(pair.earlier)
-        seen[:, column] = change + state.position_mm[:, state.days.index(pair.earlier)]
-    for column in range(1, len(pairs)):
-        seen[:, column] = aligned(state.ground, seen[:, column], seen[:, 0])
+        at = state.days.index(pair.earlier)
+        change = pair.change_mm - expected + state.forecast.on(pair.earlier) + state.position_mm[:, at]
+        change[state.covariance[:, at, at] > (state.half_wave_mm / 2) ** 2] = np.nan
+        seen[:, column] = levelled(state.ground, change - reference, state.anchor, state.half_wave_mm) + reference
     return seen
 
 
-def undo_cycles(seen: Float32, half_wave_mm: float) -> int:
-    """Take whole cycles from the pairs that contradict the others (closure), in place; return the number of changes.
+def undo_cycles(
+    seen: Float32, expected_mm: Float32, before: NDArray[np.int8], half_wave_mm: float
+) -> tuple[NDArray[np.int8], int]:
+    """Take whole cycles from pairs that contradict what is expected, in place; return cycles and the number of changes.
 
-    Where no side has more pairs than the other, all are left out. What all pairs show is motion, whatever its size.
+    All pairs of a date may share an error. What two dates show, one after the other, is motion, whatever its size.
+    What is near to no number of cycles is left out.
 
     Args:
         seen: (points, pairs), the same position seen by each pair, mm; NaN where it was not measured.
+        expected_mm: (points,).
+        before: (points,), cycles that most pairs of the last date showed.
         half_wave_mm: Motion of one cycle.
     """
-    agreeing = (np.abs(seen[:, :, None] - seen[:, None, :]) < half_wave_mm / 2).sum(axis=2)  # 0 for NaN
-    believed = np.take_along_axis(seen, agreeing.argmax(axis=1)[:, None], axis=1)
-    cycles = np.nan_to_num(np.rint((seen - believed) / half_wave_mm))
-    wrong = np.count_nonzero(cycles, axis=1)
-    seen -= cycles * half_wave_mm
-    seen[2 * wrong >= np.maximum(np.isfinite(seen).sum(axis=1), 1)] = np.nan
-    return int(wrong.sum())
+    cycles = np.rint((seen - expected_mm[:, None]) / half_wave_mm)
+    most = np.rint(median_of_known(cycles.T[:, None])[0])
+    moved = np.where(most == before, most, 0)
+    wrong = np.nan_to_num(cycles - moved[:, None])
+    seen -= wrong * half_wave_mm
+    far = np.abs(seen - (expected_mm + moved * half_wave_mm)[:, None]) > SURE_CYCLE * half_wave_mm
+    seen[far & (wrong != 0)] = np.nan
+    return np.where(np.isfinite(most), most, before).astype(np.int8), int(np.count_nonzero(wrong))
 
 
-def _with_new_date(state: LivingState) -> tuple[Float32, Float32]:
-    """Return positions and covariances with a last date more, about which nothing is known."""
+def _with_new_date(state: LivingState, lost: NDArray[np.bool_]) -> tuple[Float32, Float32]:
+    """Return positions and covariances with a last date more, about which nothing is known.
+
+    Points that no pair ties to a date on which they were measured, (points,), are where they drifted.
+    """
     points, size = state.position_mm.shape
     position = np.concatenate([state.position_mm, state.position_mm[:, -1:]], axis=1)
+    position[lost, -1] = state.drift_mm[lost]
     covariance = np.zeros((points, size + 1, size + 1), dtype=np.float32)
     covariance[:, :size, :size] = state.covariance
-    covariance[:, size, size] = MAX_DELAY_MM**2
+    covariance[:, size, size] = np.where(lost, 0, MAX_DELAY_MM**2)
     return position, covariance
 
 

@@ -31,7 +31,17 @@ class Kept(NamedTuple):
     order: NDArray[np.int32]
 
 
-ARRAYS = ("anchor_mm", "position_mm", "covariance", "drift_mm", "drift_variance", "seam_variance")
+ARRAYS = (
+    "anchor_mm",
+    "position_mm",
+    "covariance",
+    "drift_mm",
+    "drift_variance",
+    "seam_variance",
+    "anchor",
+    "cycles",
+    "last_mm",
+)
 
 
 def save(path: Path, kept: Kept) -> None:
@@ -63,6 +73,9 @@ def load(path: Path) -> Kept:
     """Read a state that `save` wrote."""
     with np.load(path, allow_pickle=False) as arrays:
         held: dict[str, Any] = {name: arrays[name] for name in arrays.files}
+    for later in {"anchor", "cycles"} - set(held):  # A state of before 2026-12 lacks them.
+        held[later] = np.zeros(len(held["x_m"]), dtype=np.int8)
+    held.setdefault("last_mm", held["drift_mm"])
     facts = json.loads(str(held["facts"]))
     first = date.fromisoformat(facts["first"])
     state = LivingState(

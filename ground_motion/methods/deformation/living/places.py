@@ -20,10 +20,10 @@ class BentPlace(NamedTuple):
     Attributes:
         outline: In the plane of the points, metres.
         n_points: Points inside.
-        score: Standard deviations of the bend of its surest cluster, without sign.
+        score: Standard deviations of the bend of its fastest cluster that surely bends, without sign.
         since: Last day on which it still followed its forecast.
         before_mm_yr: Median rate of its points in the release, positive toward the satellite.
-        change_mm_yr, sigma_mm_yr: Change of the rate of the surest cluster, and its standard deviation.
+        change_mm_yr, sigma_mm_yr: Change of the rate of the fastest cluster, and its standard deviation.
     """
 
     outline: MultiPolygon
@@ -46,21 +46,21 @@ def bent_places(state: LivingState, clusters: Clusters, found: Bends, days: Sequ
         own = labels[clusters.tested[chosen]]
         for number in np.unique(own):
             members = chosen[own == number]
-            surest = members[np.argmax(np.abs(found.score[members]))]
+            fastest = members[np.argmax(np.abs(found.change_mm_yr[members]))]
             inside = np.isin(clusters.own, clusters.tested[members])
             east, north = cells.centre(clusters.tested[members])
             half = CELL_M / 2
             squares = box(east - half, north - half, east + half, north + half)
-            first = int(found.since[surest])
+            first = int(found.since[fastest])
             places.append(
                 BentPlace(
                     outline=polygons_of(unary_union(squares)),
                     n_points=int(inside.sum()),
-                    score=float(abs(found.score[surest])),
+                    score=float(abs(found.score[fastest])),
                     since=days[first] if first >= 0 else state.released,
                     before_mm_yr=float(np.nanmedian(state.forecast.coefficients[inside, 1])),
-                    change_mm_yr=float(found.change_mm_yr[surest]),
-                    sigma_mm_yr=float(found.sigma_mm_yr[surest]),
+                    change_mm_yr=float(found.change_mm_yr[fastest]),
+                    sigma_mm_yr=float(found.sigma_mm_yr[fastest]),
                 )
             )
     return sorted(places, key=lambda place: -place.score)

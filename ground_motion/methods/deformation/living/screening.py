@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from ground_motion.methods.deformation.series.regression import Float32, Float64
@@ -18,6 +19,8 @@ BIWEIGHT = 4.685  # standard deviations, for 95 % efficiency on Gaussian noise (
 MIN_SIGMA_MM = 0.01
 CLIP = 2.5  # Differences beyond this many standard deviations are clipped to it.
 NO_WEIGHT = 1e-9
+MAX_FITTED = 20_000  # This many points are enough for a plane.
+MIN_ANCHORED = 30  # Fewer points take the zero of all.
 
 
 class Ground(NamedTuple):
@@ -35,25 +38,23 @@ class Delay(NamedTuple):
     left_sigma_mm: Float32
 
 
-def screen(ground: Ground, difference_mm: Float32) -> Delay:
-    """Estimate the delay in an interferogram from its differences to what was expected.
+def screen(ground: Ground, difference_mm: Float32, own_mm2: float = 0.0) -> Delay:
+    """Estimate the delay in what `levelled` leaves: medians of squares are smoothed.
 
-    A plane and a slope with height are fitted first, so that small regions and relief are screened, too; then medians
-    of squares are smoothed. Both are robust: ground that moves unexpectedly is not followed while it is the minority.
-    What is left is measured on squares that are predicted from their neighbours alone.
+    Ground that moves unexpectedly is not followed while it is the minority. What is left is measured on squares that
+    are predicted from their neighbours alone.
 
     Args:
         ground: Places of the points.
-        difference_mm: (points,), measured less expected change, mm; NaN where nothing was measured.
+        difference_mm: (points,), measured less expected change, levelled, mm; NaN where nothing was measured.
+        own_mm2: Usual variance of what is a point's own, which is no delay.
     """
     known = np.isfinite(difference_mm)
     if not known.any():
         return Delay(*np.zeros((2, known.size), dtype=np.float32))
-    terms = _terms(ground)
-    trend = terms @ _robust_coefficients(terms[known], difference_mm[known])
     cells = cells_around(ground.x_m, ground.y_m, SQUARE_M)
     own = cells.number_of(ground.x_m, ground.y_m)
-    medians = median_by_cell(cells, own, (difference_mm - trend).astype(np.float32)).astype(np.float64)
+    medians = median_by_cell(cells, own, difference_mm).astype(np.float64)
     counts = count_by_cell(cells, own[known]).astype(np.float64)
     weights = counts / (counts + 1)
     limit = CLIP * MAD_TO_SIGMA * float(np.nanmedian(np.abs(medians))) + MIN_SIGMA_MM
@@ -61,21 +62,31 @@ def screen(ground: Ground, difference_mm: Float32) -> Delay:
     total, weight = _smoothed(weights * kept), _smoothed(weights)
     left = medians - (total - CENTRE * weights * kept) / np.maximum(weight - CENTRE * weights, NO_WEIGHT)
     usual = MAD_TO_SIGMA * float(np.nanmedian(np.abs(left)))
-    square = _smoothed(weights * np.minimum(np.nan_to_num(left) ** 2, (CLIP * usual) ** 2))
+    beyond = np.minimum(np.nan_to_num(left) ** 2, (CLIP * usual) ** 2) - own_mm2 / np.maximum(counts, 1)
+    square = _smoothed(weights * beyond)
     at = (cells.y0 - ground.y_m) / SQUARE_M - 0.5, (ground.x_m - cells.x0) / SQUARE_M - 0.5
     shared, variance = (
         map_coordinates(plane / np.maximum(weight, NO_WEIGHT), at, order=1, mode="nearest") for plane in (total, square)
     )
-    return Delay((trend + shared).astype(np.float32), np.sqrt(np.maximum(variance, 0)).astype(np.float32))
+    return Delay(shared.astype(np.float32), np.sqrt(np.maximum(variance, 0)).astype(np.float32))
 
 
-def aligned(ground: Ground, values_mm: Float32, to_mm: Float32) -> Float32:
-    """Return values, (points,), mm, less the plane by which most of them differ from others."""
-    known = np.isfinite(values_mm) & np.isfinite(to_mm)
-    if not known.any():
-        return values_mm
-    terms = _terms(ground)[:, :3]
-    return np.asarray(values_mm - terms @ _robust_coefficients(terms[known], (values_mm - to_mm)[known]), np.float32)
+def levelled(ground: Ground, difference_mm: Float32, anchor: NDArray[np.integer], cycle_mm: float) -> Float32:
+    """Return differences, (points,), mm, less zero, plane and slope with height that most points share.
+
+    Args:
+        ground: Places of the points.
+        difference_mm: (points,), measured less expected change, mm; NaN where nothing was measured.
+        anchor: (points,); those anchored on the same date have a zero of their own if they are many.
+        cycle_mm: Motion of one cycle. Blocks may have lost cycles.
+    """
+    known, terms = np.isfinite(difference_mm), _terms(ground)
+    level = np.zeros(known.size)
+    numbers, counts = np.unique(anchor[known], return_counts=True)
+    for chosen in [known, *(known & (anchor == number) for number in numbers[counts >= MIN_ANCHORED])]:
+        if chosen.any():
+            level[chosen] = terms[chosen] @ _robust_coefficients(terms[chosen], difference_mm[chosen], cycle_mm)
+    return np.asarray(difference_mm - level, dtype=np.float32)
 
 
 def _terms(ground: Ground) -> Float64:
@@ -87,15 +98,32 @@ def _terms(ground: Ground) -> Float64:
     return np.column_stack(columns)
 
 
-def _robust_coefficients(terms: Float64, values: Float32) -> Float64:
-    """Fit terms to values, (n,), by Tukey's biweight; values far from the curve of most do not count."""
-    left = values - np.median(values)
-    for _ in range(TURNS):
-        sigma = MAD_TO_SIGMA * float(np.median(np.abs(left))) + MIN_SIGMA_MM
-        weighted = terms * (np.maximum(1 - (left / (BIWEIGHT * sigma)) ** 2, 0) ** 2)[:, None]
-        coefficients = np.linalg.lstsq(weighted.T @ terms, weighted.T @ values, rcond=None)[0]
-        left = values - terms @ coefficients
-    return np.asarray(coefficients, dtype=np.float64)
+def _robust_coefficients(terms: Float64, values: Float32, cycle_mm: float) -> Float64:
+    """Fit terms to values, (n,), by Tukey's biweight; values far from the curve of most do not count.
+
+    Two fits are tried, and the one nearer to the values is taken: one begins at the median and follows large slopes;
+    the other begins at the mean phase, for which it does not matter how many values have lost cycles.
+    """
+    every_nth = -(-len(values) // MAX_FITTED)
+    terms, values = terms[::every_nth], values[::every_nth]
+    phase = np.angle(np.exp(2j * np.pi / cycle_mm * values).mean())
+    best, least = np.zeros(terms.shape[1]), np.inf
+    for start, first_wrapped in ((np.median(values), TURNS // 2), (phase * cycle_mm / (2 * np.pi), 0)):
+        coefficients = np.zeros(terms.shape[1])
+        coefficients[0] = start
+        for turn in range(TURNS + 1):
+            left = values - terms @ coefficients
+            if turn >= first_wrapped:
+                left -= cycle_mm * np.rint(left / cycle_mm)
+            middle = float(np.median(np.abs(left)))
+            if turn < TURNS:
+                weights = np.maximum(1 - (left / (BIWEIGHT * (MAD_TO_SIGMA * middle + MIN_SIGMA_MM))) ** 2, 0) ** 2
+                weighted = terms * weights[:, None]
+                coefficients += np.linalg.lstsq(weighted.T @ terms, weighted.T @ left, rcond=None)[0]
+        if middle < least:
+            best, least = coefficients, middle
+    best[0] += cycle_mm * np.rint(np.median(values - terms @ best) / cycle_mm)
+    return best
 
 
 def _smoothed(plane: Float64) -> Float64:

@@ -8,7 +8,7 @@ import pytest
 from ground_motion.methods.deformation.living.changes import MIN_SCORE, bends, cluster_deviations, clusters_of
 from ground_motion.methods.deformation.living.forecast import forecast
 from ground_motion.methods.deformation.living.inversion import ACTIVE_DATES, Interferogram, begin, extend, undo_cycles
-from ground_motion.methods.deformation.living.screening import Ground, aligned, screen
+from ground_motion.methods.deformation.living.screening import Ground, levelled, screen
 
 HALF_WAVE_MM = 27.75
 FIRST = date(2020, 1, 1)
@@ -96,36 +96,44 @@ def test_delay_is_screened_and_a_bowl_stays(ground):
     delay = delays(ground, 3)[:, 0]
     away = np.hypot(ground.x_m - 4_500, ground.y_m - 4_500)
     bowl = -20 * np.exp(-((away / 300) ** 2))
-    found = screen(ground, (delay + bowl).astype(np.float32))
-    assert np.abs(found.shared_mm - delay)[away > 1_500].mean() < 0.4 * np.abs(delay - delay.mean()).mean()
-    assert np.median((delay + bowl - found.shared_mm)[away < 100]) < -16
+    left = levelled(ground, (delay + bowl).astype(np.float32), np.zeros(away.size, dtype=int), 1000)
+    left -= screen(ground, left).shared_mm
+    assert np.abs(left)[away > 1_500].mean() < 0.4 * np.abs(delay - delay.mean()).mean()
+    assert np.median(left[away < 100]) < -16
 
 
-def test_two_fields_are_made_alike_but_for_what_differs_locally(ground):
-    moved = np.where(ground.x_m < 900, 10.0, 0.0) + 5 + ground.x_m / 3_000
-    alike = aligned(ground, moved.astype(np.float32), np.zeros_like(ground.height_m))
-    assert np.abs(alike[ground.x_m > 900]).max() < 0.5
-    assert np.median(alike[ground.x_m < 900]) == pytest.approx(10, abs=0.5)
+@pytest.mark.parametrize("lost_m", [900, 4_500, 7_000])
+def test_zero_and_slope_of_a_pair_are_found_however_much_ground_lost_a_cycle(ground, lost_m):
+    lost = ground.x_m < lost_m
+    moved = np.where(lost, HALF_WAVE_MM, 0.0) + 5 + ground.x_m / 3_000
+    left = levelled(ground, moved.astype(np.float32), np.zeros(lost.size, dtype=int), HALF_WAVE_MM)
+    assert np.abs(left / HALF_WAVE_MM - np.rint(left / HALF_WAVE_MM)).max() < 0.02
+    assert np.median(left[lost] - left[~lost][0]) == pytest.approx(HALF_WAVE_MM, abs=0.5)
 
 
-def test_a_closed_loop_shows_which_pair_lost_a_cycle():
-    nan = np.nan
+def test_points_that_were_anchored_anew_have_their_own_zero(ground):
+    later = ground.y_m > 6_000
+    left = levelled(ground, np.where(later, 9.0, 2.0).astype(np.float32), later.astype(int), HALF_WAVE_MM)
+    assert np.abs(left).max() < 0.1
+
+
+def test_cycles_that_a_date_shows_alone_are_undone_and_those_of_two_dates_are_motion():
+    nan, cycle = np.nan, HALF_WAVE_MM
     seen = np.array(
         [
-            [1, 1 + HALF_WAVE_MM, 2],  # the second is wrong
-            [1 - 2 * HALF_WAVE_MM, 1, nan],  # one of two: nobody knows which
-            [50, 51, 52],  # all pairs show it: motion
-            [nan, nan, 3],
+            [1, 1 + cycle, 2],  # The second pair lost a cycle,
+            [1 - cycle, 1 - cycle, 1 - cycle],  # and here all pairs did.
+            [1 + cycle, 1 + cycle, 1 + cycle],  # The date before showed it, too: motion.
+            [nan, 20, nan],  # This is no whole cycle.
             [nan, nan, nan],
         ],
         dtype=np.float32,
     )
-    assert undo_cycles(seen, HALF_WAVE_MM) == 2
-    np.testing.assert_allclose(seen[0], [1, 1, 2], atol=1e-4)
-    assert np.isnan(seen[1]).all()
-    np.testing.assert_allclose(seen[2], [50, 51, 52])
-    assert seen[3, 2] == 3
-    assert np.isnan(seen[4]).all()
+    cycles, undone = undo_cycles(seen, np.zeros(5, dtype="f4"), np.array([0, 0, 1, 0, 1], dtype=np.int8), cycle)
+    assert cycles.tolist() == [0, -1, 1, 1, 1]
+    assert undone == 5
+    expected = [[1, 1, 2], [1, 1, 1], [1 + cycle] * 3, [nan] * 3, [nan] * 3]
+    np.testing.assert_allclose(seen, expected, atol=1e-4)
 
 
 def test_new_passes_prolong_a_release_through_delay_and_lost_cycles(ground):
@@ -172,6 +180,23 @@ def test_a_date_without_a_measurement_is_unknown_and_the_next_is_not(ground):
     assert np.isfinite(new.displacement_mm[10:]).all()
     _, after = extend(state, DATES[KNOWN + 1], pairs(truth, KNOWN + 1))
     assert np.abs(after.displacement_mm[:10] - truth[:10, KNOWN + 1]).max() < 5
+
+
+def test_a_burst_that_is_missing_for_long_makes_no_false_motion(ground):
+    """Half of the ground loses its chain of pairs, and goes on from where it was."""
+    truth = series(ground)
+    seen, south = truth + delays(ground, 8), ground.y_m < 4_500
+    state = begin(ground, DATES[:KNOWN], [truth[:, :KNOWN]], HALF_WAVE_MM)
+    for number in range(KNOWN, len(DATES)):
+        given = pairs(seen, number, reach=ACTIVE_DATES)
+        for pair in given:
+            if {DATES.index(pair.earlier), number} & set(range(KNOWN + 4, KNOWN + 10)):
+                pair.change_mm[south] = np.nan
+        state, new = extend(state, DATES[number], given)
+        assert np.isfinite(new.displacement_mm[south]).any() == (number not in range(KNOWN + 4, KNOWN + 12))
+    error = new.displacement_mm - truth[:, -1]
+    assert np.sqrt(np.mean(error**2)) < 2.5
+    assert np.abs(np.median(error[south])) < 1.5
 
 
 def test_what_is_kept_does_not_grow_with_the_passes(ground):
