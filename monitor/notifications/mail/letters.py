@@ -23,9 +23,9 @@ from ground_motion.core.errors import promised
 from monitor.maps.imaging.plan_pictures import plan_png
 from monitor.maps.map.plans import card_png, mail_plan, outlines_plan
 from monitor.maps.rasters.visibility import visibility_sentence
+from monitor.models.lines import LineBreak
 from monitor.models.messages import Bulletin, Endpoint, OutgoingMessage
 from monitor.models.subscriptions import Subscription
-from monitor.notifications.base import line_path
 from monitor.notifications.digests import MANY_PLACES
 from monitor.subscribers.accounts.selectors import invitation_token
 from monitor.subscribers.extracts.services import KEEP, MAX_WORK, extract_token
@@ -166,9 +166,17 @@ def _line(message: OutgoingMessage) -> dict[str, Any]:
         "n_breaks": len(rows),
         "n_more": max(0, len(rows) - MAX_NAMED),
         "sources": list(dict.fromkeys(sources)),
-        "line_url": settings.PUBLIC_URL + line_path(message, rows),
+        "line_url": settings.PUBLIC_URL + _line_path(message, rows),
         "simulated": any(one.simulated for one in products),
     }
+
+
+def _line_path(message: OutgoingMessage, places: Sequence[LineBreak]) -> str:
+    """Return the path at which a member sees the places of a notice."""
+    line, member = promised(message.notice).line, promised(message.membership)
+    path = reverse("organisation-line", args=[tokens.member_token(member.pk), line.organisation_id, line.pk])
+    shown = next((one.reading_id for one in places if one.reading_id), None)
+    return f"{path}?reading={shown}" if shown else path
 
 
 LETTERS: dict[str, Callable[[OutgoingMessage], dict[str, Any]]] = {  # The context of each kind's templates.

@@ -30,7 +30,7 @@ from detection.rules.verdicts import REASONS, Verdict
 from detection.selectors import PUBLIC_STATES
 from ground_motion.core.areas import bounds_of
 from monitor.maps.map.selectors import map_config, map_totals
-from monitor.pages.reviews.visits import files_of, key_of
+from monitor.pages.reviews.visits import files_of
 from monitor.web.guards import account_in, reviewers_only
 from monitor.web.request_limits import GIVEN_FILES, costly
 from monitor.wording.cards.cards import alert_card, alert_cards
@@ -97,13 +97,8 @@ def review_note(request: HttpRequest, code: str) -> HttpResponse:
     """Record a private note on an alert, with its files."""
     alert = alert_or_404(code)
     try:
-        note_add(
-            alert=alert,
-            author=account_in(request),
-            text=request.POST.get("note", ""),
-            files=files_of(request),
-            key=key_of(request),
-        )
+        text, files = request.POST.get("note", ""), files_of(request)
+        note_add(alert=alert, author=account_in(request), text=text, files=files)
     except Unfit as unfit:
         return _page(request, alert, str(unfit), status=400)
     messages.success(request, _("The note was kept."))

@@ -14,7 +14,6 @@ import pytest
 from django.contrib.auth.models import User
 from django.core import mail
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
@@ -29,7 +28,6 @@ from monitor.models.subscriptions import Subscription
 from monitor.notifications import base, escalations, rounds
 from monitor.notifications.mail import channel as mail_channel
 from monitor.notifications.outbox import message_return
-from monitor.notifications.push.channel import public_key
 from monitor.notifications.webhook.channel import secret_new
 from monitor.subscribers.organisations import contacts
 from monitor.subscribers.organisations.escalations import alert_return, alert_take, alert_take_over, alerts_taken
@@ -39,7 +37,6 @@ from monitor.web import outward
 from monitor.web.guards import OPERATORS
 from tests.makers.organisations import make_organisation, share
 from tests.makers.people import account
-from tests.service.monitor.notifications.push.test_push import BROWSER_KEY, SECRET
 
 pytestmark = pytest.mark.django_db
 FAULT = "A fault in this program (RuntimeError: made to fail)."
@@ -111,8 +108,7 @@ def test_one_press_takes_an_alert_up_and_a_look_does_not(works, clock, make_aler
     link = link_in(mail.outbox[-1])
     assert b"We take this up" in client.get(link).content
     assert not Escalation.objects.exclude(taken_at=None).exists()
-    csrf = Client(enforce_csrf_checks=True)  # as a push message posts
-    assert csrf.post(link, {"deed": "take"}, follow=True).status_code == 200
+    assert client.post(link, {"deed": "take"}, follow=True).status_code == 200
     clock.wait(hours=100)
     assert ask_and_send() == []
     said = "Taken up by Aldwick Waterworks on 1 March 2026."
@@ -176,19 +172,18 @@ def test_who_paused_everything_is_passed_over_and_what_is_below_the_severity_ask
     assert ask_and_send() == []
 
 
-def test_a_paused_channel_moves_on_to_the_organisations_chat_room(works, clock, make_alert):
-    working = {"verified_at": clock.now, "keys": {"preset": "mattermost"}, "name": "Office"}
-    room = Endpoint.objects.create(channel="chat", organisation=works, url="https://chat.example.org/x", **working)
-    contacts.contact_add(organisation=works, who=f"endpoint-{room.pk}", hours="6")
+def test_a_paused_channel_moves_on_to_the_organisations_webhook(works, clock, make_alert):
+    working = {"verified_at": clock.now, "keys": {"secret": secret_new()}}
+    hook = Endpoint.objects.create(channel="webhook", organisation=works, url="https://hooks.example.org/x", **working)
+    contacts.contact_add(organisation=works, who=f"endpoint-{hook.pk}", hours="6")
     ChannelPause.objects.create(channel="mail", reason="away", next_try_at=clock.now + timedelta(minutes=15))
     make_alert(severity="strong")
     tasks.ask_who_takes_up()
     asked = OutgoingMessage.objects.filter(kind=ASK)
-    assert asked.filter(endpoint=room).count() == 1
+    assert asked.filter(endpoint=hook).count() == 1
     assert not EscalationStep.objects.filter(to_operators=True).exists()
-    message = asked.get(endpoint=room)
-    request = base.channel_open(name="chat").request(message, room)
-    assert "Who takes this up?" in request["body"].decode()
+    request = base.channel_open(name="webhook").request(asked.get(endpoint=hook), hook)
+    assert "alert.unclaimed" in request["body"].decode()
     assert "/subscribe/take/" in request["body"].decode()
 
 
@@ -382,8 +377,8 @@ class Killed(BaseException):
 
 DAYS, DRAIN_DAYS, TICK = 40, 8, timedelta(hours=12)
 MAIL_AWAY, ALL_AWAY = (6, 9), (24, 26)  # Days on which the mail server, or every process, is away.
-AWAY = {"push.example.org": (10, 12), "hooks.example.org": (15, 19)}  # Days on which each is away.
-GONE_AT = 27.0  # From this day on a device is gone for ever.
+AWAY = {"hooks.example.org": (15, 19)}  # Days on which each is away.
+GONE_AT = 27.0  # From this day on a server is gone for ever.
 KILLED = 0.05  # The worker is killed in this share of the steps.
 HOURS = 6
 SLACK = timedelta(days=1)  # for what waits for its next try, beside the outages
@@ -433,13 +428,13 @@ class World:
         self.letters.append(letter)
         self.maybe_kill(KILLED)  # The mail has gone already, and goes again with the same Message-ID.
 
-    # The servers of chats, devices and webhooks.
+    # The servers of webhooks.
     def post(self, url: str, body: bytes, **request) -> SimpleNamespace:
         host = urlsplit(url).hostname
         if self.is_away(AWAY.get(host, (0, 0))):
             self.met.add(host)
             raise outward.Unreachable("away")
-        if host == "push.example.org" and self.day >= GONE_AT:
+        if host == "gone.example.org" and self.day >= GONE_AT:
             self.met.add("gone")
             return SimpleNamespace(status=410, reason="Gone", retry_after=None)
         ok = self.random.random() < 0.7
@@ -484,27 +479,20 @@ class World:
 
 @pytest.mark.long
 def test_in_forty_days_of_faults_nothing_strong_is_left_and_nobody_is_asked_twice(
-    clock, make_subscription, make_alert, monkeypatch, push_key
+    clock, make_subscription, make_alert, monkeypatch
 ):
     for number, longitude in enumerate((-12.0, -12.5)):
         make_subscription(f"owner{number}@example.org", longitude=-13.0)
         people = (f"dead{number}@example.org", f"anna{number}@example.org", f"ben{number}@example.org")
         owner, *others = make_organisation(f"owner{number}@example.org", *people, name=f"Works {number}")
         share(owner, longitude)
-        room = Endpoint.objects.create(
-            channel="chat",
-            organisation=owner.organisation,
-            url=f"https://chat.example.org/{number}",
-            keys={"preset": "mattermost"},
-            verified_at=clock.now,
-        )
-        keys = {"p256dh": public_key(BROWSER_KEY), "auth": SECRET}
-        device = {"channel": "push", "email": f"anna{number}@example.org", "keys": keys}
-        hook = {"channel": "webhook", "email": f"ben{number}@example.org", "keys": {"secret": secret_new()}}
-        for host, values in (("push", device), ("hooks", hook)):
+        hook = {"channel": "webhook", "keys": {"secret": secret_new()}, "verified_at": clock.now, "language": "en"}
+        url = f"https://office.example.org/{number}"
+        office = Endpoint.objects.create(organisation=owner.organisation, url=url, **hook)
+        for host, name in (("gone", "anna"), ("hooks", "ben")):
             url = f"https://{host}.example.org/{number}"
-            Endpoint.objects.create(url=url, verified_at=clock.now, language="en", **values)
-        chain = [f"member-{others[0].pk}", f"member-{owner.pk}", f"endpoint-{room.pk}", f"member-{others[1].pk}"]
+            Endpoint.objects.create(url=url, email=f"{name}{number}@example.org", **hook)
+        chain = [f"member-{others[0].pk}", f"member-{owner.pk}", f"endpoint-{office.pk}", f"member-{others[1].pk}"]
         for who in (*chain, f"member-{others[2].pk}"):
             contacts.contact_add(organisation=owner.organisation, who=who, hours=str(HOURS))
         contacts.asking_set(organisation=owner.organisation, severity="strong", public_name="")
@@ -536,7 +524,7 @@ def test_in_forty_days_of_faults_nothing_strong_is_left_and_nobody_is_asked_twic
     assert len({letter.extra_headers["Message-ID"] for letter in world.letters}) >= of_mails > 100
     assert world.n_killed > 20
     assert world.met == {"mail", *AWAY, "gone", "answered", "returned"}
-    assert min(world.posted[host] for host in ("chat.example.org", *AWAY)) > 5, world.posted
+    assert min(world.posted[host] for host in ("office.example.org", *AWAY)) > 5, world.posted
     assert Escalation.objects.count() > 40
 
     strong = Alert.objects.filter(state=State.FIRST, severity="strong")
