@@ -25,7 +25,6 @@ from monitor.pages.desk import views as desk
 from monitor.pages.events import views as events
 from monitor.pages.glaciers import views as glaciers
 from monitor.pages.here import views as here
-from monitor.pages.pairs import views as pairs
 from monitor.pages.products import life as product_life
 from monitor.pages.products import views as products
 from monitor.pages.record import views as record
@@ -229,11 +228,6 @@ urlpatterns = [
     path("uploads/jobs.json", uploads.uploads_jobs, name="upload-jobs"),
     path("uploads/<int:job>/again/", uploads.upload_again, name="upload-again"),
     path("uploads/<int:job>/withdraw/", uploads.upload_withdraw, name="upload-withdraw"),
-    path("pairs/", pairs.pair_list, name="pair-list"),
-    path("pairs/images/", pairs.image_list, name="image-list"),
-    path("pairs/<int:pair>/", pairs.pair_detail, name="pair-detail"),
-    path("pairs/<int:pair>/image/<str:image>.png", pairs.pair_image, name="pair-image"),
-    path("pairs/<int:pair>/runs/<int:run>.png", pairs.pair_run_image, name="pair-run-image"),
     path(".well-known/security.txt", identity.security_txt, name="security-txt"),
     path("robots.txt", identity.robots_txt, name="robots-txt"),
     path("healthz", health.healthz, name="healthz"),

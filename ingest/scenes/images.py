@@ -44,10 +44,10 @@ def read_scene(scene: Scene, part: PixelGrid | None = None, shape: tuple[int, in
         return _window(raster, Window(col, row, part.cols, part.rows), shape)
 
 
-def read_pair(pair: ScenePair, part: PixelGrid | None = None, shape: tuple[int, int] | None = None) -> PairImages:
+def read_pair(pair: ScenePair, part: PixelGrid | None = None) -> PairImages:
     """Return both images of a pair on its common grid, or on a part of that grid."""
     part = part or pair.pixel_grid
-    return PairImages(read_scene(pair.reference, part, shape), read_scene(pair.secondary, part, shape))
+    return PairImages(read_scene(pair.reference, part), read_scene(pair.secondary, part))
 
 
 def _window(raster: DatasetReader, window: Window, shape: tuple[int, int] | None) -> Float32:

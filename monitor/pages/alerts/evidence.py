@@ -47,7 +47,7 @@ SURE, HINT = 0.99, 0.1  # a method's scores above which a place is flagged clear
 class EvidenceRow:
     """What one run shows of an alert, and what it was made from and with.
 
-    pair_url: shown to operators only; likely: how often such a score is right; weights_sha256, series: may be empty.
+    likely: how often such a score is right; weights_sha256, series: may be empty.
     """
 
     def __init__(self, detection: Detection, card: AlertCard) -> None:
@@ -59,7 +59,6 @@ class EvidenceRow:
         seen = measured_in(detection)
         self.source = data_set_name(str(seen))
         self.product_url = reverse("product-detail", args=[seen.pk]) if run.product else ""
-        self.pair_url = reverse("pair-detail", args=[run.pair_id]) if run.pair_id else ""
         self.finding = card.voice.finding(detection, seen)
         self.pictures = captions(detection)
         self.likely = how_likely(version.parameters, detection)
