@@ -180,7 +180,6 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "monitor.subscribers.accounts.stolen_passwords.NotStolen"},
 ]
 LOGIN_URL = "login"
 LOGOUT_REDIRECT_URL = "map"

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -112,7 +111,6 @@ class Sealed(NamedTuple):
     size_bytes: int = 0
     seal: str = ""
     digits: str = ""
-    stamped_at: datetime | None = None
 
 
 def evidence_block(card: AlertCard, detections: Sequence[Detection]) -> Evidence:
@@ -274,5 +272,4 @@ def sealed_block(alert: Alert) -> Sealed:
         sealed.size_bytes,
         sealed.seal,
         " ".join(digits[at : at + 4] for at in range(0, SEAL_DIGITS, 4)),
-        sealed.stamped_at,
     )
