@@ -14,7 +14,7 @@ from monitor.open_data.api import views as api_page
 from monitor.open_data.api.views import api
 from monitor.open_data.cap import views as cap
 from monitor.open_data.feeds import alerts as feeds
-from monitor.open_data.feeds import subscription as subscription_feeds
+from monitor.open_data.feeds import looks
 from monitor.open_data.standards import map_services, tilejson
 from monitor.open_data.standards import views as standards
 from monitor.operations.health import views as health
@@ -79,7 +79,7 @@ urlpatterns = [
     path("alerts/<str:code>/detections/<int:detection>/<str:name>.png", alerts.alert_picture, name="alert-picture"),
     path("alerts/<str:code>/card.svg", alerts.alert_card, name="alert-card"),
     path("alerts/<str:code>/evidence-<slug:seal>.zip", alerts.alert_evidence, name="alert-evidence"),
-    path("alerts/<str:code>/looks.ics", subscription_feeds.alert_looks, name="alert-looks"),
+    path("alerts/<str:code>/looks.ics", looks.alert_looks, name="alert-looks"),
     path("alerts/<str:code>/report/", alerts.report, name="alert-report"),
     path("alerts/<str:code>/series.json", alerts.alert_series, name="alert-series"),
     path("bulletins/", bulletins.bulletin_list, name="bulletin-list"),
@@ -141,7 +141,7 @@ urlpatterns = [
     path("regions/", regions.region_list, name="region-list"),
     path("regions/<str:slug>/", regions.region_detail, name="region-detail"),
     path("regions/<str:slug>/contact/", region_contacts.region_contact, name="region-contact"),
-    path("regions/<str:slug>/looks.ics", subscription_feeds.region_looks, name="region-looks"),
+    path("regions/<str:slug>/looks.ics", looks.region_looks, name="region-looks"),
     path("regions/<str:slug>/report/", regions.region_report, name="region-report"),
     path("embed/regions/<str:slug>/", regions.region_embed, name="region-embed"),
     costly_below(path("rasters/<int:prediction>.tif", rasters.prediction_raster, name="prediction-raster"), RASTERS),
@@ -157,10 +157,7 @@ urlpatterns = [
     path("subscriptions/<str:token>/", subscription_links.manage, name="subscription-manage"),
     path("subscriptions/<str:token>/news/", subscription_links.news, name="subscription-news"),
     path("subscriptions/<str:token>/<int:subscription>/where/", subscription_links.move, name="subscription-where"),
-    path("subscriptions/<str:token>/<int:subscription>/feeds/", subscription_links.feeds, name="subscription-feeds"),
-    path("feeds/<str:token>/alerts.atom", subscription_feeds.atom, name="feed-atom"),
-    path("feeds/<str:token>/alerts.ics", subscription_feeds.calendar, name="feed-calendar"),
-    path("feeds/<str:token>/cap.atom", subscription_feeds.cap, name="feed-cap"),
+    path("feeds/<str:token>/<str:name>", looks.feed_gone, name="feed-gone"),
     path("subscriptions/<str:token>/export.json", subscription_links.export, name="subscription-export"),
     path("subscriptions/<str:token>/ways/", channels.ways, name="subscription-ways"),
     path("service-worker.js", channels.service_worker, name="service-worker"),

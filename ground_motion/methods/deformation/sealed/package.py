@@ -1,7 +1,6 @@
 """A package: an archive that is always the same to the bit: altered bytes show, if the seal is known from elsewhere.
 
-Nothing in it is compressed. The manifest has the SHA-256 of every file; its own SHA-256 is the seal. A time stamp
-(RFC 3161) of the manifest may follow it, and is the only file that the manifest does not list.
+Nothing in it is compressed. The manifest has the SHA-256 of every file; its own SHA-256 is the seal.
 """
 
 import hashlib
@@ -22,7 +21,7 @@ MANIFEST, FACTS, README = "manifest.json", "alert.json", "README.txt"
 STATED = ("format", "code", "kind", "simulated", "made_with", "figures")  # Files of a package, in this order.
 MAX_BYTES, MAX_FILES = 128 * 2**20, 200
 MAX_HEADER_BYTES = 10_000
-NAME = re.compile(r"[a-zA-Z0-9-]{1,40}\.(json|npy|tsr|txt)")
+NAME = re.compile(r"[a-zA-Z0-9-]{1,40}\.(json|npy|txt)")
 TIME = (1980, 1, 1, 0, 0, 0)  # A zip archive can state no earlier time.
 INSTRUCTIONS = """\
 Check this file offline, with the command line that belongs to Ground Motion Monitor:
