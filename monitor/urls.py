@@ -200,7 +200,6 @@ urlpatterns = [
     path("accounts/join/<str:token>/", account_pages.invitation_open, name="invitation-open"),
     path("review/", reviews.review_queue, name="review-queue"),
     path("review/quality/", reviews.review_quality, name="review-quality"),
-    path("review/draw/", edits.review_draw, name="review-draw"),
     path("review/taken/", decisions.review_taken, name="review-taken"),
     path("review/texts/", decisions.review_texts, name="review-texts"),
     path("review/reports/", decisions.review_reports, name="review-reports"),

@@ -1,39 +1,33 @@
-"""Reporting a place, and visits on site, as plain forms; and what everybody reads."""
+"""Visits on site as plain forms; and what everybody reads of an alert that a person drew."""
 
-import json
-from datetime import timedelta
+from datetime import date, timedelta
 from xml.etree.ElementTree import fromstring
 
 import pytest
+from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone, translation
 
-from detection.models import Alert, CaseFile, FieldVisit
+from detection.models import CaseFile, FieldVisit
 from monitor.models.messages import OutgoingMessage
 from monitor.notifications.rounds import messages_send
 from monitor.open_data.cap.services import message_issue, transitions_due
 from monitor.pages.reviews.visits import visits_remind
 from monitor.wording.cards.cards import what_happened
 from tests.makers.people import words
+from tests.makers.reviews import drawn_alert
 
 pytestmark = pytest.mark.django_db
-PLACE = {"type": "Polygon", "coordinates": [[[7.0, 51.0], [7.01, 51.0], [7.01, 51.01], [7.0, 51.01], [7.0, 51.0]]]}
 
 
 def today(days: int = 0) -> str:
     return (timezone.now().date() + timedelta(days=days)).isoformat()
 
 
-def form(**more) -> dict:
-    plain = {"kind": "landslide", "severity": "strong", "outline": json.dumps(PLACE), "reason": "told"}
-    return plain | {"seen_on": "2026-05-03", "text_en": "Cracks in the <road>.", "text_de": "Risse."} | more
-
-
-def test_everybody_reads_that_a_person_reported_it_and_nobody_reads_a_figure(operator, client):
-    answer = operator.post("/review/draw/", form())
-    alert = Alert.objects.get()
-    assert answer.headers["Location"] == f"/review/{alert.code}/"
+def test_everybody_reads_that_a_person_reported_it_and_nobody_reads_a_figure(operator, anna, client):
+    area = MultiPolygon(Polygon.from_bbox((7.0, 51.0, 7.01, 51.01)), srid=4326)
+    alert = drawn_alert(anna, area, seen_on=date(2026, 5, 3), kind="landslide", severity="strong")
     assert operator.get(f"/review/{alert.code}/").status_code == 200
     page = client.get(alert.get_absolute_url())
     read = words(page)
@@ -56,27 +50,6 @@ def test_everybody_reads_that_a_person_reported_it_and_nobody_reads_a_figure(ope
     assert fromstring(xml).findtext("{*}note").startswith("Reported by a specialist; satellite measurements do not")
     assert "<value>person</value>" in xml
     assert "Cracks in the &lt;road&gt;." in xml
-
-
-def test_a_file_is_an_outline_too_and_an_alert_at_the_place_is_shown_before_saving(operator):
-    file = SimpleUploadedFile("place.geojson", json.dumps(PLACE).encode())
-    assert operator.post("/review/draw/", form(outline="", file=file)).status_code == 302
-    first = Alert.objects.get()
-    again = operator.post("/review/draw/", form())
-    assert again.status_code == 409
-    assert first.code in words(again)
-    assert "Cracks in the &lt;road&gt;." in again.content.decode()
-    assert f'name="known" value="{first.code}"' in again.content.decode()
-    assert operator.post("/review/draw/", form(known=first.code)).status_code == 302
-    assert Alert.objects.count() == 2
-
-
-def test_what_cannot_be_taken_comes_back_with_what_was_written(operator):
-    no_text = SimpleUploadedFile("a", b"\xff\xfe")
-    for wrong in ({"kind": "x"}, {"seen_on": ""}, {"outline": ""}, {"reason": ""}, {"file": no_text}):
-        answer = operator.post("/review/draw/", form(**wrong))
-        assert (answer.status_code, "Risse." in answer.content.decode()) == (400, True), wrong
-    assert not Alert.objects.exists()
 
 
 def test_a_visit_is_planned_reminded_of_reported_and_becomes_a_verdict(operator, anna, make_alert, mailoutbox):
