@@ -23,7 +23,6 @@ from ground_motion.core.errors import promised
 from monitor.maps.imaging.plan_pictures import plan_png
 from monitor.maps.map.plans import card_png, mail_plan, outlines_plan
 from monitor.maps.rasters.visibility import visibility_sentence
-from monitor.models.lines import LineBreak
 from monitor.models.messages import Bulletin, Endpoint, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications.digests import MANY_PLACES
@@ -159,6 +158,9 @@ def _line(message: OutgoingMessage) -> dict[str, Any]:
     line, rows = promised(message.notice).line, promised(message.notice).places()
     products = [row.reading.product for row in rows if row.reading]
     sources = [f"{data_set_name(one.name)}, {period_words(one.dates[0], one.dates[-1])}" for one in products]
+    token = tokens.member_token(promised(message.membership).pk)
+    url = settings.PUBLIC_URL + reverse("organisation-line", args=[token, line.organisation_id, line.pk])
+    shown = next((row.reading_id for row in rows if row.reading_id), None)
     return {
         "line": line,
         "organisation": line.organisation.name,
@@ -166,17 +168,9 @@ def _line(message: OutgoingMessage) -> dict[str, Any]:
         "n_breaks": len(rows),
         "n_more": max(0, len(rows) - MAX_NAMED),
         "sources": list(dict.fromkeys(sources)),
-        "line_url": settings.PUBLIC_URL + _line_path(message, rows),
+        "line_url": f"{url}?reading={shown}" if shown else url,
         "simulated": any(one.simulated for one in products),
     }
-
-
-def _line_path(message: OutgoingMessage, places: Sequence[LineBreak]) -> str:
-    """Return the path at which a member sees the places of a notice."""
-    line, member = promised(message.notice).line, promised(message.membership)
-    path = reverse("organisation-line", args=[tokens.member_token(member.pk), line.organisation_id, line.pk])
-    shown = next((one.reading_id for one in places if one.reading_id), None)
-    return f"{path}?reading={shown}" if shown else path
 
 
 LETTERS: dict[str, Callable[[OutgoingMessage], dict[str, Any]]] = {  # The context of each kind's templates.

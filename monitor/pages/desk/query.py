@@ -84,7 +84,7 @@ def view_of(asked: QueryDict) -> View:
     if len(area) > MAX_LETTERS:
         raise Refusal(f"area has {len(area)} letters", f"Give at most {MAX_LETTERS}.")
     view = View(
-        product=_product(asked),
+        product=whole_number("on", on, 1, 2**31 - 1) if (on := asked.get("on", "")) else None,
         area=area,
         layer=choice("layer", asked.get("layer", ""), list(LAYERS)),
         x=choice("x", asked.get("x", ""), list(BY_NAME)) or USUAL[0],
@@ -92,11 +92,6 @@ def view_of(asked: QueryDict) -> View:
     )
     _ = view.ground  # Parse the ground here, so that an invalid area is refused.
     return view
-
-
-def _product(asked: QueryDict) -> int | None:
-    text = asked.get("on", "")
-    return whole_number("on", text, 1, 2**31 - 1) if text else None
 
 
 def address(view: View, **changes: Any) -> str:

@@ -68,7 +68,8 @@ def _points(view: View, product: Product) -> list[Component]:
         axes = (("x", across), ("y", up))
         linked |= {axis: parts.packed(marks.others[:, i]) for i, (axis, one) in enumerate(axes) if one is not VELOCITY}
         said = parts.sentences(words.related(found), words.at_the_edge(found))
-        titles, heading = (words.titled(across), words.titled(up)), words.against(across, up)
+        titles = words.titled(across), words.titled(up)
+        heading = _("%(y)s against %(x)s") % {"y": up.label, "x": across.label}
         cross = [parts.relation_chart("cross", heading, said, found, titles, chosen=_("chosen"))]
     return [
         html.Div(

@@ -39,11 +39,6 @@ def titled(attribute: Attribute) -> str:
     return _("%(name)s (%(unit)s)") % {"name": attribute.label, "unit": attribute.unit}
 
 
-def against(x: Attribute, y: Attribute) -> str:
-    """Return the heading of a chart of one attribute against another."""
-    return _("%(y)s against %(x)s") % {"y": y.label, "x": x.label}
-
-
 def product_title(product: Product) -> str:
     """Return the title of a data set in lists: name, component, first and last year."""
     return _("%(name)s, %(component)s, %(first)s–%(last)s") % {
