@@ -175,7 +175,7 @@ def is_held(*, now: datetime) -> Q:
     asleep = Subscription.objects.filter(_asleep(now))
     news = Notification.objects.filter(message=OuterRef("pk"), withdrawn_at=None, subscription__in=asleep)
     silent = asleep.filter(sign_of_life=True, channel=OuterRef("channel"))
-    sign = Q(kind=OutgoingMessage.Kind.SIGN) & Exists(silent.filter(email=OuterRef("address")))
+    sign = Q(Exists(silent.filter(email=OuterRef("address"))), kind=OutgoingMessage.Kind.SIGN)
     return Q(Exists(news)) | sign
 
 
