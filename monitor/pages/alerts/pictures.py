@@ -71,7 +71,7 @@ class Captioned(NamedTuple):
 def _of_pair(pair: ScenePair, layer: RasterLayer) -> Iterator[Captioned]:
     scenes = (pair.reference, pair.secondary)
     may_be_shown = all(scene.simulated or scene.licence.startswith(FREE_LICENCE) for scene in scenes)
-    if may_be_shown and all(one.raster and one.raster.storage.exists(one.raster.name) for one in scenes):
+    if may_be_shown and all(one.raster and one.raster.storage.exists(str(one.raster.name)) for one in scenes):
         earlier = _("The earlier of the two radar images. Bright: much of the radar's signal came back. Dark: little.")
         later = _("The later of the two radar images. Bright: much of the radar's signal came back. Dark: little.")
         for name, scene, shown in zip(("before", "after"), scenes, (earlier, later), strict=True):
