@@ -42,6 +42,15 @@ SAME_VIEW = (*VERSIONS, "track", "direction", "burst")
 OF_PLACES = ("tilt_mm_m_yr", "tilt_low_mm_m_yr", "tilt_high_mm_m_yr")  # see `ground_motion.rasters.areas.place_as_dict`
 
 
+def alerts_of_runs(*, pair: ScenePair) -> dict[int, list[Alert]]:
+    """Return run's primary key -> alerts detected by it, for the runs on a pair, with one query."""
+    rows = Detection.objects.filter(**{f"{RUN}__pair": pair}).select_related("alert").annotate(run=F(f"{RUN}__id"))
+    of_run: dict[int, dict[int, Alert]] = defaultdict(dict)
+    for row in rows.order_by("-score", "id"):
+        of_run[row.run][row.alert_id] = row.alert
+    return {run: list(alerts.values()) for run, alerts in of_run.items()}
+
+
 def alert_datums(*, alerts: Iterable[Alert]) -> dict[int, list[Datum]]:
     """Return each datum of the velocity fields that show each of these alerts, by key; none for other alerts.
 

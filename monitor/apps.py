@@ -29,12 +29,10 @@ class MonitorConfig(AppConfig):
         from django.contrib.auth.signals import user_logged_in
 
         from monitor.subscribers.accounts.sessions import language_note, other_sessions_end, session_renew
-        from monitor.subscribers.accounts.stolen_passwords import check_stolen_passwords
         from monitor.web.guards import roles_ensure
         from monitor.web.identity.pages import check_colours
 
         register(check_colours)
-        register(check_stolen_passwords)
         user_logged_in.connect(language_note, dispatch_uid="language")
         setup_logging.connect(log_as_the_site, dispatch_uid="logging")
         post_migrate.connect(roles_ensure, dispatch_uid="roles")

@@ -14,7 +14,7 @@ from ingest.foundation import folders
 from monitor import broker
 from monitor.schedule import BEAT_SCHEDULE, TASK_ROUTES
 from monitor.start import process, variables
-from monitor.start.process import kept_text, push_key, wheel_library
+from monitor.start.process import kept_text, wheel_library
 from monitor.storages import storages_of
 from monitor.web.identity import site_file
 
@@ -180,7 +180,6 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "monitor.subscribers.accounts.stolen_passwords.NotStolen"},
 ]
 LOGIN_URL = "login"
 LOGOUT_REDIRECT_URL = "map"
@@ -396,8 +395,6 @@ DEFAULT_FROM_EMAIL = variables.text("DEFAULT_FROM_EMAIL", formataddr((SITE.name,
 WEBHOOK_SECONDS = 10.0  # A slower receiver is tried again later.
 WEBHOOKS_AT_ONCE = 64  # Most deliveries in progress at once.
 ENDPOINTS_PRIVATE = variables.switch("ENDPOINTS_PRIVATE")
-PUSH_KEY_FILE = VAR_DIR / "push_key"  # manage.py prepare makes this file.
-PUSH_PRIVATE_KEY = push_key(PUSH_KEY_FILE)
 # Immediate subscribers: minutes in which news is gathered into one message, and minutes until the next message.
 GATHERING = {"mail": (0.5 if DEMO else 5.0, 60.0)}
 MAIL_SENDERS = 3  # The fourth process of the mail worker does everything else.

@@ -51,17 +51,10 @@ def ask_who_takes_up() -> None:
 
 @stage
 def seal_evidence() -> None:
-    """Seal the evidence of every new or changed alert; stamp packages where the site names a time-stamp service."""
+    """Seal the evidence of every new or changed alert."""
     for alert in rows_due(Step.SEAL, sealed.alerts_unsealed())[:SEALED_AT_ONCE]:
         with attempt(Step.SEAL, alert):
             sealed.evidence_seal(alert=alert)
-    if not settings.SITE.time_stamps:
-        return
-    from ingest.sources.configured import time_stamp  # HTTP clients are imported only where a service is asked
-
-    for row in rows_due(Step.STAMP, sealed.packages_unstamped())[:SEALED_AT_ONCE]:
-        with attempt(Step.STAMP, row):
-            sealed.evidence_stamp(row=row, ask=time_stamp)
 
 
 @stage

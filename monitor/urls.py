@@ -14,7 +14,7 @@ from monitor.open_data.api import views as api_page
 from monitor.open_data.api.views import api
 from monitor.open_data.cap import views as cap
 from monitor.open_data.feeds import alerts as feeds
-from monitor.open_data.feeds import subscription as subscription_feeds
+from monitor.open_data.feeds import looks
 from monitor.open_data.standards import map_services, tilejson
 from monitor.open_data.standards import views as standards
 from monitor.operations.health import views as health
@@ -25,7 +25,6 @@ from monitor.pages.desk import views as desk
 from monitor.pages.events import views as events
 from monitor.pages.glaciers import views as glaciers
 from monitor.pages.here import views as here
-from monitor.pages.pairs import views as pairs
 from monitor.pages.products import life as product_life
 from monitor.pages.products import views as products
 from monitor.pages.record import views as record
@@ -80,7 +79,7 @@ urlpatterns = [
     path("alerts/<str:code>/detections/<int:detection>/<str:name>.png", alerts.alert_picture, name="alert-picture"),
     path("alerts/<str:code>/card.svg", alerts.alert_card, name="alert-card"),
     path("alerts/<str:code>/evidence-<slug:seal>.zip", alerts.alert_evidence, name="alert-evidence"),
-    path("alerts/<str:code>/looks.ics", subscription_feeds.alert_looks, name="alert-looks"),
+    path("alerts/<str:code>/looks.ics", looks.alert_looks, name="alert-looks"),
     path("alerts/<str:code>/report/", alerts.report, name="alert-report"),
     path("alerts/<str:code>/series.json", alerts.alert_series, name="alert-series"),
     path("bulletins/", bulletins.bulletin_list, name="bulletin-list"),
@@ -142,7 +141,7 @@ urlpatterns = [
     path("regions/", regions.region_list, name="region-list"),
     path("regions/<str:slug>/", regions.region_detail, name="region-detail"),
     path("regions/<str:slug>/contact/", region_contacts.region_contact, name="region-contact"),
-    path("regions/<str:slug>/looks.ics", subscription_feeds.region_looks, name="region-looks"),
+    path("regions/<str:slug>/looks.ics", looks.region_looks, name="region-looks"),
     path("regions/<str:slug>/report/", regions.region_report, name="region-report"),
     path("embed/regions/<str:slug>/", regions.region_embed, name="region-embed"),
     costly_below(path("rasters/<int:prediction>.tif", rasters.prediction_raster, name="prediction-raster"), RASTERS),
@@ -158,10 +157,7 @@ urlpatterns = [
     path("subscriptions/<str:token>/", subscription_links.manage, name="subscription-manage"),
     path("subscriptions/<str:token>/news/", subscription_links.news, name="subscription-news"),
     path("subscriptions/<str:token>/<int:subscription>/where/", subscription_links.move, name="subscription-where"),
-    path("subscriptions/<str:token>/<int:subscription>/feeds/", subscription_links.feeds, name="subscription-feeds"),
-    path("feeds/<str:token>/alerts.atom", subscription_feeds.atom, name="feed-atom"),
-    path("feeds/<str:token>/alerts.ics", subscription_feeds.calendar, name="feed-calendar"),
-    path("feeds/<str:token>/cap.atom", subscription_feeds.cap, name="feed-cap"),
+    path("feeds/<str:token>/<str:name>", looks.feed_gone, name="feed-gone"),
     path("subscriptions/<str:token>/export.json", subscription_links.export, name="subscription-export"),
     path("subscriptions/<str:token>/ways/", channels.ways, name="subscription-ways"),
     path("service-worker.js", channels.service_worker, name="service-worker"),
@@ -204,7 +200,6 @@ urlpatterns = [
     path("accounts/join/<str:token>/", account_pages.invitation_open, name="invitation-open"),
     path("review/", reviews.review_queue, name="review-queue"),
     path("review/quality/", reviews.review_quality, name="review-quality"),
-    path("review/draw/", edits.review_draw, name="review-draw"),
     path("review/taken/", decisions.review_taken, name="review-taken"),
     path("review/texts/", decisions.review_texts, name="review-texts"),
     path("review/reports/", decisions.review_reports, name="review-reports"),
@@ -229,11 +224,6 @@ urlpatterns = [
     path("uploads/jobs.json", uploads.uploads_jobs, name="upload-jobs"),
     path("uploads/<int:job>/again/", uploads.upload_again, name="upload-again"),
     path("uploads/<int:job>/withdraw/", uploads.upload_withdraw, name="upload-withdraw"),
-    path("pairs/", pairs.pair_list, name="pair-list"),
-    path("pairs/images/", pairs.image_list, name="image-list"),
-    path("pairs/<int:pair>/", pairs.pair_detail, name="pair-detail"),
-    path("pairs/<int:pair>/image/<str:image>.png", pairs.pair_image, name="pair-image"),
-    path("pairs/<int:pair>/runs/<int:run>.png", pairs.pair_run_image, name="pair-run-image"),
     path(".well-known/security.txt", identity.security_txt, name="security-txt"),
     path("robots.txt", identity.robots_txt, name="robots-txt"),
     path("healthz", health.healthz, name="healthz"),

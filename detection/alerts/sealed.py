@@ -1,16 +1,13 @@
 """Sealed evidence of alerts: a package of inputs and figures, made only if the figures follow from the inputs again."""
 
-import secrets
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
 from math import ceil, floor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from affine import Affine
-from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 from numpy.typing import NDArray
@@ -30,11 +27,10 @@ from ground_motion.methods.deformation.sealed import FORMAT
 from ground_motion.methods.deformation.sealed.figures import Flagged
 from ground_motion.methods.deformation.sealed.measurement import COLUMNS, Measurement, alert_figures
 from ground_motion.methods.deformation.sealed.package import MAX_BYTES, files_of, opened, packed, plain
-from ground_motion.methods.deformation.sealed.stamp import BadStamp, request_of, stamped_at
 from ground_motion.methods.deformation.sealed.versions import versions
 from ground_motion.rasters.areas import AreaThresholds, areas_in, to_geographic
 from ground_motion.statistics.reasons import TrackReason
-from ingest.foundation.storage import delete_files, raster_put
+from ingest.foundation.storage import raster_put
 from ingest.models import Product
 from ingest.products.selectors import area_series
 from ml.runs.selectors import products_of
@@ -45,8 +41,6 @@ OF_REASON = ("product", *TrackReason._fields)
 OF_CLUSTER = ("rate_sigma_mm_yr", "window", "null")
 FIRST_M = 2_000.0  # The raster is first read this far around an outline.
 MAX_TRIED = 5  # At most this many flagged areas are compared with one outline.
-MAX_STAMP_BYTES = 100_000  # A package leaves room for its time stamp.
-MAX_CLOCK = timedelta(minutes=10)  # A time stamp may state a time this far from now.
 
 
 class Unsealable(Exception):
@@ -62,11 +56,6 @@ def alerts_unsealed() -> QuerySet[Alert]:
     return alerts.exclude(Exists(sealed)).order_by("id")
 
 
-def packages_unstamped() -> QuerySet[SealedEvidence]:
-    """Return the packages without a time stamp, the newest first."""
-    return SealedEvidence.objects.exclude(file="").filter(stamped_at=None).select_related("alert").order_by("-id")
-
-
 def evidence_seal(*, alert: Alert) -> SealedEvidence:
     """Seal the evidence of an alert as it stands, or record why that is impossible; once for each state of it."""
     begun = timezone.now()  # What changes while figures are read is newer than this, and read another time.
@@ -76,10 +65,10 @@ def evidence_seal(*, alert: Alert) -> SealedEvidence:
     kept = SealedEvidence.objects.filter(alert=alert, basis=basis)
     if not kept.exclude(file="", why="").update(checked_at=begun):
         row = kept.first() or SealedEvidence(alert=alert, basis=basis)  # Retention may have deleted its file.
-        row.checked_at, row.stamped_at = begun, None
+        row.checked_at = begun
         try:
             archive = packed(_files(alert, current))
-            if len(archive) > MAX_BYTES - MAX_STAMP_BYTES:
+            if len(archive) > MAX_BYTES:
                 raise Unsealable(Why.LARGE)
             row.seal = opened(archive).seal
             _store(row, archive)
@@ -87,20 +76,6 @@ def evidence_seal(*, alert: Alert) -> SealedEvidence:
             row.why = str(fault)
             row.save()
     return kept.get()
-
-
-def evidence_stamp(*, row: SealedEvidence, ask: Callable[[bytes], bytes]) -> None:
-    """Store a package with a time stamp. `ask` asks the service. Raises BadStamp if it stamps something else."""
-    with row.file.open() as stored:
-        package = opened(stored.read())
-    nonce = secrets.randbits(63)
-    answer = ask(request_of(package.manifest, nonce))
-    row.stamped_at = stamped_at(answer, package.manifest, nonce)
-    if abs(row.stamped_at - timezone.now()) > MAX_CLOCK:
-        raise BadStamp(f"The time stamp states another time than now: {row.stamped_at:%Y-%m-%d %H:%M:%S} UTC.")
-    with transaction.atomic():
-        delete_files([row.file])
-        _store(row, packed(package.files, answer))
 
 
 def _store(row: SealedEvidence, archive: bytes) -> None:

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from typing import NamedTuple
-from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from detection.models import Alert, CaseFile, CaseNote
@@ -27,11 +26,9 @@ class Given(NamedTuple):
     content: bytes
 
 
-def note_add(*, alert: Alert, author: User, text: str, files: Sequence[Given], key: UUID | None = None) -> CaseNote:
-    """Save a note and all its files, or nothing; one that was sent again with its key is kept once. Raises Unfit."""
+def note_add(*, alert: Alert, author: User, text: str, files: Sequence[Given]) -> CaseNote:
+    """Save a note and all its files, or nothing. Raises Unfit."""
     text = text.strip()
-    if key and (known := note_sent(alert=alert, author=author, key=key)):
-        return known
     if not text and not files:
         raise Unfit(_("Write a note or choose a file."))
     if len(text) > MAX_NOTE_LENGTH:
@@ -40,25 +37,13 @@ def note_add(*, alert: Alert, author: User, text: str, files: Sequence[Given], k
         raise too_many_files()
     kept = [_keep(upload) for upload in files]
     with transaction.atomic():
-        try:
-            with transaction.atomic():
-                note = CaseNote.objects.create(alert=alert, author=author, text=text, key=key)
-        except IntegrityError as fault:
-            # Either it was sent twice at once, or the key is of another note.
-            if key and (known := note_sent(alert=alert, author=author, key=key)):
-                return known
-            raise Unfit(_("This was not sent by a page of this site. Nothing was changed.")) from fault
+        note = CaseNote.objects.create(alert=alert, author=author, text=text)
         for file in kept:
             file.note = note
             file.save()
         names = ", ".join(file.name for file in kept)
         audit_write(actor=author, action="note", subject=alert.code, detail=f"{text}\n{names}".strip())
         return note
-
-
-def note_sent(*, alert: Alert, author: User, key: UUID) -> CaseNote | None:
-    """Return the note that this person has sent with this key, if there is one."""
-    return CaseNote.objects.filter(alert=alert, author=author, key=key).first()
 
 
 def too_many_files() -> Unfit:

@@ -38,7 +38,7 @@ def outline_of(text: str, near: BaseGeometry | None = None) -> MultiPolygon:
     if not MIN_M2 <= area_of(area) <= MAX_M2:
         raise Unfit(_("The outline must measure between 100 square metres and 2,000 square kilometres."))
     if near is not None and distance_m(area, near) > NEAR_M:
-        raise Unfit(_("The outline is more than 5 kilometres from the alert. Draw a new place instead."))
+        raise Unfit(_("The outline is more than 5 kilometres from the alert."))
     return area
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
-from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -14,7 +13,7 @@ from django.utils.translation import gettext as _
 from detection.models import Alert, FieldVisit, Proposal
 from detection.reviews.audit import audit_write
 from detection.reviews.claims import Overtaken
-from detection.reviews.notes import Given, note_add, note_sent
+from detection.reviews.notes import Given, note_add
 from detection.reviews.outlines import Unfit
 from detection.reviews.services import alert_review
 from detection.rules.lifecycle import LIVING, State
@@ -49,11 +48,6 @@ def visits_coming(*, visitor: User) -> list[FieldVisit]:
 def visit_of(*, alert: Alert) -> FieldVisit | None:
     """Return the visit of an alert that has no result yet, if there is one."""
     return visits_open().filter(review__alert=alert).last()
-
-
-def visit_told(*, alert: Alert, by: User) -> FieldVisit | None:
-    """Return the last visit of an alert that this person has reported, if there is one."""
-    return FieldVisit.objects.filter(review__alert=alert, reported_by=by).exclude(result=Result.MOVED).last()
 
 
 def visit_plan(
@@ -95,11 +89,8 @@ def visit_report(
     files: Sequence[Given] = (),
     judge: bool = False,
     expected_state: str = "",
-    key: UUID | None = None,
 ) -> FieldVisit:
     """Record the result of a visit and, if `judge`, the verdict on its alert, in one transaction.
-
-    key: identifier that the device gave the note; a report that is sent again changes nothing.
 
     Raises Overtaken if the visit has a result or was planned anew, Unfit for invalid input; if `judge`, also what
     `alert_review` raises.
@@ -111,14 +102,9 @@ def visit_report(
     with transaction.atomic():
         row = FieldVisit.objects.select_for_update().get(pk=visit.pk)
         alert = row.review.alert
-        sent = note_sent(alert=alert, author=by, key=key) if key else None
-        written = bool(text.strip() or files)
-        is_same = row.result == result and row.reported_by == by and row.note is None and not written and not judge
-        if sent or (key and is_same):
-            return row
         if row.result:
             raise Overtaken(f"the visit of {alert.code} has been reported")
-        row.note = note_add(alert=alert, author=by, text=text, files=files, key=key) if written else None
+        row.note = note_add(alert=alert, author=by, text=text, files=files) if text.strip() or files else None
         row.result, row.reported_by, row.reported_at = Result(result), by, timezone.now()
         row.save()
         audit_write(actor=by, action="visit.reported", subject=alert.code, after=result)

@@ -92,7 +92,6 @@ class SealedEvidence(models.Model):
     file = models.FileField(storage=raster_storage, max_length=200, blank=True)
     size_bytes = models.PositiveBigIntegerField(default=0)
     seal = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the manifest")
-    stamped_at = models.DateTimeField(null=True, help_text="by the time-stamp service; null: not yet, or none is set")
     checked_at = models.DateTimeField(help_text="when the alert was last seen to have these figures")
 
     class Meta:

@@ -38,9 +38,6 @@ class CaseNote(models.Model):
     alert = models.ForeignKey("detection.Alert", models.CASCADE, related_name="notes")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     text = models.TextField(blank=True)
-    key = models.UUIDField(
-        null=True, unique=True, help_text="given by the device on which it was written, so that it is kept once"
-    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -10,7 +10,6 @@ from typing import Any
 from ground_motion.core.errors import InputError, printable
 from ground_motion.methods.deformation.sealed.measurement import alert_figures
 from ground_motion.methods.deformation.sealed.package import MAX_BYTES, Altered, Package, opened, plain
-from ground_motion.methods.deformation.sealed.stamp import BadStamp, stamped_at
 from ground_motion.methods.deformation.sealed.versions import versions
 
 MAX_ROUNDING = 1e-9  # Figures of another processor or other versions may differ by this share.
@@ -41,13 +40,12 @@ def run(args: argparse.Namespace) -> int:
         package = opened(args.package.read_bytes())
         if seal is not None and not package.seal.startswith(seal):
             raise Altered(f"It is another package: its seal is {package.seal}.")
-        time = stamped_at(package.stamp, package.manifest) if package.stamp else None
         made, here = package.stated["made_with"], versions()
         rounding = 0.0 if made == here else MAX_ROUNDING
         worst = max(_report(*line, rounding) for line in lines_of(package))
     except OSError as fault:
         raise InputError(args.package, f"cannot be read: {fault.strerror}", "Check the path") from fault
-    except (Altered, BadStamp) as fault:
+    except Altered as fault:
         print(printable(fault))
         print("NOT verified")
         return 1
@@ -62,10 +60,6 @@ def run(args: argparse.Namespace) -> int:
     simulated = " (simulated: not a real place)" if package.stated["simulated"] else ""
     print(printable(f"alert {package.stated['code']}, {package.stated['kind']}{simulated}"))
     print("taken as given: raster of the method, mean series, statistics, dates and sources")
-    if time:
-        print(f"a stamp that is not checked here states {time:%Y-%m-%d %H:%M:%S} UTC.")
-        print("To check who signed, unpack the file and run:")
-        print("  openssl ts -verify -data manifest.json -in manifest.tsr -CAfile AUTHORITY.pem")
     but = ", but for rounding: another processor or other versions" if worst else ""
     if seal is None:
         only = "Whether this is what the service sealed, only the seal says: compare it with the alert's page"

@@ -32,7 +32,6 @@ class StepFailure(models.Model):
         RELEASE = "release", "alerts from new passes that a release covers"
         REPLACE = "replace", "provisional values that a release replaces"
         SEAL = "seal", "sealed evidence of an alert"
-        STAMP = "stamp", "time stamp of sealed evidence"
         SETTLE = "settle", "versions of a data set"
         DATUM = "datum", "zero of a data set"
 

@@ -30,51 +30,48 @@ class PairImages(NamedTuple):
     secondary: Float32
 
 
-def read_scene(scene: Scene, part: PixelGrid | None = None, shape: tuple[int, int] | None = None) -> Float32:
+def read_scene(scene: Scene, part: PixelGrid | None = None) -> Float32:
     """Return a scene's pixels on a grid, by default its own; (rows, cols), linear power, NaN unknown.
 
     A part on the scene's own lattice is read unchanged; for any other, the amplitude is resampled by a cubic kernel.
-    shape: (rows, cols) fewer than those of the part, for a picture; each pixel is then a mean.
     """
     part = part or scene.pixel_grid
     with stored_tiff(scene.raster) as raster:
         if not same_lattice(part, scene.pixel_grid):
-            return _resample(raster, scene.pixel_grid, part, shape)
+            return _resample(raster, scene.pixel_grid, part)
         row, col = (round(shift) for shift in part.shift_from(scene.pixel_grid))
-        return _window(raster, Window(col, row, part.cols, part.rows), shape)
+        return _window(raster, Window(col, row, part.cols, part.rows))
 
 
-def read_pair(pair: ScenePair, part: PixelGrid | None = None, shape: tuple[int, int] | None = None) -> PairImages:
+def read_pair(pair: ScenePair, part: PixelGrid | None = None) -> PairImages:
     """Return both images of a pair on its common grid, or on a part of that grid."""
     part = part or pair.pixel_grid
-    return PairImages(read_scene(pair.reference, part, shape), read_scene(pair.secondary, part, shape))
+    return PairImages(read_scene(pair.reference, part), read_scene(pair.secondary, part))
 
 
-def _window(raster: DatasetReader, window: Window, shape: tuple[int, int] | None) -> Float32:
+def _window(raster: DatasetReader, window: Window, shape: tuple[int, int] | None = None) -> Float32:
     values: Float32 = raster.read(
         1, window=window, boundless=True, fill_value=np.nan, out_shape=shape, resampling=Resampling.average
     )
     return values
 
 
-def _resample(raster: DatasetReader, own: PixelGrid, part: PixelGrid, shape: tuple[int, int] | None) -> Float32:
+def _resample(raster: DatasetReader, own: PixelGrid, part: PixelGrid) -> Float32:
     """Return power from cubically resampled amplitude; power itself would ring further below 0 at bright targets."""
-    rows, cols = shape or (part.rows, part.cols)
-    target = part.transform @ Affine.scale(part.cols / cols, part.rows / rows)
     west, south, east, north = transform_bounds(f"EPSG:{part.epsg}", f"EPSG:{own.epsg}", *part.bounds_m, densify_pts=64)
     left, top = (int(np.floor(edge)) - MARGIN_PX for edge in ~own.transform @ (west, north))
     right, bottom = (int(np.ceil(edge)) + MARGIN_PX for edge in ~own.transform @ (east, south))
-    step = max(1, int(part.posting_m * part.cols / cols / own.posting_m))  # Pictures are read from an overview.
+    step = max(1, int(part.posting_m / own.posting_m))  # Pictures are read from an overview.
     width, height = max(1, (right - left) // step), max(1, (bottom - top) // step)
     power = _window(raster, Window(left, top, width * step, height * step), (height, width) if step > 1 else None)
-    amplitude = np.full((rows, cols), np.nan, dtype=np.float32)
+    amplitude = np.full((part.rows, part.cols), np.nan, dtype=np.float32)
     reproject(
         np.sqrt(power),
         amplitude,
         src_transform=own.transform @ Affine.translation(left, top) @ Affine.scale(step),
         src_crs=CRS.from_epsg(own.epsg),
         src_nodata=np.nan,
-        dst_transform=target,
+        dst_transform=part.transform,
         dst_crs=CRS.from_epsg(part.epsg),
         dst_nodata=np.nan,
         resampling=Resampling.cubic,

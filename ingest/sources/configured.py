@@ -15,7 +15,7 @@ from shapely import Polygon
 from ground_motion.core.http.allow_list import AllowList
 from ground_motion.core.http.faults import SearchFailed, SignInRefused
 from ground_motion.core.http.transport import Credential, guard
-from ingest.sources.client import asf, geocoder, hyp3, quakes, stac, timestamp
+from ingest.sources.client import asf, geocoder, hyp3, quakes, stac
 from ingest.sources.client.scene import CatalogueScene
 from ingest.sources.client.tokens import Account, Tokens, token_end
 
@@ -131,11 +131,6 @@ def geocode(*, text: str, language: str, most: int) -> list[geocoder.Found]:
         allowed=allow_list(),
         contact=settings.PUBLIC_URL,
     )
-
-
-def time_stamp(request: bytes) -> bytes:
-    """Return the answer of the site's time-stamp service to a request. Raises SourceError, ImproperlyConfigured."""
-    return timestamp.ask(url=settings.SITE.time_stamps, request=request, allowed=allow_list())
 
 
 def event_reports(*, url: str, now: datetime) -> quakes.Reports:

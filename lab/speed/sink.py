@@ -1,4 +1,4 @@
-"""python -m lab.speed.sink mails|webhooks|pushes [FILE]: a server that accepts all messages and logs their ids."""
+"""python -m lab.speed.sink mails|webhooks [FILE]: a server that accepts all messages and logs their ids."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ from pathlib import Path
 
 ANSWERS = {b"EHLO": b"250 sink\r\n", b"QUIT": b"221 bye\r\n", b"DATA": b"354 go on\r\n"}
 MESSAGE_ID = re.compile(rb"^Message-ID:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
-WEBHOOK_ID = re.compile(rb"^(?:webhook-id|topic):\s*(\S+)", re.IGNORECASE | re.MULTILINE)  # topic: of Web Push
+WEBHOOK_ID = re.compile(rb"^webhook-id:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
 LENGTH = re.compile(rb"^content-length:\s*(\d+)", re.IGNORECASE | re.MULTILINE)
 
 
@@ -40,7 +40,7 @@ async def take_webhooks(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
     await writer.drain()
 
 
-TAKES = {"mails": take_mails, "webhooks": take_webhooks, "pushes": take_webhooks}
+TAKES = {"mails": take_mails, "webhooks": take_webhooks}
 
 
 def keep(named: re.Match[bytes] | None) -> None:

@@ -62,6 +62,15 @@ def runs_urgent() -> QuerySet[Run]:
     return spanning.order_by("-pair__events__created_at", "id")
 
 
+def runs_of_pair(*, pair: ScenePair) -> list[Run]:
+    """Return the runs on a pair that spans an event, with their results, the newest version of a method first."""
+    runs = Run.objects.filter(pair=pair, model_version__task__in=TASKS).select_related("model_version", "prediction")
+    rows = list(runs.order_by("model_version__task", "-id"))
+    for run in rows:
+        run.pair = pair
+    return rows
+
+
 def images_around(*, event: GroundEvent) -> tuple[Scene | None, Scene | None]:
     """Return the last image of an event's place before it and the first one after it, from any tracks."""
     here = Scene.objects.ready().filter(footprint__intersects=event.ground)

@@ -8,7 +8,7 @@ from monitor.models.subscriptions import Membership, Organisation
 
 
 class Contact(models.Model):
-    """Contact of an organisation: a member, or one of its chat rooms and webhooks. Lower positions are asked first."""
+    """Contact of an organisation: a member, or one of its webhooks. Lower positions are asked first."""
 
     organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="contacts")
     member = models.OneToOneField(Membership, models.CASCADE, null=True)

@@ -131,9 +131,6 @@ class Subscription(Holding):
     pause_reason = models.CharField(max_length=10, choices=PauseReason.choices, blank=True)
     ended_at = models.DateTimeField(null=True)
     last_digest_at = models.DateTimeField(null=True)
-    feed_key = models.CharField(
-        max_length=40, unique=True, null=True, help_text="secret part of the addresses of its feeds; null: it has none"
-    )
     bounces = models.PositiveSmallIntegerField(default=0, help_text="messages refused for good, one after the other")
 
     class Meta:

@@ -139,15 +139,15 @@ def _new_breaks() -> QuerySet[LineBreak]:
 
 @transaction.atomic
 def _announce(pk: int) -> None:
-    """Queue one message about the new breaks of a line to each member, chat room and webhook of its organisation."""
+    """Queue one message about the new breaks of a line to each member and webhook of its organisation."""
     locked = Line.objects.select_for_update(skip_locked=True, of=("self",))
     line = locked.select_related("organisation").filter(pk=pk).first()
     if line is None or not _new_breaks().filter(line=line).exists():
         return
     notice = LineNotice.objects.create(line=line)
     _new_breaks().filter(line=line).update(notice=notice)
-    rooms = endpoints_working().filter(organisation=line.organisation)
-    messages = [message_to(one, OutgoingMessage.Kind.LINE, notice.pk, notice=notice) for one in rooms]
+    hooks = endpoints_working().filter(organisation=line.organisation)
+    messages = [message_to(one, OutgoingMessage.Kind.LINE, notice.pk, notice=notice) for one in hooks]
     for member in members(organisation=line.organisation).filter(wants_mails=True):
         messages += messages_to_member(member, OutgoingMessage.Kind.LINE, notice.pk, notice=notice, membership=member)
     OutgoingMessage.objects.bulk_create(messages)

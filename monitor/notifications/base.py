@@ -1,31 +1,18 @@
-"""Interface of channels, their registration, and the brief form of a message.
+"""Interface of channels, and their registration. The outbox uses no other interface."""
 
-The outbox uses no other interface. Devices and chat rooms show the brief form: a title and a sentence.
-"""
-
-import textwrap
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any, ClassVar, Protocol
 
 from django.conf import settings
-from django.urls import reverse
-from django.utils import translation
-from django.utils.translation import gettext as _
 
-from ground_motion.core.errors import promised
-from monitor.models.lines import LineBreak
 from monitor.models.messages import Endpoint, OutgoingMessage
-from monitor.subscribers.organisations.escalations import take_path
-from monitor.subscribers.subscriptions.channels import EndpointRules, channel_class
-from monitor.subscribers.subscriptions.tokens import member_token
 from monitor.web import outward
-from monitor.wording.cards.cards import KeptCards, alert_title, what_happened
-from monitor.wording.cards.lines import notice_sentence
+from monitor.wording.cards.cards import KeptCards
 
-MAX_TITLE_LENGTH, MAX_SENTENCE_LENGTH = 160, 400  # The most letters of a title and of a sentence.
+GONE = 410  # HTTP status of an address that no longer exists.
 
 
 @dataclass(frozen=True)
@@ -73,13 +60,12 @@ class Channel(Protocol):
 
     one_server: whether one server takes all messages, so that several senders may share them; otherwise every address
     (`Endpoint`) has a server of its own. at_once: how many deliveries a sender then has under way at the same time.
-    rules: what the channel asks of its endpoints, if it has any. order: place of its section among those of others.
+    order: place of its section among those of others.
     """
 
     order: int = 1000
     one_server: bool = True
     at_once: int = 1
-    rules: ClassVar[EndpointRules] = EndpointRules()
 
     def read_ahead(self, messages: Sequence[OutgoingMessage]) -> None:
         """Read what the next batch of messages needs, in few queries."""
@@ -98,15 +84,12 @@ class Channel(Protocol):
 class EndpointChannel(Channel):
     """Channel to addresses that readers add themselves, with its section of the page on which they do so.
 
-    section: template, given `section` with what `shown` returns, the endpoints and what a form returned. script: module
-    of that page, below static/. for_organisations: whether organisations may have such endpoints, too.
+    section: template, given `section` with what `shown` returns, the endpoints and what a form returned.
+    for_organisations: whether organisations may have such endpoints, too.
     """
 
     one_server = False
-    removed: ClassVar[str] = "The endpoint was deleted."  # The reason why a message to a deleted endpoint is given up.
-    gone_by: ClassVar[tuple[int, ...]] = (410,)  # HTTP statuses of an address that no longer exists.
     section: ClassVar[str]
-    script: ClassVar[str] = ""
     for_organisations: ClassVar[bool] = False
 
     def __init__(self) -> None:
@@ -116,9 +99,9 @@ class EndpointChannel(Channel):
     def deliver(self, message: OutgoingMessage) -> Outcome | InHand:
         """Return the request of a message, to be run in a thread; Never if the endpoint was removed."""
         if message.endpoint is None:
-            return Never(self.removed)
+            return Never("The endpoint was deleted.")
         request = self.request(message, message.endpoint)
-        return InHand(partial(deliver, **request, seconds=settings.WEBHOOK_SECONDS, gone_by=self.gone_by))
+        return InHand(partial(deliver, **request, seconds=settings.WEBHOOK_SECONDS))
 
     def request(self, message: OutgoingMessage, endpoint: Endpoint) -> dict[str, Any]:
         """Return `url`, `body` and `headers` of the request that delivers a message."""
@@ -130,10 +113,10 @@ class EndpointChannel(Channel):
         return {}
 
     @classmethod
-    def add(cls, *, given: Mapping[str, str], agent: str, **owner: Any) -> dict[str, Any]:
+    def add(cls, *, given: Mapping[str, str], **owner: Any) -> dict[str, Any]:
         """Add the endpoint that a form describes; return what its page shows only this once, such as a new secret.
 
-        agent: User-Agent of the browser. Raises Refusal if the endpoint is not accepted.
+        Raises Refusal if the endpoint is not accepted.
         """
         raise NotImplementedError
 
@@ -145,12 +128,19 @@ class EndpointChannel(Channel):
 
 def endpoint_channels(*, for_organisations: bool = False) -> dict[str, type[EndpointChannel]]:
     """Return the channels, by name, whose endpoints people or, if asked for, organisations may add on this site."""
-    some = {name: channel_class(name=name) for name in settings.CHANNELS}
+    some = {name: settings.CHANNELS[name].load() for name in settings.CHANNELS}
     return {
         name: one
         for name, one in sorted(some.items(), key=lambda item: item[1].order)
         if issubclass(one, EndpointChannel) and one.for_organisations >= for_organisations and one.shown() is not None
     }
+
+
+def channel_class(*, name: str) -> Any:
+    """Return the class of the channel with this name in settings.CHANNELS. Raises LookupError if there is none."""
+    if name not in settings.CHANNELS:
+        raise LookupError(f"no channel {name!r} is registered in settings.CHANNELS")
+    return settings.CHANNELS[name].load()
 
 
 def channel_open(*, name: str) -> Channel:
@@ -159,8 +149,8 @@ def channel_open(*, name: str) -> Channel:
     return channel
 
 
-def deliver(*, url: str, body: bytes, headers: dict[str, str], seconds: float, gone_by: Container[int]) -> Outcome:
-    """Post a message to its reader's server. gone_by: HTTP statuses that mean that the address no longer exists."""
+def deliver(*, url: str, body: bytes, headers: dict[str, str], seconds: float) -> Outcome:
+    """Post a message to its reader's server."""
     try:
         answer = outward.post(url=url, body=body, headers=headers, seconds=seconds)
     except outward.Unreachable as fault:
@@ -168,42 +158,4 @@ def deliver(*, url: str, body: bytes, headers: dict[str, str], seconds: float, g
     if 200 <= answer.status < 300:
         return Delivered()
     reason = f"{answer.status} {answer.reason}".strip()
-    return Never(reason) if answer.status in gone_by else Refused(reason, answer.retry_after)
-
-
-def line_path(message: OutgoingMessage, places: Sequence[LineBreak]) -> str:
-    """Return the path at which places of a notice are shown; for a chat room, which has no member, of subscriptions."""
-    line, member = promised(message.notice).line, message.membership
-    if member is None:
-        return reverse("subscribe")
-    path = reverse("organisation-line", args=[member_token(member.pk), line.organisation_id, line.pk])
-    shown = next((one.reading_id for one in places if one.reading_id), None)
-    return f"{path}?reading={shown}" if shown else path
-
-
-class Brief:
-    """Message in words of its reader's language. path: of the page about it; about: the alert's code, or the kind."""
-
-    def __init__(self, message: OutgoingMessage, cards: KeptCards, *, works: str) -> None:
-        """Shorten a message, without personal addresses or regions. works: what a test says."""
-        with translation.override(message.language):
-            if message.step:
-                alert = message.step.escalation.alert
-                title, said = alert_title(cards(alert)), _("Who takes this up?")
-                path, about = take_path(message.step), alert.code
-            elif message.notice:
-                title, about = message.notice.line.name, message.kind
-                places = message.notice.places()
-                said, path = notice_sentence(message.notice.line, places), line_path(message, places)
-            elif message.transition is None:
-                is_summary = message.kind == OutgoingMessage.Kind.SUMMARY
-                more = _("More has changed in your regions.")
-                said, path = (more, reverse("alert-list")) if is_summary else (_(works), "/")
-                title, about = settings.SITE.name, message.kind
-            else:
-                alert = message.transition.alert
-                title, said = alert_title(cards(alert)), what_happened(message.transition)
-                path, about = alert.get_absolute_url(), alert.code
-        self.title = textwrap.shorten(title, MAX_TITLE_LENGTH, placeholder="…")
-        self.sentence = textwrap.shorten(said, MAX_SENTENCE_LENGTH, placeholder="…")
-        self.path, self.about = path, about
+    return Never(reason) if answer.status == GONE else Refused(reason, answer.retry_after)

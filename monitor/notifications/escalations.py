@@ -162,8 +162,8 @@ def _messages_to_contact(step: EscalationStep, contact: Contact) -> list[Outgoin
     """Return the unsaved messages that ask a contact, by all channels that may reach it."""
     subject = {"step": step, "rank": Rank.FIRST if contact.organisation.trusted_at else Rank.LAST}
     if contact.endpoint_id:
-        rooms = endpoints_working().filter(pk=contact.endpoint_id)
-        return [message_to(one, Kind.ASK, step.escalation_id, **subject) for one in rooms]
+        hooks = endpoints_working().filter(pk=contact.endpoint_id)
+        return [message_to(one, Kind.ASK, step.escalation_id, **subject) for one in hooks]
     return messages_to_member(promised(contact.member), Kind.ASK, step.escalation_id, **subject)
 
 
@@ -173,7 +173,7 @@ def endpoints_working() -> QuerySet[Endpoint]:
 
 
 def messages_to_member(member: Membership, kind: str, about: object, **subject: Any) -> list[OutgoingMessage]:
-    """Return the unsaved messages to a member by mail and to devices, unless they pause all that they follow."""
+    """Return the unsaved messages to a member by mail and webhooks, unless they pause all that they follow."""
     email = member.email
     held = list(subscriptions.subscriptions_of(email=email).filter(ended_at=None).defer("region"))
     if held and all(one.pause_reason == Subscription.PauseReason.OWNER for one in held):

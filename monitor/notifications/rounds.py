@@ -17,7 +17,6 @@ from monitor.notifications import base, outbox
 from monitor.notifications.outbox import message_claim, message_deliver, message_put_off, message_settle
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions.assets import concerned_read
-from monitor.subscribers.subscriptions.channels import channel_class
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +94,7 @@ def _send(name: str, deadline: float | None, share: int, of: int) -> int:
 
 def _has_one_server(name: str) -> bool:
     try:
-        return bool(channel_class(name=name).one_server)
+        return bool(base.channel_class(name=name).one_server)
     except LookupError:
         return False
 

@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET, require_safe
 
-from ingest.foundation.folders import SITE_DIR
 from monitor.models.messages import Endpoint
 from monitor.notifications import base
 from monitor.notifications.mail import files
@@ -25,7 +24,7 @@ from monitor.wording.refusals import Refusal, number_or_none
 @costly(posted=PREVIEWS)
 @private_page
 def ways(request: HttpRequest, token: str) -> HttpResponse:
-    """Show and change the endpoints of one person: devices, chat rooms, webhooks."""
+    """Show and change the endpoints of one person: webhooks, and those of other packages."""
     email = owner_of(token)
     has_active = selectors.subscriptions_active().filter(email=email).exists()
     page = "self_service/subscriptions/ways.html"
@@ -61,7 +60,7 @@ def _act(request: HttpRequest, **owner: Any) -> dict[str, dict[str, Any]]:
             elif shown is None and deed == "again":
                 endpoints.delivery_replay(endpoint=mine, pk=given.get("delivery", ""))
         elif deed == "add":
-            shown = channel.add(given=given, agent=request.headers.get("User-Agent", ""), **owner)
+            shown = channel.add(given=given, **owner)
     except Refusal as refusal:
         shown = {"refusal": refusal.error, "typed": given, "about": mine}
     return {name: shown} if shown else {}
@@ -74,7 +73,6 @@ def _sections(shown: dict[str, dict[str, Any]], **owner: Any) -> list[dict[str, 
         {
             "channel": name,
             "template": channel.section,
-            "script": channel.script,
             "endpoints": [
                 (endpoint, _state(endpoint), endpoints.deliveries(endpoint=endpoint))
                 for endpoint in endpoints.endpoints_of(channel=name, **owner)
@@ -133,7 +131,6 @@ def _mail_or_404(name: str) -> files.KeptMail:
 
 @require_safe
 def service_worker(request: HttpRequest) -> HttpResponse:
-    """Return the script that receives messages in a browser."""
-    script = (SITE_DIR / "static" / "js" / "notifications" / "push" / "worker.js").read_text(encoding="utf-8")
+    """Return a script that removes the service worker of 0.4.0 from a browser, until the version after 0.5."""
     headers = {"Content-Type": "text/javascript; charset=utf-8", "Cache-Control": "no-cache"}
-    return HttpResponse(script, headers=headers)
+    return HttpResponse("self.registration.unregister();\n", headers=headers)

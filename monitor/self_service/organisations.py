@@ -7,7 +7,6 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET
 
 from detection.models import Alert
@@ -104,7 +103,7 @@ def place_change(request: HttpRequest, token: str, organisation: int, subscripti
 @costly(posted=PREVIEWS)
 @private_page
 def organisation_ways(request: HttpRequest, token: str, organisation: int) -> HttpResponse:
-    """Show and change the webhooks and chat rooms of an organisation, which go on when members pause or leave."""
+    """Show and change the webhooks of an organisation, which go on when members pause or leave."""
     mine = member_of(token, organisation, as_owner=True)
     page = "self_service/organisations/ways.html"
     return ways_page(request, page, {"token": token}, organisation=mine.organisation)
@@ -211,7 +210,6 @@ def organisation_alerts(request: HttpRequest, token: str, organisation: int) -> 
 
 
 @costly(posted=ACTS)
-@csrf_exempt  # A push message's button posts without our cookie; the signed link authorises it.
 @private_page
 def take(request: HttpRequest, token: str) -> HttpResponse:
     """Take up the alert that a contact was asked about, or give it back. Mail scanners open links: a GET only shows."""

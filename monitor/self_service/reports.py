@@ -13,7 +13,6 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from detection.reviews.drawn import EARLIEST
 from monitor.maps.charts.here import position_of
 from monitor.maps.map.place_search import PlaceForm
 from monitor.maps.map.selectors import map_totals
@@ -29,6 +28,7 @@ from monitor.web.secret_links import Expired
 from monitor.wording.cards.filters import alert_or_404
 from monitor.wording.refusals import Refusal
 
+EARLIEST = date(1900, 1, 1)
 FIRST_ZONE = timezone.get_fixed_timezone(14 * 60)  # Each day begins first in this time zone.
 
 

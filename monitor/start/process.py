@@ -2,7 +2,6 @@
 
 import gc
 import os
-import re
 import secrets
 import sys
 from pathlib import Path
@@ -61,14 +60,6 @@ def command_run(arguments: list[str]) -> int | None:
 def kept_text(path: Path) -> str:
     """Return the text of a file of the state folder; empty if there is no such file."""
     return path.read_text() if path.is_file() else ""
-
-
-def push_key(kept: Path) -> str:
-    """Return the key by which push services recognise this site: PUSH_PRIVATE_KEY, or the one that is kept."""
-    key = variables.text("PUSH_PRIVATE_KEY", "") or kept_text(kept).strip()
-    if key and not re.fullmatch(r"[A-Za-z0-9_-]{43}=?", key):
-        raise ImproperlyConfigured(f"PUSH_PRIVATE_KEY (or {kept}) is not 32 bytes in base64url.")
-    return key
 
 
 def wheel_library(rasterio: ModuleType, prefix: str) -> str:

@@ -1,7 +1,7 @@
-"""Radar images, their pairs, and the results of models in words, for operators."""
+"""Radar images, their pairs, and the results of models in words."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from typing import Protocol
 
@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from ground_motion.runtime.methods import methods
 from monitor.wording.dates import two_days
 from monitor.wording.figures import decimal, listed, percent, whole
-from monitor.wording.places import latitude_label, longitude_label, toward
+from monitor.wording.places import toward
 
 _SERIES = re.compile(r"track (\d+)(?: (ascending|descending))?", re.ASCII)
 _CUT = re.compile(r"(burst|tile) (\S+)")
@@ -23,35 +23,9 @@ NAME_PARTS = {
     "north-south": pgettext_lazy("measured direction", "north-south"),
 }
 PLATFORMS = {"S1A": "Sentinel-1A", "S1B": "Sentinel-1B", "S1C": "Sentinel-1C", "S1D": "Sentinel-1D"}
-POLARISATIONS = {
-    "VV": gettext_lazy("VV: sent vertically, received vertically"),
-    "VH": gettext_lazy("VH: sent vertically, received horizontally"),
-    "HH": gettext_lazy("HH: sent horizontally, received horizontally"),
-    "HV": gettext_lazy("HV: sent horizontally, received vertically"),
-}
-LOOKS = {  # (direction of flight, side of the radar): words
-    ("ascending", "right"): gettext_lazy("to the right of its path, roughly east"),
-    ("ascending", "left"): gettext_lazy("to the left of its path, roughly west"),
-    ("descending", "right"): gettext_lazy("to the right of its path, roughly west"),
-    ("descending", "left"): gettext_lazy("to the left of its path, roughly east"),
-    ("", "right"): gettext_lazy("to the right of its path"),
-    ("", "left"): gettext_lazy("to the left of its path"),
-}
 DIRECTION_WORDS = {
     "ascending": pgettext_lazy("direction of flight", "ascending"),
     "descending": pgettext_lazy("direction of flight", "descending"),
-}
-# Words for how an image in the satellite's own geometry was resampled onto the map.
-PLACED = {
-    "gcp": gettext_lazy(
-        "By the product's geolocation grid, without the height of the ground between its points: in mountains hundreds "
-        "of metres off, both images alike. If elevation is loaded before the images, they are placed correctly."
-    ),
-    "terrain": gettext_lazy("By the satellite's path and the height of the ground."),
-}
-BACKSCATTER = {
-    "gamma0": gettext_lazy("gamma nought (per area as the radar sees it, evened out for slopes)"),
-    "sigma0": gettext_lazy("sigma nought (per area of flat ground)"),
 }
 RUN_STATES = {
     "queued": pgettext_lazy("computation", "waiting"),
@@ -67,9 +41,6 @@ TASKS = {
 }
 NOT_RUN = {
     "coherence": gettext_lazy("No model has compared these two images yet."),
-    "coherence-change": gettext_lazy(
-        "Not computed yet: it needs the coherence of this pair and of three earlier ones of the same ground."
-    ),
     "offsets": gettext_lazy("No model has looked for fast motion between these two images yet."),
 }
 # Words for reasons of ground_motion.methods.offsets, whose shares the statistics hold.
@@ -98,11 +69,6 @@ def method_name(task: str, method: str) -> str:
     """Return the name of a method for use in a sentence; its stored name if it is no longer part of the code."""
     row = methods(task).get(method)
     return _(row.label) if row else method.replace("-", " ")
-
-
-def apart(days: int) -> str:
-    """Return the days between two images in words: '12 days apart'."""
-    return ngettext("%(days)s day apart", "%(days)s days apart", days) % {"days": whole(days)}
 
 
 def headline(first: date, last: date, days: int) -> str:
@@ -139,11 +105,6 @@ def track_words(track: int, direction: str) -> str:
     return words.get(direction, _("track %(number)s")) % {"number": f"{track:03d}"}
 
 
-def tracks_in_words(tracks: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
-    """Return (track, direction) pairs with the directions translated."""
-    return [(track, str(DIRECTION_WORDS.get(direction, direction))) for track, direction in tracks]
-
-
 def track_of_series(name: str) -> str:
     """Translate the stored name of a glacier's series: 'track 137 ascending'."""
     known = _SERIES.fullmatch(name)
@@ -164,61 +125,12 @@ def _part_of_name(part: str) -> str:
     return str(NAME_PARTS.get(part) or track_of_series(part))
 
 
-def platforms(first: str, last: str) -> str:
-    """Return a pair's satellites: 'Sentinel-1A', 'Sentinel-1A, then Sentinel-1B'; 'not stated' if a file names none."""
-    names = [PLATFORMS.get(name, name) or not_stated() for name in (first, last)]
-    if names[0] == names[1]:
-        return names[0]
-    # Translators: names of satellites, "Sentinel-1A, then Sentinel-1B"
-    return _("%(first)s, then %(last)s") % {"first": names[0], "last": names[1]}
-
-
-def not_stated() -> str:
-    """Return 'not stated', for a value that a file lacks."""
-    return _("not stated")
-
-
-def polarisation(name: str) -> str:
-    """Return a polarisation in words: 'VV: sent vertically, received vertically'."""
-    return str(POLARISATIONS[name]) if name in POLARISATIONS else name or not_stated()
-
-
-def look_side(direction: str, side: str) -> str:
-    """Return 'to the right of its path, roughly east'. direction: ascending flies north; side: right or left."""
-    return str(LOOKS.get((direction, side)) or LOOKS["", side])
-
-
-def extent(west: float, south: float, east: float, north: float) -> str:
-    """Return the edges of a box, degrees, in words: '35.26° N to 35.29° N, 119.96° W to 119.93° W'."""
-    # Translators: the edges of a box, "35.26° N to 35.29° N, 119.96° W to 119.93° W"
-    return _("%(south)s to %(north)s, %(west)s to %(east)s") % {
-        "south": latitude_label(south),
-        "north": latitude_label(north),
-        "west": longitude_label(west),
-        "east": longitude_label(east),
-    }
-
-
-def size(rows: int, cols: int, posting_m: float) -> str:
-    """Return the size of a grid, width (west to east) first: '6.0 × 4.5 km, 200 × 150 pixels'."""
-    km = [pixels * posting_m / 1000 for pixels in (cols, rows)]
-    digits = 0 if min(km) >= 100 else 1
-    return _("%(width)s × %(height)s km, %(columns)s × %(rows)s pixels") % {
-        "width": decimal(km[0], digits),
-        "height": decimal(km[1], digits),
-        "columns": whole(cols),
-        "rows": whole(rows),
-    }
-
-
 def result_sentences(task: str, statistics: Mapping[str, float], posting_m: float, days: int) -> list[str]:
     """Return sentences on the statistics of a run, the most important first; missing figures are left out."""
     known = statistics.get("known_share")
     if known == 0:
         return [_why_nothing(statistics, posting_m)]
-    sentences = {"coherence": _coherence, "coherence-change": _change, "offsets": _offsets}[task](
-        statistics, posting_m, days
-    )
+    sentences = {"coherence": _coherence, "offsets": _offsets}[task](statistics, posting_m, days)
     if known is None or known >= 0.995:
         return sentences
     return [*sentences, _("It has values for %(share)s of the image.") % {"share": percent(max(known, 0.01))}]
@@ -253,37 +165,6 @@ def _coherence(statistics: Mapping[str, float], posting_m: float, days: int) -> 
 def single_values(sigma: float) -> str:
     """Return 'Single values are uncertain by ± 9 percentage points.'. sigma: of coherence, 0-1."""
     return _("Single values are uncertain by ± %(number)s percentage points.") % {"number": whole(100 * sigma)}
-
-
-def _change(statistics: Mapping[str, float], posting_m: float, days: int) -> list[str]:
-    lines = []
-    if "lowest_sigma" in statistics:
-        lost = -statistics["lowest_sigma"]
-        fell = _(
-            "Where most was lost, the match fell by %(number)s times its usual scatter; more than 3 is rare by chance."
-        )
-        nowhere = _("Nowhere did the match fall by more than 3 times its usual scatter.")
-        lines.append((fell if lost > 3 else nowhere) % {"number": decimal(lost, 1)})
-    if "confirmed_share" in statistics:
-        share = statistics["confirmed_share"]
-        confirmed = _("Pairs that have no image in common confirm a change on %(share)s of it.")
-        if share <= 0:
-            confirmed = _("No change is confirmed by other pairs of images so far.")
-        elif share < 0.001:
-            confirmed = _("Pairs that have no image in common confirm a change on less than %(share)s of it.")
-        lines.append(confirmed % {"share": percent(max(share, 0.001), 1)})
-    if "weather" in statistics:
-        points = 100 * statistics["weather"]
-        worse = _(
-            "The image as a whole matched %(number)s percentage points worse than earlier pairs (rain, wind or snow do "
-            "that); this is removed."
-        )
-        better = _(
-            "The image as a whole matched %(number)s percentage points better than earlier pairs (rain, wind or snow "
-            "do that); this is removed."
-        )
-        lines.append((worse if points < 0 else better) % {"number": decimal(abs(points), 1)})
-    return lines
 
 
 def _offsets(statistics: Mapping[str, float], posting_m: float, days: int) -> list[str]:

@@ -26,27 +26,3 @@ interface Element {
 interface Document {
   getElementById(id: string): PageElement;
 }
-interface Navigator {
-  standalone?: boolean; // Safari's, of a page on the home screen
-}
-
-// The scope of notifications/push/worker.js, of whose library TypeScript allows none beside that of pages.
-interface ServiceWorkerScope {
-  addEventListener(type: "push" | "notificationclick", listener: (event: PushOrClick) => void): void;
-  addEventListener(type: "fetch", listener: (event: Fetched) => void): void;
-  addEventListener(type: "install", listener: () => void): void;
-  skipWaiting(): Promise<void>;
-  clients: { openWindow(url: string): Promise<unknown> };
-  location: Location;
-  registration: ServiceWorkerRegistration;
-}
-interface Fetched {
-  request: Request;
-  respondWith(answer: Promise<Response>): void;
-}
-interface PushOrClick {
-  data: { json(): { title: string; body: string; url: string; tag: string; lang: string; take?: string } };
-  action: string;
-  notification: Notification;
-  waitUntil(done: Promise<unknown>): void;
-}

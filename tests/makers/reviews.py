@@ -1,16 +1,20 @@
 """What people at a review desk do in tests: verdicts, edits, and several answers at the same moment."""
 
 from collections.abc import Callable
+from datetime import date
 from threading import Barrier, Thread
 
 from django.contrib.auth.models import User
+from django.contrib.gis.geos import MultiPolygon
 from django.db import connection
 
-from detection.models import Alert, AlertEdit, Proposal, Review
+from detection.alerts.life import life_of
+from detection.models import Alert, AlertEdit, AlertTransition, Proposal, Review
 from detection.reviews.claims import Overtaken
 from detection.reviews.edits import alert_edit, edit_publish, last_edit
 from detection.reviews.services import alert_review, review_publish
 from detection.rules.verdicts import REASONS, Verdict
+from detection.tables.reviews import SetByHand
 from tests.waiting import HANG_SECONDS
 
 
@@ -54,3 +58,16 @@ def at_the_same_moment(*calls: Callable[[], object]) -> list[object]:
         thread.join(timeout=HANG_SECONDS)
     assert len(outcomes) == len(calls)
     return outcomes
+
+
+def drawn_alert(by: User, area: MultiPolygon, *, seen_on: date, note: str = "", **more) -> Alert:
+    """Return a confirmed alert as versions before 0.5 stored it when a person drew it: without any figure."""
+    values = {"kind": "subsidence", "severity": "moderate", "area": area} | more
+    days = {"first_motion": seen_on, "last_motion": seen_on}
+    alert = Alert.objects.create(**values, **days, area_m2=640_000.0, state="confirmed", source="person")
+    SetByHand.objects.create(alert=alert, texts={"en": "Cracks in the <road>.", "de": "Risse."}, **values)
+    step = AlertTransition.objects.create(alert=alert, to_state="confirmed", reason="drawn", actor="a specialist")
+    life_of(alert, [])
+    said = {"reason_code": "told", "public_note": REASONS[Verdict.DRAWN]["told"].sentence, "internal_note": note}
+    Review.objects.create(alert=alert, transition=step, verdict=Verdict.DRAWN, reviewer=by, **said)
+    return alert

@@ -221,7 +221,7 @@ def is_read_by_the_application() -> None:
     assert {task for task in PeriodicTask.objects.values_list("task", flat=True) if "." in task} <= set(app.tasks)
 
     client = Client()
-    lists = ("map", "alert-list", "product-list", "event-list", "pair-list", "image-list", "uploads")
+    lists = ("map", "alert-list", "product-list", "event-list", "uploads")
     shown = [*map(reverse, lists), alerts[0].get_absolute_url()]
     client.force_login(get_user_model().objects.get(username="operator"))
     for address in shown:

@@ -1,9 +1,8 @@
 """Faults while messages are sent: none may be lost, and only those that a killed sender holds may be sent twice.
 
-A sender holds one mail per process (here MAIL_SENDERS at once), or, with fast servers, one webhook or push message.
+A sender holds one mail per process (here MAIL_SENDERS at once), or, with fast servers, one webhook.
 """
 
-import os
 import tempfile
 import time
 from collections import Counter
@@ -29,7 +28,6 @@ from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.models.subscriptions import DEFAULT_CHANNEL, Subscription
 from monitor.notifications import announcements, digests, rounds
 from monitor.notifications.outbox import LEASE
-from monitor.notifications.push.channel import PUSH, public_key, to_text
 from monitor.notifications.webhook.channel import WEBHOOK, secret_new
 from monitor.wording import regions
 
@@ -37,7 +35,7 @@ SHORT_LEASE = timedelta(seconds=3)
 MAIL_SECONDS = 0.5  # EMAIL_TIMEOUT; three times this must be shorter than the lease of a message
 LATER = timedelta(days=1)
 A_KILL = 25  # A process is killed before it has sent this many messages.
-SUNK = {"mail": "mails", "webhook": "webhooks", PUSH: "pushes"}
+SUNK = {"mail": "mails", WEBHOOK: "webhooks"}
 State = OutgoingMessage.State
 
 
@@ -106,13 +104,12 @@ def _prepare(channel: str, port: int, readers: int) -> None:
         settings.EMAIL_BACKEND = "monitor.notifications.mail.server.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", port, MAIL_SECONDS
         return
-    settings.ENDPOINTS_PRIVATE, settings.PUSH_PRIVATE_KEY = True, to_text(os.urandom(32))
+    settings.ENDPOINTS_PRIVATE = True
     Endpoint.objects.all().delete()
     endpoints = [Endpoint(channel=channel, language="en", verified_at=timezone.now()) for _ in range(readers)]
     for index, endpoint in enumerate(endpoints):
         endpoint.email, endpoint.url = f"reader{index}@example.org", f"http://127.0.0.1:{port}/{index}"
-        device = {"p256dh": public_key(to_text(os.urandom(32))), "auth": to_text(os.urandom(16))}
-        endpoint.keys = {"secret": secret_new()} if channel == WEBHOOK else device
+        endpoint.keys = {"secret": secret_new()}
     Endpoint.objects.bulk_create(endpoints)
 
 

@@ -103,13 +103,13 @@ def window_values(
     return values
 
 
-def paint(values: Float32, stops: Sequence[str], low: float, high: float, level: int = 6) -> bytes:
-    """Return a PNG of values (rows, cols), coloured from low to high, transparent where unknown. level: as in `png`."""
+def paint(values: Float32, stops: Sequence[str], low: float, high: float) -> bytes:
+    """Return a PNG of values (rows, cols), coloured from low to high, transparent where unknown."""
     known = np.isfinite(values)
     if not known.any():
         return empty_tile(values.shape)
     opacity = np.where(known, 255, 0).astype(np.uint8)
-    return png(np.concatenate([coloured(values, stops, low, high), opacity[..., None]], axis=-1), level)
+    return png(np.concatenate([coloured(values, stops, low, high), opacity[..., None]], axis=-1))
 
 
 def coloured(values: Float32, stops: Sequence[str], low: float, high: float) -> NDArray[np.uint8]:
@@ -154,10 +154,10 @@ def empty_tile(shape: tuple[int, ...] = (TILE_PIXELS, TILE_PIXELS)) -> bytes:
     return png(np.zeros((*shape, 2), np.uint8))
 
 
-def png(pixels: NDArray[np.uint8], level: int = 6) -> bytes:
-    """Encode pixels (rows, cols, 2 or 4), opacity last, as PNG. level: compression, from 1 (quick) to 9 (small)."""
+def png(pixels: NDArray[np.uint8]) -> bytes:
+    """Encode pixels (rows, cols, 2 or 4), opacity last, as PNG."""
     # GDAL's own PNG driver is not safe in threads.
-    return png_of(Image.fromarray(pixels), compress_level=level)
+    return png_of(Image.fromarray(pixels))
 
 
 def arrows(dataset: DatasetReader, grid: InputGrid, bounds: Bounds, most: int) -> list[Arrow]:

@@ -1,34 +1,23 @@
-"""Two radar images: pictures in a common grey scale and of their ratio; motion and coherence near an event. Pure."""
+"""Two radar images: a common grey scale and their ratio; motion and coherence near an event. Pure."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from django.utils.translation import gettext_lazy, pgettext_lazy
 from numpy.typing import NDArray
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from ground_motion.core.projections import transformer
 from ground_motion.methods.offsets.motion import Nodes, PixelScale, against_stable, ground_motion, stable_ground
-from monitor.maps.imaging.drawing import Float32, paint, png, smoothed
-from monitor.wording.refusals import number_or_none
+from monitor.maps.imaging.drawing import Float32, smoothed
 
-MAX_PX = 1200  # longest side of a picture
-MIN_PX = 16
 GREY_PERCENTILES = (2.0, 98.0)
-QUICK = 2  # compression level of a PNG; speckle hardly gets smaller at higher levels
 NO_STRETCH = (-25.0, 0.0)  # dB, for images without any value
 RATIO_DB = 6.0  # A factor of four in brightness, up or down.
 RATIO_MEAN_PX = 5
 RATIO_STOPS = ("#1d4a94", "#7ea2d6", "#f5f5f4", "#e3967d", "#9e2a1c")
-RATIO_WORDS = (
-    gettext_lazy("darker in the second image"),
-    pgettext_lazy("of two radar images", "the same"),
-    gettext_lazy("brighter in the second image"),
-)
-LARGEST = 9_999_999
 Floats = NDArray[np.float64]
 SIGMAS = 5.0
 
@@ -38,16 +27,6 @@ class Stretch(NamedTuple):
 
     black_db: float
     white_db: float
-
-
-class Piece(NamedTuple):
-    """Window of a grid, and the size (rows, cols) of its picture, all in pixels."""
-
-    row: int
-    col: int
-    rows: int
-    cols: int
-    shape: tuple[int, int]
 
 
 def decibels(power: Float32) -> Float32:
@@ -66,48 +45,10 @@ def common_stretch(images: Sequence[Float32]) -> Stretch:
     return Stretch(black, max(white, black + 0.1))
 
 
-def grey_png(power: Float32, stretch: Stretch) -> bytes:
-    """Return a PNG of linear power (rows, cols) in greys by its dB; unknown pixels are transparent."""
-    values = decibels(power)
-    known = np.isfinite(values)
-    share = (np.where(known, values, stretch.black_db) - stretch.black_db) / (stretch.white_db - stretch.black_db)
-    grey: NDArray[np.uint8] = np.rint(255 * np.clip(share, 0, 1)).astype(np.uint8)
-    return png(np.stack([grey, np.where(known, 255, 0).astype(np.uint8)], axis=-1), level=QUICK)
-
-
 def ratio_db(reference: Float32, secondary: Float32, side: int = RATIO_MEAN_PX) -> Float32:
     """Return the ratio of secondary to reference, dB, from means of power over side x side pixels; NaN if unknown."""
     means = [smoothed(np.where(image > 0, image, np.float32(np.nan)), side) for image in (reference, secondary)]
     return decibels(means[1]) - decibels(means[0])
-
-
-def ratio_png(ratio: Float32) -> bytes:
-    """Return a PNG of a ratio in dB: red is brighter, blue darker, white the same; unknown pixels are transparent."""
-    return paint(ratio, RATIO_STOPS, -RATIO_DB, RATIO_DB, level=QUICK)
-
-
-def piece_of(parameters: Mapping[str, str], rows: int, cols: int) -> Piece:
-    """Parse ?row=&col=&rows=&cols=&side= as a window of a grid. Raises ValueError with a message for readers."""
-    # All parameters may be left out. side: the longest side of the picture, which is never larger than the window.
-    row, col = (_number(parameters, name, 0) for name in ("row", "col"))
-    if row >= rows or col >= cols:
-        raise ValueError(f"row {row} and column {col} lie outside the grid of {rows} x {cols} pixels")
-    high, wide = _number(parameters, "rows", rows - row), _number(parameters, "cols", cols - col)
-    if not (0 < high <= rows - row and 0 < wide <= cols - col):
-        raise ValueError(f"{high} x {wide} pixels from row {row}, column {col} are not inside {rows} x {cols}")
-    side = _number(parameters, "side", MAX_PX)
-    if not MIN_PX <= side <= MAX_PX:
-        raise ValueError(f"side is {side}; a picture has {MIN_PX} to {MAX_PX} pixels along its longer side")
-    factor = min(1.0, side / max(high, wide))
-    return Piece(row, col, high, wide, (max(1, round(high * factor)), max(1, round(wide * factor))))
-
-
-def _number(parameters: Mapping[str, str], name: str, otherwise: int) -> int:
-    text = parameters.get(name, "")
-    number = number_or_none(text, LARGEST) if text else otherwise
-    if number is None:
-        raise ValueError(f"{name} is no whole number: {text[:20]!r}")
-    return number
 
 
 class NearMotion(NamedTuple):

@@ -27,7 +27,6 @@ from monitor.maps.map.plans import card_png, mail_plan, outlines_plan
 from monitor.maps.rasters.visibility import visibility_sentence
 from monitor.models.messages import Bulletin, Endpoint, OutgoingMessage
 from monitor.models.subscriptions import Subscription
-from monitor.notifications.base import line_path
 from monitor.notifications.digests import MANY_PLACES
 from monitor.subscribers.accounts.selectors import invitation_token
 from monitor.subscribers.extracts.services import KEEP, MAX_WORK, extract_token
@@ -161,6 +160,9 @@ def _line(message: OutgoingMessage) -> dict[str, Any]:
     line, rows = promised(message.notice).line, promised(message.notice).places()
     products = [row.reading.product for row in rows if row.reading]
     sources = [f"{data_set_name(one.name)}, {period_words(one.dates[0], one.dates[-1])}" for one in products]
+    token = tokens.member_token(promised(message.membership).pk)
+    url = settings.PUBLIC_URL + reverse("organisation-line", args=[token, line.organisation_id, line.pk])
+    shown = next((row.reading_id for row in rows if row.reading_id), None)
     return {
         "line": line,
         "organisation": line.organisation.name,
@@ -168,7 +170,7 @@ def _line(message: OutgoingMessage) -> dict[str, Any]:
         "n_breaks": len(rows),
         "n_more": max(0, len(rows) - MAX_NAMED),
         "sources": list(dict.fromkeys(sources)),
-        "line_url": settings.PUBLIC_URL + line_path(message, rows),
+        "line_url": f"{url}?reading={shown}" if shown else url,
         "simulated": any(one.simulated for one in products),
     }
 

@@ -23,7 +23,6 @@ from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import base
 from monitor.subscribers.organisations.escalations import take_path
 from monitor.subscribers.subscriptions import endpoints
-from monitor.subscribers.subscriptions.channels import EndpointRules
 from monitor.subscribers.subscriptions.endpoints import labels_of
 from monitor.wording.cards.cards import AlertCard, KeptCards, alert_properties, alert_title, update_sentences
 
@@ -36,7 +35,6 @@ class Channel(base.EndpointChannel):
     """Channel of signed messages; requests run in parallel, at most one per server at a time."""
 
     order = 50
-    rules = EndpointRules(reports_end=True)
     section = "notifications/webhook/_webhooks.html"
     for_organisations = True
 
@@ -54,7 +52,7 @@ class Channel(base.EndpointChannel):
         return {"url": endpoint.url, "body": body, "headers": headers}
 
     @classmethod
-    def add(cls, *, given: Mapping[str, str], agent: str, **owner: Any) -> dict[str, Any]:
+    def add(cls, *, given: Mapping[str, str], **owner: Any) -> dict[str, Any]:
         """Add a webhook; return its secret, which is shown only now."""
         url = given.get("url", "").strip()
         endpoints.url_refuse(channel=WEBHOOK, url=url, **owner)

@@ -211,7 +211,6 @@ class EvidenceOut(Answer):
     url: str = Field(description="empty if there is none")
     size_bytes: int
     seal: str = Field(description="SHA-256 of the package's manifest, in hexadecimal")
-    stamped_at: datetime | None = Field(description="time stamp of the manifest (RFC 3161); null: none")
     why: str = Field(description="why there is none of the present figures; empty if there is one")
 
 

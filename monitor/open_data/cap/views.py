@@ -1,6 +1,5 @@
 """Views of single CAP messages, and of the feed that links to them."""
 
-from collections.abc import Iterable
 from typing import IO, Any
 
 from django.conf import settings
@@ -50,8 +49,8 @@ class CapAtom(PlainAtom):
         handler.addQuickElement("link", "", {"rel": "enclosure", "type": MEDIA_TYPE, "href": item["link"]})
 
 
-def site_feed(kind: type[PlainAtom], request: HttpRequest, title: str, subtitle: str, guid: str = "") -> PlainAtom:
-    """Return a feed of this site without entries. guid: identifier of the feed; if empty, its address is used."""
+def site_feed(kind: type[PlainAtom], request: HttpRequest, title: str, subtitle: str) -> PlainAtom:
+    """Return a feed of this site without entries."""
     address = request.build_absolute_uri()
     return kind(
         title=title,
@@ -60,24 +59,9 @@ def site_feed(kind: type[PlainAtom], request: HttpRequest, title: str, subtitle:
         description=None,
         language=get_language(),
         feed_url=address,
-        feed_guid=guid or address,
+        feed_guid=address,
         author_name=settings.SITE.name,
     )
-
-
-def cap_feed(request: HttpRequest, messages: Iterable[CapMessage], title: str, guid: str = "") -> HttpResponse:
-    """Return a feed of CAP messages, with headlines in the reader's language."""
-    subtitle = _(
-        "Alert, Update and Cancel, the newest first. Not for emergencies. Simulated data have the status Test."
-    )
-    subtitle, language = f"{subtitle} {doubt_of_site()}".strip(), get_language()
-    feed = site_feed(CapAtom, request, title, subtitle, guid)
-    for one in messages:
-        words = one.headline if language == settings.LANGUAGE_CODE else headline(one.xml, language)
-        link = request.build_absolute_uri(one.get_absolute_url())
-        title, at = f"{one.message_type}: {words}", one.sent_at
-        feed.add_item(title, link, words, unique_id=link, pubdate=at, updateddate=at)
-    return feed.response()
 
 
 @costly(FEEDS)
@@ -93,7 +77,16 @@ def cap_atom(request: HttpRequest) -> HttpResponse:
         messages = messages.filter(alert__in=touching_region(slug))
     if since := moment("since", request.GET.get("since", "")):
         messages = messages.filter(sent_at__gte=since)
-    return cap_feed(request, messages[:MAX_ENTRIES], _("%(site)s: CAP messages") % {"site": settings.SITE.name})
+    title, language = _("%(site)s: CAP messages") % {"site": settings.SITE.name}, get_language()
+    subtitle = _(
+        "Alert, Update and Cancel, the newest first. Not for emergencies. Simulated data have the status Test."
+    )
+    feed = site_feed(CapAtom, request, title, f"{subtitle} {doubt_of_site()}".strip())
+    for one in messages[:MAX_ENTRIES]:
+        words = one.headline if language == settings.LANGUAGE_CODE else headline(one.xml, language)
+        link, at = request.build_absolute_uri(one.get_absolute_url()), one.sent_at
+        feed.add_item(f"{one.message_type}: {words}", link, words, unique_id=link, pubdate=at, updateddate=at)
+    return feed.response()
 
 
 @costly(FEEDS)

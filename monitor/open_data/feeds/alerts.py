@@ -71,15 +71,11 @@ class GeoAtom(PlainAtom):
 
 
 def alert_feed(
-    request: HttpRequest,
-    alerts: Sequence[Alert],
-    title: str,
-    said: Callable[[Alert, AlertCard], tuple[str, datetime]],
-    guid: str = "",
+    request: HttpRequest, alerts: Sequence[Alert], title: str, said: Callable[[Alert, AlertCard], tuple[str, datetime]]
 ) -> HttpResponse:
     """Return a feed of alerts. said: returns an entry's description and time of change."""
     subtitle = _("Found in radar satellite measurements, or reported by specialists. Newest changes first.")
-    feed = site_feed(GeoAtom, request, title, subtitle, guid)
+    feed = site_feed(GeoAtom, request, title, subtitle)
     with_message = set(CapMessage.objects.filter(alert__in=alerts).values_list("alert", flat=True))
     taken = alerts_taken(alerts=alerts)
     for alert, card in zip(alerts, alert_cards(alerts), strict=True):

@@ -11,7 +11,7 @@ from ground_motion.core.files import OWNER_ONLY, new_file
 
 FORMAT = 1
 NAME = "manifest.json"
-RASTERS, SECRET_KEY, PUSH_KEY, SETTINGS = "rasters", "secret_key", "push_key", "env"
+RASTERS, SECRET_KEY, SETTINGS = "rasters", "secret_key", "env"
 CHUNK = 1 << 20
 
 

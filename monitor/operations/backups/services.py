@@ -32,7 +32,7 @@ from ground_motion.runtime.code_version import code_version
 from ingest.foundation.locks import Lock, try_lock
 from ingest.foundation.storage import file_fields, raster_put_back, raster_storage, rasters_named
 from monitor.operations.backups import manifest as lists
-from monitor.operations.backups.manifest import PUSH_KEY, RASTERS, SECRET_KEY, SETTINGS, Entry, Manifest, Unusable
+from monitor.operations.backups.manifest import RASTERS, SECRET_KEY, SETTINGS, Entry, Manifest, Unusable
 from monitor.operations.health.selectors import BACKUP, sign_give
 from monitor.subscribers.quotas.stores import STORES
 
@@ -55,8 +55,6 @@ def backup_make(*, folder: Path) -> Manifest:
     with (folder / database).open("rb") as file:
         files[database] = lists.entry_of(file)
     files[SECRET_KEY] = lists.written(folder / SECRET_KEY, BytesIO(settings.SECRET_KEY.encode()))
-    if settings.PUSH_PRIVATE_KEY:
-        files[PUSH_KEY] = lists.written(folder / PUSH_KEY, BytesIO(settings.PUSH_PRIVATE_KEY.encode()))
     if (own := settings.BASE_DIR / ".env").exists():
         with own.open("rb") as source:
             files[SETTINGS] = lists.written(folder / SETTINGS, source)
@@ -100,12 +98,9 @@ def backup_restore(*, folder: Path) -> Manifest:
     _rasters_restore(folder, manifest)
     connection.close()
     _restore(folder / manifest.database)
-    keys = {("SECRET_KEY", SECRET_KEY): settings.VAR_DIR / "secret_key"}
-    keys["PUSH_PRIVATE_KEY", PUSH_KEY] = settings.PUSH_KEY_FILE
-    for (variable, name), target in keys.items():
-        if variable not in os.environ and name in manifest.files:
-            with (folder / name).open("rb") as source:
-                lists.written(target, source)
+    if "SECRET_KEY" not in os.environ and SECRET_KEY in manifest.files:
+        with (folder / SECRET_KEY).open("rb") as source:
+            lists.written(settings.VAR_DIR / "secret_key", source)
     return manifest
 
 

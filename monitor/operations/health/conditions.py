@@ -15,7 +15,7 @@ START_WORKER = (
 )
 _SITE = (site.database, site.migrations, site.broker, site.web, site.requests, site.cache)
 _ADDRESSES = (site.storage, site.base_map, site.geocoder)
-_SETUP = (site.database_role, *_ADDRESSES, site.second_person, site.push_key, site.gdal, removed_settings)
+_SETUP = (site.database_role, *_ADDRESSES, site.second_person, site.gdal, removed_settings)
 _QUEUES = (Condition(f"queue {queue}", partial(work.queue, queue), START_WORKER) for queue in QUEUES)
 _PROCESSES = (work.disk, work.workers, work.beat, schedule, *_QUEUES)
 _MESSAGES = (work.channels, work.outbox, work.dead_letters, work.unclaimed)

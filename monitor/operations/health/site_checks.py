@@ -223,14 +223,6 @@ def second_person() -> str:
     return f"of {may_propose} who propose, {may_publish} may publish"
 
 
-@setup("push key", "Run manage.py prepare, which makes one, or set PUSH_PRIVATE_KEY; then restart every process.")
-def push_key() -> str:
-    """Check that there is a key for messages to phones and other devices."""
-    if not settings.PUSH_PRIVATE_KEY:
-        raise Wrong("there is no key for messages to phones and other devices: nobody can add one")
-    return "set"
-
-
 @setup("GDAL", "Install rasterio anew.")
 def gdal() -> str:
     """Return the version of GDAL."""

@@ -67,7 +67,6 @@ _STEPS = {
     StepFailure.Step.RELEASE: gettext_lazy("Alerts from new passes that a release covers"),
     StepFailure.Step.REPLACE: gettext_lazy("Provisional values that a release replaces"),
     StepFailure.Step.SEAL: gettext_lazy("Sealed evidence of an alert"),
-    StepFailure.Step.STAMP: gettext_lazy("Time stamp of sealed evidence"),
     StepFailure.Step.SETTLE: gettext_lazy("Versions of a data set"),
     StepFailure.Step.DATUM: gettext_lazy("Zero of a data set"),
     StepFailure.Step.ORDERS: gettext_lazy("Search for passes over an order"),

@@ -44,7 +44,6 @@ UNSETTLED_DOWNLOADS = (SceneDownload.State.WANTED, SceneDownload.State.FETCHING,
 UNDER_REVIEW = (AlertState.FIRST, AlertState.PROVISIONAL, AlertState.CONFIRMED)
 ORPHAN_AFTER = timedelta(days=1)  # A file is written before its row, so that only older files are orphans.
 NAMES_AT_ONCE = 1000
-KEEP_STAMPED_DAYS = 2 * 365
 logger = logging.getLogger(__name__)
 BATCH = 500
 IMAGE_DELETED = "Its image was deleted because it is older than this service keeps images (KEEP_SCENE_DAYS)."
@@ -117,13 +116,13 @@ def downloads_over() -> QuerySet[SceneDownload]:
 
 
 def packages_over() -> QuerySet[SealedEvidence]:
-    """Return packages of earlier figures, except those whose time stamp is younger than KEEP_STAMPED_DAYS.
+    """Return packages of earlier figures.
 
     The last package of an alert stays, even if the points that it holds were deleted: nothing else shows its figures.
     """
     packages = SealedEvidence.objects.exclude(file="")
     last = packages.filter(alert=OuterRef("alert")).values("pk")[:1]
-    return packages.exclude(pk=Subquery(last)).exclude(stamped_at__gte=_before(KEEP_STAMPED_DAYS))
+    return packages.exclude(pk=Subquery(last))
 
 
 def inputs_without_row() -> Iterator[Entry]:
@@ -308,7 +307,7 @@ KINDS = (
     ),
     Kind(
         "packages of sealed evidence",
-        "of earlier figures, and not stamped in the last two years; their seals are kept",
+        "of earlier figures; their seals are kept",
         _rows(packages_over, _package_delete, lambda row: row.size_bytes),
     ),
     Kind(

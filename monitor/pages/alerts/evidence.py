@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -47,7 +46,7 @@ SURE, HINT = 0.99, 0.1  # a method's scores above which a place is flagged clear
 class EvidenceRow:
     """What one run shows of an alert, and what it was made from and with.
 
-    pair_url: shown to operators only; likely: how often such a score is right; weights_sha256, series: may be empty.
+    likely: how often such a score is right; weights_sha256, series: may be empty.
     """
 
     def __init__(self, detection: Detection, card: AlertCard) -> None:
@@ -59,7 +58,6 @@ class EvidenceRow:
         seen = measured_in(detection)
         self.source = data_set_name(str(seen))
         self.product_url = reverse("product-detail", args=[seen.pk]) if run.product else ""
-        self.pair_url = reverse("pair-detail", args=[run.pair_id]) if run.pair_id else ""
         self.finding = card.voice.finding(detection, seen)
         self.pictures = captions(detection)
         self.likely = how_likely(version.parameters, detection)
@@ -113,7 +111,6 @@ class Sealed(NamedTuple):
     size_bytes: int = 0
     seal: str = ""
     digits: str = ""
-    stamped_at: datetime | None = None
 
 
 def evidence_block(card: AlertCard, detections: Sequence[Detection]) -> Evidence:
@@ -275,5 +272,4 @@ def sealed_block(alert: Alert) -> Sealed:
         sealed.size_bytes,
         sealed.seal,
         " ".join(digits[at : at + 4] for at in range(0, SEAL_DIGITS, 4)),
-        sealed.stamped_at,
     )

@@ -41,7 +41,6 @@ from monitor.maps.rasters.answers import GONE, ImageGone, etag_of, png_response
 from monitor.maps.rasters.catalogue import RasterSource, images_of, release_change_of
 from monitor.maps.rasters.layers import ARROW_LAYER, LAYER_OF_TASK, RASTER_LAYERS_BY_NAME, RasterLayer
 from monitor.maps.rasters.tiles import read_source
-from monitor.pages.pairs.pictures import gone_words, missing_images
 from monitor.wording.components import both_directions
 from monitor.wording.dates import day_words
 from monitor.wording.figures import figure
@@ -72,7 +71,7 @@ class Captioned(NamedTuple):
 def _of_pair(pair: ScenePair, layer: RasterLayer) -> Iterator[Captioned]:
     scenes = (pair.reference, pair.secondary)
     may_be_shown = all(scene.simulated or scene.licence.startswith(FREE_LICENCE) for scene in scenes)
-    if may_be_shown and not missing_images(pair):
+    if may_be_shown and all(one.raster and one.raster.storage.exists(str(one.raster.name)) for one in scenes):
         earlier = _("The earlier of the two radar images. Bright: much of the radar's signal came back. Dark: little.")
         later = _("The later of the two radar images. Bright: much of the radar's signal came back. Dark: little.")
         for name, scene, shown in zip(("before", "after"), scenes, (earlier, later), strict=True):
@@ -93,8 +92,6 @@ def _pair_picture(detection: Detection, name: str, frame: drawing.Frame, epsg: i
     try:
         if name == "result":
             return _result(detection, frame, epsg, outline)
-        if gone := missing_images(pair):
-            raise ImageGone(gone_words(gone))
         images = _images(pair, frame, epsg)
     except (FileNotFoundError, RasterioError, ValueError) as fault:
         raise ImageGone(_("A file behind this picture is no longer in the storage, or it is broken.")) from fault

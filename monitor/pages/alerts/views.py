@@ -101,8 +101,7 @@ def alert_evidence(request: HttpRequest, code: str, seal: str) -> HttpResponseBa
     sealed = alert_or_404(code).sealed.exclude(file="").filter(seal__startswith=seal).first()
     if sealed is None or len(seal) < SEAL_DIGITS:
         raise Http404("There is no such evidence of this alert.")
-    content = f"{sealed.seal}-{sealed.stamped_at}"
-    return ranged_file(request, sealed.file, content, sealed.size_bytes, f"{code}.zip", "application/zip")
+    return ranged_file(request, sealed.file, sealed.seal, sealed.size_bytes, f"{code}.zip", "application/zip")
 
 
 @costly(CHARTS)

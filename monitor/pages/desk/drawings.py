@@ -90,8 +90,8 @@ def ends(values: np.ndarray) -> tuple[float, float]:
     return float(low - room), float(high + room)
 
 
-def histogram(values: np.ndarray, unit: str, share: str, marked: float = 0.0, chosen: str = "") -> dict[str, Any]:
-    """Draw the distribution of values, in %, with a line at `marked`; the outer bars hold what lies beyond the axis.
+def histogram(values: np.ndarray, unit: str, share: str, chosen: str) -> dict[str, Any]:
+    """Draw the distribution of values, in %, with a line at 0; the outer bars hold what lies beyond the axis.
 
     chosen: name of a second distribution, to its own scale, which the page's script fills.
     """
@@ -114,16 +114,16 @@ def histogram(values: np.ndarray, unit: str, share: str, marked: float = 0.0, ch
         "hovertemplate": "%{x:.1f}: %{customdata}",
     }
     return figure(
-        [bars, marks] if chosen else [bars],
+        [bars, marks],
         bargap=0,
         barmode="overlay",
         xaxis=_axis(unit),
         yaxis=_axis(share),
         yaxis2={"overlaying": "y", "visible": False, "rangemode": "tozero"},
-        shapes=[{"type": "line", "x0": marked, "x1": marked, "yref": "paper", "y0": 0, "y1": 1, "line": upright}],
+        shapes=[{"type": "line", "x0": 0.0, "x1": 0.0, "yref": "paper", "y0": 0, "y1": 1, "line": upright}],
         selectdirection="h",
         hovermode="x",
-        dragmode="select" if chosen else "zoom",
+        dragmode="select",
     )
 
 
@@ -177,9 +177,7 @@ def _band(x: Sequence[Any], low: np.ndarray, high: np.ndarray, colour: str) -> d
     }
 
 
-def density(
-    found: Relation, x_title: str, y_title: str, line: str, count: str, *, chosen: str = "", height: int = 480
-) -> dict[str, Any]:
+def density(found: Relation, x_title: str, y_title: str, line: str, count: str, chosen: str) -> dict[str, Any]:
     """Draw the density of points on a logarithmic scale, or single points if they are few, with the robust line.
 
     Points beyond the axes are drawn at their ends. chosen: name of a trace that the page's script fills.
@@ -197,18 +195,17 @@ def density(
         along_line = {"x": _rounded(x_ends, 6), "y": _rounded(found.intercept + found.slope * x_ends, 6)}
         style = {"color": TEXT, "width": 2, "dash": "dash"}
         traces.append(LINES | {"line": style, "name": line, "showlegend": True} | along_line)
-    if chosen:
-        mark = {"size": 5, "color": CHOSEN, "opacity": 0.8}
-        traces.append(dots | {"x": [None], "y": [None], "marker": mark, "name": chosen, "hoverinfo": "skip"})
+    mark = {"size": 5, "color": CHOSEN, "opacity": 0.8}
+    traces.append(dots | {"x": [None], "y": [None], "marker": mark, "name": chosen, "hoverinfo": "skip"})
     return figure(
         traces,
-        height=height,
+        height=HEIGHT,
         xaxis=_axis(x_title, range=x_ends.tolist()),
         yaxis=_axis(y_title, range=y_ends.tolist()),
         showlegend=True,
         legend=LEGEND,
         margin={"l": 64, "r": 12, "t": 32, "b": 40},
-        dragmode="select" if chosen else "zoom",
+        dragmode="select",
     )
 
 

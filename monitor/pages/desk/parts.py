@@ -75,16 +75,12 @@ def values_map(
     said: str,
     places: Sequence[NDArray[Any]],
     caption: str,
-    *,
-    of_cells: bool = True,
 ) -> Component:
     """Return the section of a map of values, which the page draws, with percentiles in nine parts of the ground."""
-    # places: longitude, latitude and value, mm/yr, of each point or cell; caption: of the table
+    # places: longitude, latitude and value, mm/yr, of each point; caption: of the table
     *position, values = places
     ground = ninths(*position)
     shares, head = [0, 50, 100], [_("Points"), _("Smallest"), _("Median"), _("Largest")]
-    if of_cells:
-        shares, head = [16, 50, 84], [_("Cells drawn"), _("16 % are below"), _("Median"), _("84 % are below")]
 
     def cells(inside: NDArray[np.bool_]) -> list[str]:
         own = values[inside]
@@ -100,16 +96,11 @@ def map_data(maps: dict[str, dict[str, Any]], **linked: Any) -> Component:
     return dcc.Store(id="ground", data={"maps": maps, **linked})
 
 
-def positions(
-    longitude: NDArray[Any], latitude: NDArray[Any], values: NDArray[Any], *, unit: str, side_m: float = 0
-) -> dict[str, Any]:
-    """Return the data of one map. values: (n,), shown as colours, mm/yr.
-
-    side_m: side of the cells that are drawn, 0 for points.
-    """
+def positions(longitude: NDArray[Any], latitude: NDArray[Any], values: NDArray[Any], *, unit: str) -> dict[str, Any]:
+    """Return the data of one map. values: (n,), shown as colours, mm/yr."""
     made = {"longitude": packed(longitude), "latitude": packed(latitude), "value": packed(values)}
     reach = max(2.0, float(np.percentile(np.abs(values), 98))) if values.size else 2.0
-    return made | {"unit": unit, "side_m": side_m, "reach": round(reach, 1)}
+    return made | {"unit": unit, "reach": round(reach, 1)}
 
 
 def packed(values: NDArray[Any]) -> dict[str, Any]:
@@ -124,7 +115,7 @@ def packed(values: NDArray[Any]) -> dict[str, Any]:
     return {"low": low, "step": step, "codes": b64encode(codes.astype("<u2").tobytes()).decode()}
 
 
-def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[Any]], *, is_open: bool = False) -> Component:
+def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> Component:
     """Return a table that can be unfolded. rows: the first cell of each row is its heading."""
     body = [
         html.Tr([html.Th(row[0], scope="row"), *(html.Td(cell, className="number") for cell in row[1:])])
@@ -140,7 +131,7 @@ def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[Any]], *, i
         ]
     )
     scrolled = html.Div(made, className="table-scroll", tabIndex=0, role="region", **attributes(aria_label=caption))
-    return html.Details([html.Summary(caption), scrolled], open=is_open)
+    return html.Details([html.Summary(caption), scrolled])
 
 
 def series_table(dates: Sequence[date], named: Sequence[tuple[str, NDArray[Any]]]) -> Component:
@@ -153,11 +144,6 @@ def series_table(dates: Sequence[date], named: Sequence[tuple[str, NDArray[Any]]
     ]
     caption = ngettext("The series, mm", "The series, mm: one row for %(step)s dates", step) % {"step": whole(step)}
     return table(caption, [_("Date"), *(name for name, _values in named)], rows)
-
-
-def figures_table(caption: str, rows: Sequence[Sequence[Any]]) -> Component:
-    """Return an open table of figures and their names."""
-    return table(caption, [_("Figure"), _("Value")], rows, is_open=True)
 
 
 def ground_table(
@@ -210,14 +196,13 @@ def points_listed(marks: Marks) -> Component:
 
 
 def relation_chart(
-    name: str, heading: str, said: str, found: Relation, titles: tuple[str, str], *, of_cells: bool = False, **look: Any
+    name: str, heading: str, said: str, found: Relation, titles: tuple[str, str], chosen: str
 ) -> Component:
     """Return the chart of one figure against another, with a table of the percentiles of y in each band of x."""
-    # titles: of x and y; look: `chosen` and `height` of `drawings.density`
+    # titles: of x and y; chosen: as in `drawings.density`
     x, y = titles
     line = _("robust line: %(slope)s per unit") % {"slope": words.number(found.slope, 3)}
-    count, counted = (_("cells"), _("Cells")) if of_cells else (_("points"), _("Points"))
-    head = [x, counted, _("%(name)s: 16 %% are below") % {"name": y}, _("Median"), _("84 % are below")]
+    head = [x, _("Points"), _("%(name)s: 16 %% are below") % {"name": y}, _("Median"), _("84 % are below")]
     rows = [
         [
             _("%(low)s to %(high)s") % {"low": words.number(band.x_low), "high": words.number(band.x_high)},
@@ -227,7 +212,7 @@ def relation_chart(
         for band in found.bands
     ]
     bands = table(_("%(y)s in parts of %(x)s") % {"y": y, "x": x}, head, rows)
-    return chart(name, heading, said, drawings.density(found, x, y, line, count, **look), bands)
+    return chart(name, heading, said, drawings.density(found, x, y, line, _("points"), chosen), bands)
 
 
 def fault(text: str, remedy: str = "") -> list[Component]:

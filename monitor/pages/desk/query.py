@@ -24,10 +24,9 @@ from monitor.wording.refusals import Refusal, area_of, choice, parts_of, whole_n
 USUAL = ("coherence", "velocity")
 PLACE = ("longitude", "latitude", "velocity")
 _RATE = _("mm/year")
-TABS = ("points", "cross", "compare")
 MAX_CORNERS = 40
 MAX_LETTERS = 2000
-NAMES = {"product": "on", "other": "with"}  # names in the address, where they differ
+NAMES = {"product": "on"}  # name in the address, where it differs
 
 
 class Attribute(NamedTuple):
@@ -36,14 +35,12 @@ class Attribute(NamedTuple):
     name: str
     label: str | Promise
     unit: str | Promise
-    sql: str  # {longitude} and {latitude}: middle of the chosen ground; empty if computed from the series
+    sql: str  # {longitude} and {latitude}: middle of the chosen ground
 
 
 ATTRIBUTES = (
     Attribute("velocity", _("Velocity"), _RATE, "velocity_mm_yr"),
     Attribute("uncertainty", _("Uncertainty of the velocity"), _RATE, "velocity_std_mm_yr"),
-    Attribute("acceleration", _("Acceleration"), _("mm/year²"), ""),
-    Attribute("season", _("Yearly wave (amplitude)"), _("mm"), ""),
     Attribute("coherence", _("Temporal coherence"), _("0 to 1"), "temporal_coherence"),
     Attribute("noise", _("Scatter around the model"), _("mm"), "rmse_mm"),
     Attribute("height", _("Height"), _("m"), "height_m"),
@@ -63,11 +60,9 @@ BY_NAME = {attribute.name: attribute for attribute in ATTRIBUTES}
 
 
 class View(NamedTuple):
-    """Sheet of the workbench and its options. product, other: ids of data sets; area: text from the address."""
+    """Options of the workbench. product: id of a data set; area: text from the address."""
 
-    tab: str = "points"
     product: int | None = None
-    other: int | None = None
     area: str = ""
     layer: str = ""
     x: str = USUAL[0]
@@ -89,9 +84,7 @@ def view_of(asked: QueryDict) -> View:
     if len(area) > MAX_LETTERS:
         raise Refusal(f"area has {len(area)} letters", f"Give at most {MAX_LETTERS}.")
     view = View(
-        tab=choice("tab", asked.get("tab", ""), list(TABS)) or TABS[0],
-        product=_product("on", asked),
-        other=_product("with", asked),
+        product=whole_number("on", on, 1, 2**31 - 1) if (on := asked.get("on", "")) else None,
         area=area,
         layer=choice("layer", asked.get("layer", ""), list(LAYERS)),
         x=choice("x", asked.get("x", ""), list(BY_NAME)) or USUAL[0],
@@ -99,11 +92,6 @@ def view_of(asked: QueryDict) -> View:
     )
     _ = view.ground  # Parse the ground here, so that an invalid area is refused.
     return view
-
-
-def _product(name: str, asked: QueryDict) -> int | None:
-    text = asked.get(name, "")
-    return whole_number(name, text, 1, 2**31 - 1) if text else None
 
 
 def address(view: View, **changes: Any) -> str:

@@ -1,4 +1,4 @@
-"""Samples of points and means in cells for the workbench, limited in number however large a product is."""
+"""Samples of points for the workbench, limited in number however large a product is."""
 
 import json
 import math
@@ -22,24 +22,17 @@ from ingest.foundation.geos import geos
 from ingest.models import DisplacementSeries, Product
 from ingest.products import sampling
 from ingest.products.encoding import unpack_against_datum
-from ingest.products.partitions import POINTS, SERIES
+from ingest.products.partitions import POINTS
 from ingest.products.pyramid import CELLS, FINEST_ZOOM
 from ingest.products.pyramid import TABLE as PYRAMID
-from ingest.products.selectors import rows_sampled, usual_velocity_std
 from monitor.maps.charts.selectors import bounded, products_over
 from monitor.maps.imaging.drawing import HALF_WORLD_M
 from monitor.maps.map.layers import BY_NAME as LAYERS
-from monitor.pages.desk.differences import Cells, cells_of_points
 from monitor.pages.desk.drawings import in_theme
 from monitor.pages.desk.query import BY_NAME, PLACE, Attribute, View
 from monitor.web.request_limits import WORKBENCH, place_held
 
 MAX_MARKS = 10_000  # Linked charts hold this many points in the browser, so that a choice needs no request.
-MAX_BINNED = 100_000
-MAX_SERIES = 2000
-MAX_CELLS = 40_000
-FEW_CELLS = 400  # If fewer cells of the pyramid's finest level exist, smaller ones are computed from points.
-SMALL_CELLS_ZOOM = 12  # about 50 m in the middle of Europe
 MAX_LISTED = 200  # data sets to choose from
 KEPT_SECONDS = 24 * 3600
 SCATTERED = "SET LOCAL random_page_cost = 1.1"  # rows of a sample lie apart, but most are in memory
@@ -64,26 +57,6 @@ def chosen_product(view: View) -> Product | None:
     if ground:
         return products_over(area=ground, layer=LAYERS.get(view.layer)).order_by("-n_points").first()
     return Product.objects.current().filter(points_deleted_at=None).order_by("-technique", "-n_points").first()
-
-
-def partners_of(product: Product) -> list[Product]:
-    """Return the data sets to compare a product with: other releases first, then others over the same ground."""
-    found = Product.objects.filter(points_deleted_at=None, technique=product.technique).exclude(pk=product.pk)
-    over = list(found.filter(footprint__intersects=product.footprint)[:MAX_LISTED])
-
-    def distance(other: Product) -> tuple[bool, bool, bool, float]:
-        released = other.superseded_by_id == product.pk or product.superseded_by_id == other.pk
-        same_tile = bool(product.tile) and other.tile == product.tile and other.component == product.component
-        shared = float(other.footprint.intersection(product.footprint).area)
-        return not released, not same_tile, other.component != product.component, -shared
-
-    return sorted(over, key=distance)
-
-
-def others_of(view: View, product: Product) -> tuple[list[Product], Product | None]:
-    """Return the data sets to compare a product with on a sheet, best match first, and the named one, else the best."""
-    found = partners_of(product)
-    return found, next((one for one in found if one.pk == view.other), found[0] if found else None)
 
 
 def kept(product: Product, about: Sequence[object], theme: str, make: Callable[[], list[Component]]) -> list[Any]:
@@ -134,25 +107,6 @@ def _cells_around(ground: GEOSGeometry, side: float) -> tuple[float, float, floa
     return (1 + left) / 2 * side, (1 - top) / 2 * side, (1 + right) / 2 * side, (1 - bottom) / 2 * side
 
 
-def columns_of(
-    *, product: Product, ground: GEOSGeometry | None, attributes: Sequence[Attribute], most: int = MAX_BINNED
-) -> tuple[int, Float64]:
-    """Return about how many points an area has, or all, and the attributes of them or of an even sample of `most`.
-
-    The attributes are (n, attributes), NaN where not stated.
-    """
-    # Whole pages of the table are sampled for a large share of a product: faster, but neighbours come together.
-    n_points = points_about(product=product, ground=ground)
-    chosen = ", ".join(_stated(attribute, product, ground) for attribute in attributes)
-    if n_points > product.n_points / 8:
-        source, condition = rows_sampled(product=product, n_points=n_points, most=most)
-    else:
-        source, condition = POINTS, sampling.condition(sampling.share_leaving(n_points=n_points, most=most))
-    sql = f"SELECT {chosen} FROM {source} WHERE product_id = {product.pk:d} AND {condition} {_on(ground)}"  # noqa: S608
-    values, _pids = _read(f"{sql} LIMIT {2 * most}", len(attributes))
-    return (n_points if len(values) * 2 < n_points or n_points > most else len(values)), values
-
-
 def _stated(attribute: Attribute, product: Product, ground: GEOSGeometry | None) -> str:
     """Return the SQL of an attribute as float8, NaN where the file does not state it."""
     west, south, east, north = join_halves(ground or product.footprint).bounds
@@ -166,18 +120,17 @@ def _on(ground: GEOSGeometry | None) -> str:
     return f"AND ST_Intersects(tile_point, ST_Transform('{ground.hexewkb.decode()}'::geometry, 3857))"
 
 
-def _read(sql: str, columns: int, pids: str = "") -> tuple[Float64, list[str]]:
-    """Return the numbers of a query, (n, columns), and its first column `pids`, if one is named.
+def _read(sql: str, columns: int, pids: str) -> tuple[Float64, list[str]]:
+    """Return the numbers of a query, (n, columns), and its first column `pids`.
 
     The query returns float8 without NULL: a NULL would drop its row from the numbers, but not from the point ids.
     """
     # The server packs the rows, because fetching or copying them one by one takes longer than the query.
     names = [f"c{i}" for i in range(columns)]
     packed = " || ".join(f"float8send({name})" for name in names)
-    named = ", ".join(([pids] if pids else []) + names)
-    chosen = f"json_agg({pids})" if pids else "NULL"
+    named = ", ".join([pids, *names])
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT string_agg({packed}, ''), {chosen} FROM ({sql}) AS rows ({named})")  # noqa: S608
+        cursor.execute(f"SELECT string_agg({packed}, ''), json_agg({pids}) FROM ({sql}) AS rows ({named})")  # noqa: S608
         raw, listed = cursor.fetchone()
     return np.frombuffer(raw or b"", dtype=">f8").astype(np.float64).reshape(-1, columns), listed or []
 
@@ -187,7 +140,7 @@ def marks_of(
 ) -> Marks:
     """Return at most `most` of a product's points on the ground: an even sample, which is always the same."""
     wanted = [_stated(one, product, ground) for one in (*(BY_NAME[name] for name in PLACE), *attributes)]
-    n_points, share, sql = _sample_sql(product, ground, most, ", ".join(["pid", *wanted]), spare=1)
+    n_points, share, sql = _sample_sql(product, ground, most, ", ".join(["pid", *wanted]))
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(SCATTERED)
         values, pids = _read(sql, len(wanted), pids="pid")
@@ -196,39 +149,16 @@ def marks_of(
     return Marks(n_points, pids, longitude, latitude, velocity, values[:, 3:])
 
 
-def series_of(
-    *, product: Product, ground: GEOSGeometry | None, attributes: Sequence[Attribute], most: int = MAX_SERIES
-) -> tuple[int, Float64, Float32]:
-    """Return about how many points an area has, and attributes and series of them or of an even sample of `most`.
-
-    The attributes are (n, attributes), the series (n, dates), mm; both NaN where not stated.
-    """
-    chosen = "".join(f", {_stated(attribute, product, ground)}" for attribute in attributes)
-    series = f"JOIN {SERIES} USING (product_id, pid) WHERE product_id = {product.pk:d}"
-    n_points, share, sql = _sample_sql(product, ground, most, f"packed{chosen}", series)
-    rows: list[Any] = []
-    if product.has_series:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(SCATTERED)
-            cursor.execute(sql)
-            rows = cursor.fetchall()
-    n_points = n_points if len(rows) >= most or share > 1 else len(rows)
-    columns = np.array([row[1:] for row in rows], dtype=np.float64).reshape(len(rows), len(attributes))
-    return n_points, columns, unpack_against_datum([bytes(row[0]) for row in rows], product)
-
-
-def _sample_sql(
-    product: Product, ground: GEOSGeometry | None, most: int, columns: str, tables: str = "", spare: int = 4
-) -> tuple[int, int, str]:
+def _sample_sql(product: Product, ground: GEOSGeometry | None, most: int, columns: str) -> tuple[int, int, str]:
     """Return the approximate number of points on the ground, the share read, and the SQL of at most `most` of them."""
-    # spare: `most` times this number of points are read and the first kept. With 1, a quarter of `most` may be left.
+    # A quarter of `most` may be left.
     n_points = points_about(product=product, ground=ground)
-    share = sampling.share_leaving(n_points=n_points, most=spare * most)
+    share = sampling.share_leaving(n_points=n_points, most=most)
     sql = f"""
         SELECT {columns} FROM (
             SELECT * FROM {POINTS} WHERE product_id = {product.pk:d} AND {sampling.condition(share)} {_on(ground)}
             ORDER BY {sampling.ORDER} LIMIT {most:d}
-        ) AS points {tables}"""  # noqa: S608
+        ) AS points"""  # noqa: S608
     return n_points, share, sql
 
 
@@ -237,35 +167,3 @@ def chosen_series(*, product: Product, pids: list[str]) -> list[tuple[str, Float
     rows = dict(DisplacementSeries.objects.filter(product=product, pid__in=pids).values_list("pid", "packed"))
     known = [pid for pid in pids if pid in rows]
     return list(zip(known, unpack_against_datum([bytes(rows[pid]) for pid in known], product), strict=True))
-
-
-def cells_zoom(ground: GEOSGeometry) -> int:
-    """Return the zoom of the cells in which products are compared: the finest with at most about MAX_CELLS cells."""
-    edges = [_cells_around(box, CELLS * 2.0**FINEST_ZOOM) for box in geos(box_around(ground))]
-    n_cells = sum(max(east - west, 1.0) * max(south - north, 1.0) for west, north, east, south in edges)
-    if n_cells <= FEW_CELLS:
-        return SMALL_CELLS_ZOOM
-    return max(0, FINEST_ZOOM - max(0, math.ceil(math.log(n_cells / MAX_CELLS, 4))))
-
-
-def cells_of(*, product: Product, ground: GEOSGeometry, zoom: int, attributes: Sequence[Attribute]) -> Cells:
-    """Return a product's mean velocities in cells: from the pyramid or, beyond its finest zoom, from points."""
-    # The sigma of a cell is that stated for its points, not a smaller one: errors of neighbours are correlated.
-    # attributes: longitude, latitude, velocity and uncertainty, in this order.
-    if zoom > FINEST_ZOOM:
-        _n_points, points = columns_of(product=product, ground=ground, attributes=attributes)
-        longitude, latitude, velocity, sigma = points.T
-        return cells_of_points(longitude, latitude, velocity, sigma, zoom)
-    left, top, right, bottom = (math.floor(edge) for edge in _cells_around(ground, CELLS * 2.0**zoom))
-    sql = f"""
-        SELECT (tile_x * {CELLS} + cell % {CELLS})::float8, (tile_y * {CELLS} + cell / {CELLS})::float8,
-               velocity_mm_yr::float8
-        FROM {PYRAMID}
-        WHERE z = {zoom:d} AND product_id = {product.pk:d}
-          AND tile_x BETWEEN {left // CELLS:d} AND {right // CELLS:d}
-          AND tile_y BETWEEN {top // CELLS:d} AND {bottom // CELLS:d}"""  # noqa: S608
-    column, row, velocity = _read(sql, 3)[0].T
-    inside = (column >= left) & (column <= right) & (row >= top) & (row <= bottom)
-    usual = usual_velocity_std(product=product)
-    sigma = np.full(int(inside.sum()), np.nan if usual is None else usual)
-    return Cells(column[inside].astype(np.int64), row[inside].astype(np.int64), velocity[inside], sigma)

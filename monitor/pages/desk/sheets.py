@@ -1,4 +1,4 @@
-"""Sheets of the workbench: the charts, sentences and tables for an address."""
+"""Sheet of the workbench: the charts, sentences and tables for an address."""
 
 import json
 import math
@@ -19,34 +19,25 @@ from ingest.models import Product
 from monitor.maps.charts.traces import over_points
 from monitor.pages.desk import drawings, parts, samples, words
 from monitor.pages.desk.callbacks import Choice
-from monitor.pages.desk.compared import compare, cross
-from monitor.pages.desk.query import BY_NAME, USUAL, View, address, map_address, view_of
+from monitor.pages.desk.query import BY_NAME, View, address, map_address, view_of
 from monitor.wording.figures import signed, whole
 from monitor.wording.refusals import Refusal
 
-VELOCITY = BY_NAME["velocity"]  # The map always gets velocities, so that the cross-plot does not send them again.
+VELOCITY = BY_NAME["velocity"]  # The map always gets velocities, so that the chart beside it does not send them again.
 MAX_LINES = 6  # More series are drawn as their median and a band.
 MAX_EXTREMES = 3000  # Extreme points are found among this many.
 BUSY = gettext_lazy("Another sheet is being computed. Reload the page in a few seconds.")
 
 
 def sheet(search: str, theme: str) -> list[Any]:
-    """Return the components of a sheet, or a message. search: query string of the page's address."""
+    """Return the components of the sheet, or a message. search: query string of the page's address."""
     try:
         view = view_of(QueryDict(search.removeprefix("?")))
         product = samples.chosen_product(view)
         if product is None:
             none = _("No data set is loaded for this ground.")
             return parts.fault(none, _("Choose another data set or another area."))
-        about: list[object] = [address(view)]
-        if view.tab == "compare":
-            _others, other = samples.others_of(view, product)
-            if other is None:
-                alone = _("No other data set covers this ground.")
-                return parts.fault(alone, _("A second release or another track is needed."))
-            view = view._replace(other=other.pk)
-            about += [other.pk, other.loaded_at]
-        return samples.kept(product, about, theme, lambda: SHEETS[view.tab](view, product))
+        return samples.kept(product, [address(view)], theme, lambda: _points(view, product))
     except Refusal as refusal:
         return parts.fault(refusal.error, refusal.remedy)
     except Busy:
@@ -54,9 +45,7 @@ def sheet(search: str, theme: str) -> list[Any]:
 
 
 def _points(view: View, product: Product) -> list[Component]:
-    across, up = (
-        BY_NAME[name if BY_NAME[name].sql else usual] for name, usual in ((view.x, USUAL[0]), (view.y, USUAL[1]))
-    )
+    across, up = BY_NAME[view.x], BY_NAME[view.y]
     marks = samples.marks_of(product=product, ground=view.ground, attributes=(across, up))
     if not marks.pid:
         return parts.fault(
@@ -79,10 +68,9 @@ def _points(view: View, product: Product) -> list[Component]:
         axes = (("x", across), ("y", up))
         linked |= {axis: parts.packed(marks.others[:, i]) for i, (axis, one) in enumerate(axes) if one is not VELOCITY}
         said = parts.sentences(words.related(found), words.at_the_edge(found))
-        titles, heading = (words.titled(across), words.titled(up)), words.against(across, up)
-        cross = [
-            parts.relation_chart("cross", heading, said, found, titles, chosen=_("chosen"), height=drawings.HEIGHT)
-        ]
+        titles = words.titled(across), words.titled(up)
+        heading = _("%(y)s against %(x)s") % {"y": up.label, "x": across.label}
+        cross = [parts.relation_chart("cross", heading, said, found, titles, chosen=_("chosen"))]
     return [
         html.Div(
             [
@@ -100,7 +88,6 @@ def _points(view: View, product: Product) -> list[Component]:
                     _("Points chosen here or in a chart are marked in all of them."),
                     (marks.longitude, marks.latitude, speed),
                     _("Velocities by part of the ground, %(unit)s"),
-                    of_cells=False,
                 ),
                 html.Div(id="chosen", className="desk-part", **parts.attributes(aria_live="polite")),
                 parts.chart(
@@ -203,10 +190,3 @@ def _moved(series: Float32) -> tuple[float, float, float]:
     """Return the change from first to last known date, the smallest and the largest value, mm; NaN if unknown."""
     known = series[np.isfinite(series)]
     return (float(known[-1] - known[0]), float(known.min()), float(known.max())) if known.size else (math.nan,) * 3
-
-
-SHEETS = {
-    "points": _points,
-    "cross": cross,
-    "compare": compare,
-}

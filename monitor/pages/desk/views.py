@@ -85,7 +85,7 @@ def desk(request: HttpRequest) -> HttpResponse:
     try:
         view = view_of(request.GET)
     except Refusal as refusal:
-        context = {"refusal": refusal, "view": View(), "tabs": _tabs(View())}
+        context = {"refusal": refusal, "view": View()}
         return render(request, "pages/desk/desk.html", context, status=refusal.status)
     product = samples.chosen_product(view)
     if view.product and product is None:
@@ -96,23 +96,11 @@ def desk(request: HttpRequest) -> HttpResponse:
     scripts = [*FIRST, *(f"dash/component/{name}" for name in named if name.startswith(NEEDED))]
     context = {
         "view": view,
-        "tabs": _tabs(view),
         "product": product,
         "dash_entry": mark_safe(page[: page.index("<script src=")]),  # noqa: S308
         "scripts": [static(name) for name in scripts],
     }
     return render(request, "pages/desk/desk.html", context | _controls(view, product))
-
-
-def _tabs(view: View) -> list[dict[str, object]]:
-    labels = {
-        "points": _("One data set"),
-        "cross": _("Cross-plot"),
-        "compare": _("Two data sets"),
-    }
-    return [
-        {"label": label, "url": address(view, tab=tab), "current": tab == view.tab} for tab, label in labels.items()
-    ]
 
 
 def _controls(view: View, product: Product | None) -> dict[str, Any]:
@@ -121,20 +109,14 @@ def _controls(view: View, product: Product | None) -> dict[str, Any]:
     loaded, ground = Product.objects.filter(points_deleted_at=None), view.ground  # Older releases are among them.
     on_ground = loaded.filter(footprint__intersects=ground) if ground else loaded
     listed = {one.pk: one for one in (*on_ground.order_by("name", "pk")[: samples.MAX_LISTED], product)}
-    controls: dict[str, Any] = {
+    axes = (("x", _("Across"), view.x), ("y", _("Up"), view.y))
+    return {
         "products": [_option(pk, product_title(one), product.pk) for pk, one in listed.items()],
         "ground_url": map_address(product, view),
+        "axes": [
+            (name, label, [_option(one.name, one.label, chosen) for one in ATTRIBUTES]) for name, label, chosen in axes
+        ],
     }
-    if view.tab in ("points", "cross"):
-        plotted = [attribute for attribute in ATTRIBUTES if attribute.sql or view.tab == "cross"]
-        controls["axes"] = [
-            (name, label, [_option(one.name, one.label, chosen) for one in plotted])
-            for name, label, chosen in (("x", _("Across"), view.x), ("y", _("Up"), view.y))
-        ]
-    if view.tab == "compare":
-        others, second = samples.others_of(view, product)
-        controls["others"] = [_option(other.pk, product_title(other), second.pk if second else 0) for other in others]
-    return controls
 
 
 def _option(value: object, label: object, chosen: object) -> dict[str, object]:

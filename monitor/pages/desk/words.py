@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 
 from ground_motion.statistics.relations import Relation
 from ingest.models import Product
-from monitor.pages.desk.differences import Difference
 from monitor.pages.desk.query import Attribute
 from monitor.wording.components import both_directions, component_label
-from monitor.wording.figures import decimal, percent, signed, whole
+from monitor.wording.figures import percent, signed, whole
 from monitor.wording.images import data_set_name
 
 STRONG, WEAK = 0.7, 0.3  # limits of a correlation for the words used
@@ -38,11 +37,6 @@ def sides(product: Product) -> str:
 def titled(attribute: Attribute) -> str:
     """Return the label of an attribute with its unit."""
     return _("%(name)s (%(unit)s)") % {"name": attribute.label, "unit": attribute.unit}
-
-
-def against(x: Attribute, y: Attribute) -> str:
-    """Return the heading of a chart of one attribute against another."""
-    return _("%(y)s against %(x)s") % {"y": y.label, "x": x.label}
 
 
 def product_title(product: Product) -> str:
@@ -112,39 +106,6 @@ def related(found: Relation) -> str:
     else:
         text = _("Where one is larger, the other is often smaller (rank correlation %(number)s).")
     return text % {"number": number(found.spearman)}
-
-
-def compared(found: Difference) -> str:
-    """Describe the median difference between two data sets and its scatter."""
-    first = _("The second minus the first is %(median)s mm a year in the middle, on %(cells)s cells covered by both.")
-    second = _("Two thirds of the cells lie within %(spread)s mm a year of that.")
-    middle = {"median": signed(found.median_mm_yr, 1), "cells": whole(found.column.size)}
-    return f"{first % middle} {second % {'spread': decimal(found.spread_mm_yr, 1)}}"
-
-
-def beyond(found: Difference) -> str:
-    """Describe the share of cells that differ by more than noise."""
-    if not math.isfinite(found.share_beyond):
-        return _("The files state no uncertainty, so it cannot be said which changes are more than noise.")
-    text = _(
-        "%(share)s of the cells differ from that shift by more than two standard deviations (of "
-        "both together: %(sigma)s mm a year); pure noise would leave 5 %%."
-    )
-    return text % {"share": percent(found.share_beyond, 1), "sigma": decimal(found.usual_sigma_mm_yr, 1)}
-
-
-def views(first: Product, second: Product) -> str:
-    """Explain the meaning of a difference between two data sets."""
-    if first.component != second.component:
-        return _("The two measure different directions of motion: their difference is no change over time.")
-    if first.direction != second.direction:
-        return _(
-            "The two look from different sides: motion to the east or west has opposite signs in "
-            "them, so a difference can be sideways motion and need not be a change."
-        )
-    if first.dates[-1] != second.dates[-1]:
-        return _("The two cover different periods: a difference can be a change of the ground's motion.")
-    return _("The two cover the same period: a difference is one of processing, of reference or of noise.")
 
 
 def number(value: float, digits: int = 2) -> str:

@@ -22,9 +22,9 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods, require_safe
 from rasterio.errors import RasterioError
 
-from detection import pairs as pair_selectors
 from detection.lists import alerts_matching
 from detection.reviews.audit import audit_write
+from detection.selectors import alerts_of_runs
 from ground_motion.core.areas import bounds_of
 from ground_motion.core.errors import promised
 from ground_motion.methods.deformation.quakes import MIN_OFFSETS_M, Mechanism, quake_reach
@@ -39,7 +39,7 @@ from monitor.maps.imaging.pixels import Around, near_coherence, near_motion
 from monitor.maps.map.place_search import NumberField, PlaceForm
 from monitor.maps.map.selectors import map_at
 from monitor.pages.events import words
-from monitor.pages.pairs.rows import run_rows
+from monitor.pages.events.rows import run_rows
 from monitor.web.guards import account_in, may_view_work, operators_only
 from monitor.wording import images as image_words
 from monitor.wording.cards.cards import alert_cards
@@ -185,9 +185,8 @@ def _results(event: GroundEvent, pairs: Sequence[dict[str, Any]], after: Scene |
 
 
 def _pair(event: GroundEvent, pair: ScenePair) -> dict[str, Any]:
-    runs = [run for run in pair_selectors.runs_of_pair(pair=pair) if run.model_version.task in events.TASKS]
-    alerts = pair_selectors.alerts_of_runs(pair=pair)
-    rows = [row for row in run_rows(pair, runs, alerts) if row["task"] in events.TASKS]
+    runs = events.runs_of_pair(pair=pair)
+    rows = run_rows(pair, runs, alerts_of_runs(pair=pair))
     predictions = {run.pk: run.prediction for run in runs if hasattr(run, "prediction")}
     for row in rows:
         # The sentences about the surroundings of the event come first; what they already say is not repeated.
@@ -196,7 +195,6 @@ def _pair(event: GroundEvent, pair: ScenePair) -> dict[str, Any]:
             row["sentences"] = [near, *(one for one in row.get("sentences", []) if one not in near)]
     days = promised(pair.reference.acquired_at).date(), promised(pair.secondary.acquired_at).date()
     return {
-        "url": reverse("pair-detail", args=[pair.pk]),
         "headline": image_words.headline(*days, pair.temporal_baseline_days),
         "piece": f"{image_words.piece(pair.reference)}, {pair.reference.polarisation}",
         "simulated": pair.simulated,

@@ -7,7 +7,6 @@ from functools import reduce
 from itertools import groupby
 from operator import attrgetter, or_
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
 
 from django.db.models import Max, Q, QuerySet
 from django.urls import reverse
@@ -146,7 +145,6 @@ def _stack(scenes: list[Scene]) -> dict[str, Any]:
         "period_label": _between(*days),
         "scenes": scenes,
         "bounds_url": f"{reverse('map')}?raster=radar{map_at(*bounds_of(first.footprint))}",
-        "pairs_url": f"{reverse('pair-list')}?{urlencode({'track': first.track, 'burst': first.burst})}",
     }
 
 

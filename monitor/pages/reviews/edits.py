@@ -1,6 +1,5 @@
-"""Views of a reviewer's acts: drawing a missed alert, changing one, and private notes."""
+"""Views of a reviewer's acts: changing an alert, and private notes."""
 
-from datetime import date
 from typing import Any
 
 from django.conf import settings
@@ -8,39 +7,32 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from detection.by_hand import as_json, columns_set_by_hand
-from detection.kinds import Kind, row_of
+from detection.kinds import row_of
 from detection.models import Alert, CaseFile, Proposal
 from detection.reviews.claims import Claimed, Overtaken
-from detection.reviews.drawn import EARLIEST, Drawn, PlaceTaken, alert_draw
 from detection.reviews.edits import MAX_TEXT_LENGTH, alert_edit, edit_take_back, kinds_open, last_edit
 from detection.reviews.notes import MAX_NOTE_LENGTH as MAX_PRIVATE_NOTE_LENGTH
 from detection.reviews.notes import SUFFIXES, note_add
-from detection.reviews.outlines import MAX_TEXT_LENGTH as MAX_OUTLINE_LENGTH
 from detection.reviews.outlines import Unfit
 from detection.reviews.proposals import PUBLISHED, needs_second, proposal_waiting
-from detection.reviews.services import MAX_NOTE_LENGTH as MAX_PUBLIC_NOTE_LENGTH
-from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
-from detection.rules.verdicts import REASONS, Verdict
 from detection.selectors import PUBLIC_STATES
 from ground_motion.core.areas import bounds_of
-from monitor.maps.map.selectors import map_config, map_totals
-from monitor.pages.reviews.visits import files_of, key_of
+from monitor.maps.map.selectors import map_config
+from monitor.pages.reviews.visits import files_of
 from monitor.web.guards import account_in, reviewers_only
 from monitor.web.request_limits import GIVEN_FILES, costly
-from monitor.wording.cards.cards import alert_card, alert_cards
+from monitor.wording.cards.cards import alert_card
 from monitor.wording.cards.filters import alert_or_404
 from monitor.wording.families import voice
-from monitor.wording.refusals import Refusal, number_or_none, values_of
+from monitor.wording.refusals import number_or_none
 from monitor.wording.states import in_language
 
 TYPES = ",".join(SUFFIXES)
-MAX_KNOWN = 100  # A form names at most this many alerts that the person knows to be other places.
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -97,13 +89,8 @@ def review_note(request: HttpRequest, code: str) -> HttpResponse:
     """Record a private note on an alert, with its files."""
     alert = alert_or_404(code)
     try:
-        note_add(
-            alert=alert,
-            author=account_in(request),
-            text=request.POST.get("note", ""),
-            files=files_of(request),
-            key=key_of(request),
-        )
+        text, files = request.POST.get("note", ""), files_of(request)
+        note_add(alert=alert, author=account_in(request), text=text, files=files)
     except Unfit as unfit:
         return _page(request, alert, str(unfit), status=400)
     messages.success(request, _("The note was kept."))
@@ -173,79 +160,3 @@ def _page(request: HttpRequest, alert: Alert, fault: str = "", draft: Any = None
         **choices(kinds_open(alert.kind), given.get("kind", alert.kind), given.get("severity", alert.severity)),
     }
     return render(request, "pages/reviews/edit.html", context, status=status)
-
-
-@costly(files=GIVEN_FILES)
-@require_http_methods(["GET", "HEAD", "POST"])
-@reviewers_only
-def review_draw(request: HttpRequest) -> HttpResponse:
-    """Show the form for drawing an alert; on POST, draw it, or first ask about alerts at the same place."""
-    if request.method != "POST":
-        return _form(request, {})
-    draft = request.POST.dict()
-    try:
-        draft["outline"] = _outline(request)
-        known = values_of("known", request.POST.getlist("known"), MAX_KNOWN)
-        alert = alert_draw(drawn=_drawn(draft), by=account_in(request), known=known)
-    except PlaceTaken as taken:
-        return _form(request, draft, there=taken.alerts, status=409)
-    except (Unfit, Refusal) as unfit:
-        return _form(request, draft, fault=str(unfit), status=400)
-    confirmed = alert.state == State.CONFIRMED
-    done = _("%(code)s is now a confirmed alert that everybody can see.")
-    waits = _("Everybody can see %(code)s as reported. It is confirmed when a second person agrees.")
-    messages.success(request, (done if confirmed else waits) % {"code": alert.code})
-    return redirect("review-case", alert.code)
-
-
-def _outline(request: HttpRequest) -> str:
-    """Return the outline as GeoJSON: from the file that was sent, else as drawn or typed. Raises Unfit."""
-    file = request.FILES.get("file")
-    if file is None:
-        return request.POST.get("outline", "")
-    try:
-        return str(file.read(MAX_OUTLINE_LENGTH + 1).decode())
-    except UnicodeDecodeError as fault:
-        raise Unfit(_("The outline is no GeoJSON of a polygon.")) from fault
-
-
-def _drawn(draft: dict[str, str]) -> Drawn:
-    try:
-        seen_on = date.fromisoformat(draft.get("seen_on", ""))
-    except ValueError as fault:
-        raise Unfit(_("Please give the day on which the motion or change was seen.")) from fault
-    return Drawn(
-        kind=draft.get("kind", ""),
-        severity=draft.get("severity", ""),
-        outline=draft["outline"],
-        seen_on=seen_on,
-        reason=draft.get("reason", ""),
-        texts={code: draft.get(f"text_{code}", "") for code, _name in settings.LANGUAGES},
-        note=draft.get("note", ""),
-    )
-
-
-def _form(
-    request: HttpRequest, draft: dict[str, str], *, there: list[Alert] | None = None, fault: str = "", status: int = 200
-) -> HttpResponse:
-    today = timezone.now().date().isoformat()
-    kind = draft["kind"] if draft.get("kind") in set(Kind) else Kind.SUBSIDENCE
-    context = {
-        "drawn": True,
-        "second_person": bool(settings.SECOND_PERSON_FROM),
-        "there": alert_cards(there or []),
-        "fault": fault,
-        "outline": draft.get("outline", ""),
-        "texts": [(code, name, draft.get(f"text_{code}", "")) for code, name in settings.LANGUAGES],
-        "longest_text": MAX_TEXT_LENGTH,
-        "reasons": [(code, in_language(one.label)) for code, one in REASONS[Verdict.DRAWN].items()],
-        "reason": draft.get("reason", ""),
-        "earliest": EARLIEST.isoformat(),
-        "today": today,
-        "seen_on": draft.get("seen_on", today),
-        "note": draft.get("note", ""),
-        "longest_note": MAX_PUBLIC_NOTE_LENGTH,
-        "map_config": map_config(map_totals()["bounds"]),
-        **choices(list(Kind), kind, draft.get("severity", Severity.MODERATE)),
-    }
-    return render(request, "pages/reviews/draw.html", context, status=status)

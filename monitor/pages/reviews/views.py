@@ -32,7 +32,7 @@ from monitor.maps.map.selectors import map_config, map_totals
 from monitor.pages.bulletins.drafts import bulletins_unsigned
 from monitor.pages.reviews.evidence import FIELDS, CasePage, recorded_verdict
 from monitor.pages.reviews.queue import QueueChoice, case_following, quality, queue_context
-from monitor.pages.reviews.visits import PLAN_FIELDS, plan_of, report_of, visit_page
+from monitor.pages.reviews.visits import PLAN_FIELDS, plan_of, report_of
 from monitor.subscribers.reports.selectors import reports_waiting
 from monitor.web.guards import account_in, may_review, publishers_only, reviewers_only
 from monitor.web.request_limits import GIVEN_FILES, costly
@@ -88,13 +88,11 @@ def review_claim(request: HttpRequest, code: str) -> HttpResponse:
 
 
 @costly(files=GIVEN_FILES)
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_POST
 @reviewers_only
 def review_visit(request: HttpRequest, code: str) -> HttpResponse:
-    """Show a case for a visit on site; on POST, record its result and, if requested, the verdict that follows."""
+    """Record the result of a visit on site and, if requested, the verdict that follows."""
     alert = alert_or_404(code)
-    if request.method != "POST":
-        return render(request, "pages/reviews/visit.html", visit_page(request, alert))
     try:
         report_of(request, alert)
     except (Claimed, Unfit) as fault:

@@ -2,7 +2,6 @@
 
 from datetime import date, timedelta
 from typing import Any
-from uuid import UUID
 
 from django.db import transaction
 from django.http import HttpRequest
@@ -21,19 +20,14 @@ from detection.reviews.visits import (
     results_that_judge,
     visit_of,
     visit_report,
-    visit_told,
     visits_open,
 )
-from detection.selectors import detections_shown
 from ground_motion.core.errors import promised
 from ground_motion.core.text import distinct_values
-from monitor.maps.map.plans import alert_plan
 from monitor.models.messages import OutgoingMessage
 from monitor.models.subscriptions import AccountLanguage, language_of_request
-from monitor.pages.alerts.motion import OverTime
 from monitor.subscribers.accounts.selectors import reviewers
 from monitor.web.guards import account_in
-from monitor.wording.cards.cards import alert_card
 
 RESULT_WORDS = {
     Result.SEEN: gettext_lazy("Traces of motion were seen"),
@@ -66,8 +60,7 @@ def plan_of(request: HttpRequest) -> Plan | None:
 
 def report_of(request: HttpRequest, alert: Alert) -> FieldVisit:
     """Record the result of a visit; 'RESULT:judge' also records the verdict. Raises Overtaken and as `visit_report`."""
-    key = key_of(request)
-    visit = visit_of(alert=alert) or (visit_told(alert=alert, by=account_in(request)) if key else None)
+    visit = visit_of(alert=alert)
     if visit is None or str(visit.pk) != request.POST.get("visit", ""):
         raise Overtaken(f"the visit of {alert.code} has been reported or planned anew")
     result, _colon, judge = request.POST.get("result", "").partition(":")
@@ -79,17 +72,7 @@ def report_of(request: HttpRequest, alert: Alert) -> FieldVisit:
         files=files_of(request),
         judge=judge == "judge",
         expected_state=request.POST.get("expected_state", ""),
-        key=key,
     )
-
-
-def key_of(request: HttpRequest) -> UUID | None:
-    """Read the key that a device gave to what it sends, perhaps again; None without one. Raises Unfit."""
-    given = request.POST.get("key", "")
-    try:
-        return UUID(given) if given else None
-    except ValueError as fault:
-        raise Unfit(_("This was not sent by a page of this site. Nothing was changed.")) from fault
 
 
 def files_of(request: HttpRequest) -> list[Given]:
@@ -114,19 +97,6 @@ def visit_block(request: HttpRequest, alert: Alert) -> dict[str, Any] | None:
         "results": [*((value, words, "") for value, words in results), *judged],
         "result": request.POST.get("result", ""),
         "note": request.POST.get("note", ""),
-        "longest_note": MAX_NOTE_LENGTH,
-        "types": ",".join(SUFFIXES),
-    }
-
-
-def visit_page(request: HttpRequest, alert: Alert) -> dict[str, Any]:
-    """Return the context of the page that is taken along to a visit: it is small and needs no script to be read."""
-    card = alert_card(alert)
-    return {
-        "card": card,
-        "curves": OverTime(alert, card, detections_shown(alert=alert)).curves,
-        "plan": alert_plan(alert, card, []),
-        "visit": visit_block(request, alert),
         "longest_note": MAX_NOTE_LENGTH,
         "types": ",".join(SUFFIXES),
     }

@@ -273,8 +273,7 @@ def job_row(job: IngestJob) -> dict[str, Any]:
             for product in job.products.all()
         ],
         "scenes": [
-            {"name": scene.name, "url": f"{reverse('pair-list')}?image={scene.pk}", "reason": scene.reason}
-            for scene in job.scenes.all()
+            {"name": scene.name, "url": reverse("product-list"), "reason": scene.reason} for scene in job.scenes.all()
         ],
         "again": may_retry(job),
         "form": form,

@@ -163,18 +163,3 @@ def owner_of(token: str) -> str:
     if held is None:
         raise Expired("everything of this person was deleted")
     return held.email
-
-
-@costly(posted=ACTS)
-@private_page
-def feeds(request: HttpRequest, token: str, subscription: int) -> HttpResponse:
-    """Show the feeds of a subscription; its owner makes, renews and takes away their links."""
-    mine = selectors.subscriptions_of(email=owner_of(token)).filter(pk=subscription, ended_at=None).first()
-    if mine is None or not mine.confirmed_at:
-        raise Expired("it was ended in the meantime")
-    if request.method == "POST":
-        if (deed := request.POST.get("deed")) in ("open", "close"):
-            tokens.feeds_set(subscription=mine, opened=deed == "open")
-        return redirect("subscription-feeds", token=token, subscription=mine.pk)
-    context = {"token": token, "subscription": mine, "addresses": tokens.feed_addresses(subscription=mine)}
-    return render(request, "self_service/subscriptions/feeds.html", context)

@@ -31,7 +31,7 @@ def members_to_ask(*, organisation: Organisation) -> QuerySet[Membership]:
 
 
 def endpoints_to_ask(*, organisation: Organisation) -> QuerySet[Endpoint]:
-    """Return the working chat rooms and webhooks of an organisation that are no contacts yet."""
+    """Return the working webhooks of an organisation that are no contacts yet."""
     return Endpoint.objects.filter(organisation=organisation, contact=None, ended_at=None).exclude(verified_at=None)
 
 
@@ -45,7 +45,7 @@ def contact_add(*, organisation: Organisation, who: str, hours: str) -> None:
         choice: Any = {"member": members_to_ask, "endpoint": endpoints_to_ask}.get(kind)
         row = choice and choice(organisation=mine).filter(pk=pk).first()
         if not row:
-            raise Refusal(_("Choose a member, a chat room or a webhook."))
+            raise Refusal(_("Choose a member or a webhook."))
         if mine.contacts.count() >= MAX_CONTACTS:
             raise Refusal(_("An organisation has %(number)s contacts at most.") % {"number": whole(MAX_CONTACTS)})
         last = mine.contacts.aggregate(last=Max("position", default=0))["last"]

@@ -11,9 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -24,7 +23,6 @@ from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.models.subscriptions import DEFAULT_CHANNEL
 from monitor.subscribers.subscriptions import limits
 from monitor.subscribers.subscriptions import selectors as subscriptions
-from monitor.subscribers.subscriptions.channels import endpoint_rules
 from monitor.subscribers.subscriptions.members import owners
 from monitor.subscribers.subscriptions.selectors import Wanted, step_of, wants
 from monitor.web import outward
@@ -34,7 +32,6 @@ from monitor.wording.refusals import Refusal, number_or_none
 BACK_OFF = [timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 7200, 21600, 43200, 86400, 86400, 86400)]
 END_AFTER = timedelta(days=7)  # An endpoint ends if its server accepts nothing for this time.
 MAX_RETRY_AFTER = timedelta(days=1)
-HOUR, SUM_UP_AFTER = timedelta(hours=1), timedelta(minutes=5)
 MAX_PER_PERSON = 10  # The limit is for each channel by itself.
 LISTED, MAX_URL_LENGTH = 20, 500
 State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
@@ -119,8 +116,7 @@ def message_to(endpoint: Endpoint, kind: str, about: object, **more: Any) -> Out
 
 def news_queue(*, news: AlertTransition) -> int:
     """Queue the messages of one transition to endpoints; return how many."""
-    # They come at once, whatever mails wait for; if a channel shows a limited number per hour, one message stands for
-    # all others of that hour.
+    # They come at once, whatever mails wait for.
     if news.to_state == AlertState.MERGED:
         return 0
     now, ready = timezone.now(), Endpoint.objects.filter(verified_at__isnull=False, ended_at=None)
@@ -133,30 +129,10 @@ def news_queue(*, news: AlertTransition) -> int:
         shared = subscriptions.subscriptions_matching(transition=news, shared=True).order_by()
         of_person = Q(organisation=None, email__in=readers.values("email"))
         ready, kind = ready.filter(of_person | Q(organisation__in=shared.values("organisation"))), Kind.ALERT
-    at_limit = _at_hourly_limit(ready, now) if kind == Kind.ALERT else set()
-    messages = []
-    for endpoint in ready:
-        held_until = endpoint.next_try_at or now
-        if endpoint.pk in at_limit:
-            hour, at = f"{now:%Y%m%d%H}", max(now + SUM_UP_AFTER, held_until)
-            messages.append(message_to(endpoint, Kind.SUMMARY, hour, next_try_at=at))
-        else:
-            messages.append(message_to(endpoint, kind, news.pk, transition=news, next_try_at=max(now, held_until)))
+    messages = [
+        message_to(one, kind, news.pk, transition=news, next_try_at=max(now, one.next_try_at or now)) for one in ready
+    ]
     return len(OutgoingMessage.objects.bulk_create(messages, batch_size=2000, ignore_conflicts=True))
-
-
-def _at_hourly_limit(endpoints: QuerySet[Endpoint], now: datetime) -> set[int]:
-    """Return keys of endpoints with as many messages, of the last hour or waiting, as their channel allows."""
-    enough: set[int] = set()
-    for channel in settings.CHANNELS:
-        most = endpoint_rules(channel).most_an_hour
-        if most is None:
-            continue
-        alerts = OutgoingMessage.objects.filter(endpoint__in=endpoints.filter(channel=channel), kind=Kind.ALERT)
-        lately = alerts.filter(Q(created_at__gt=now - HOUR) | Q(state=State.QUEUED))
-        counted = lately.order_by().values("endpoint").annotate(n=Count("pk")).filter(n__gte=most)
-        enough.update(counted.values_list("endpoint", flat=True))
-    return enough
 
 
 def is_still_needed(*, message: OutgoingMessage, endpoint: Endpoint) -> bool:
@@ -165,8 +141,6 @@ def is_still_needed(*, message: OutgoingMessage, endpoint: Endpoint) -> bool:
         return endpoint.ended_at is not None
     if endpoint.ended_at:
         return False
-    if message.kind == Kind.SUMMARY:
-        return subscriptions.subscriptions_active().filter(email=message.address).exists()
     if message.transition is None:
         return True
     return not is_overtaken(message.transition) and bool(labels_of(message))
@@ -226,7 +200,6 @@ def endpoint_answered(*, endpoint: Endpoint, checked: bool) -> None:
 
 def endpoint_failed(*, endpoint: Endpoint, gone: bool, retry_after: timedelta | None) -> datetime:
     """Record a failure, and end an endpoint that is gone or fails for a week; return the time of the next attempt."""
-    # A device that is gone is forgotten: its browser gave the address up, and will never take it again.
     now = timezone.now()
     with transaction.atomic():
         mine = Endpoint.objects.select_for_update().get(pk=endpoint.pk)
@@ -236,20 +209,17 @@ def endpoint_failed(*, endpoint: Endpoint, gone: bool, retry_after: timedelta | 
         until = mine.next_try_at = now + max(delay, back_off(mine.failures))
         if gone or mine.failing_since < now - END_AFTER:
             _end(mine, Endpoint.EndReason.GONE if gone else Endpoint.EndReason.FAILING)
-        if gone and not endpoint_rules(mine.channel).reports_end:
-            mine.delete()
-        else:
-            mine.save(update_fields=["failures", "failing_since", "next_try_at", "ended_at", "end_reason"])
+        mine.save(update_fields=["failures", "failing_since", "next_try_at", "ended_at", "end_reason"])
     endpoint.ended_at = mine.ended_at
     return until
 
 
 def _end(endpoint: Endpoint, reason: str) -> None:
-    """Switch an endpoint off; if it had worked and its channel reports the end, queue a mail to its owners."""
+    """Switch an endpoint off; if it had worked, queue a mail to its owners."""
     if endpoint.ended_at:
         return
     endpoint.ended_at, endpoint.end_reason = timezone.now(), reason
-    if not endpoint_rules(endpoint.channel).reports_end or not endpoint.verified_at:
+    if not endpoint.verified_at:
         return
     about, readers = f"{endpoint.ended_at:%Y%m%d%H%M%S}", [endpoint.email]
     if endpoint.organisation_id is not None:

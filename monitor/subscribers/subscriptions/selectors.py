@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.contrib.gis.geos import GEOSGeometry
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
@@ -19,7 +18,6 @@ from detection.rules.lifecycle import LIVING, State
 from detection.rules.severity import Severity
 from monitor.models.messages import Bulletin, Notification, OutgoingMessage
 from monitor.models.subscriptions import DEFAULT_CHANNEL, Subscription
-from monitor.subscribers.subscriptions.channels import endpoint_rules
 
 SEVERITIES = [step.value for step in Severity]  # The lowest comes first.
 NEWS = [State.FIRST.value, State.PROVISIONAL.value, State.CONFIRMED.value, State.FINISHED.value]
@@ -177,10 +175,8 @@ def is_held(*, now: datetime) -> Q:
     asleep = Subscription.objects.filter(_asleep(now))
     news = Notification.objects.filter(message=OuterRef("pk"), withdrawn_at=None, subscription__in=asleep)
     silent = asleep.filter(sign_of_life=True, channel=OuterRef("channel"))
-    sign = Q(kind=OutgoingMessage.Kind.SIGN) & Exists(silent.filter(email=OuterRef("address")))
-    waking = [name for name in settings.CHANNELS if endpoint_rules(name).wakes]
-    wakes = Q(channel__in=waking) & ~Q(kind=OutgoingMessage.Kind.CHECK)
-    return Q(Exists(news)) | sign | (wakes & Exists(asleep.filter(email=OuterRef("address"))))
+    sign = Q(Exists(silent.filter(email=OuterRef("address"))), kind=OutgoingMessage.Kind.SIGN)
+    return Q(Exists(news)) | sign
 
 
 def _asleep(now: datetime) -> Q:

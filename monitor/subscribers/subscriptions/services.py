@@ -29,7 +29,7 @@ from monitor.subscribers.quotas.stores import PLACES
 from monitor.subscribers.subscriptions import endpoints, limits, members, selectors
 from monitor.subscribers.subscriptions.assets import SiteArea, assets_replace, sites_now
 from monitor.subscribers.subscriptions.selectors import RESUMED, WISH
-from monitor.subscribers.subscriptions.tokens import CONFIRM_FOR, INVITED_FOR, feed_addresses
+from monitor.subscribers.subscriptions.tokens import CONFIRM_FOR, INVITED_FOR
 from monitor.wording import regions
 from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal, number_or_none
@@ -333,7 +333,6 @@ def _exported_of_person(one: Subscription) -> dict[str, Any]:
         "shared": bool(one.shared_id),
         **{name: getattr(one, name) for name in OWN_FIELDS},
         **{name: getattr(one, f"{name}_at") for name in ("confirmed", "paused", "last_sign", "last_digest")},
-        "feeds": list(feed_addresses(subscription=one).values()),
         "notifications": [
             {"alert": each.transition.alert.code, "state": each.transition.to_state, "at": each.created_at}
             for each in one.notifications.select_related("transition__alert").defer("transition__alert__area")

@@ -69,8 +69,6 @@ class Site:
     contact: Mapping[str, str] = field(default_factory=dict)
     accessibility: Mapping[str, str] = field(default_factory=dict)
     security_contact: tuple[str, ...] = ()
-    stolen_passwords: Path | None = None
-    time_stamps: str = ""
     openid: OpenID | None = None
 
 
@@ -156,8 +154,6 @@ def _readers(folder: Path) -> dict[str, Callable[[Any], Any]]:
         "contact": _page,
         "accessibility": _page,
         "security_contact": _several,
-        "stolen_passwords": lambda value: folder / _line(value),
-        "time_stamps": lambda value: _address(value, "write the address of the service with https://"),
     }
 
 

@@ -1,8 +1,5 @@
 """Alerts of velocity fields get a package whose figures follow from its inputs, or the reason why there is none."""
 
-from dataclasses import replace
-from datetime import timedelta
-
 import pytest
 from django.utils import timezone
 
@@ -10,13 +7,9 @@ from detection.alerts import sealed
 from detection.models import Alert, Detection, SealedEvidence
 from detection.tables.reviews import SetByHand
 from ground_motion.cli.program import main
-from ground_motion.core.http.faults import SearchFailed
 from ground_motion.methods.deformation.sealed.package import opened
-from ground_motion.methods.deformation.sealed.stamp import BadStamp, request_of
-from ingest.models import Product, StepFailure
+from ingest.models import Product
 from monitor import tasks
-from monitor.web.identity.site_file import Site
-from tests.makers.timestamps import Authority
 from tests.makers.watching import run_all, search_all, watch
 
 pytestmark = pytest.mark.django_db
@@ -28,19 +21,10 @@ def package_of(alert):
         return stored.read()
 
 
-def test_the_package_of_every_alert_states_its_figures_and_a_stamp_comes_later_where_the_service_fails(
-    tracks_in_turn, settings, monkeypatch, tmp_path, capsys
-):
-    settings.SITE = replace(Site(), time_stamps="https://stamps.example.org/tsr")
-
-    def away(request):
-        raise SearchFailed("It does not answer.")
-
-    monkeypatch.setattr("ingest.sources.configured.time_stamp", away)
+def test_the_package_of_every_alert_states_its_figures(tracks_in_turn, tmp_path, capsys):
     tasks.seal_evidence()
     local, packages = Alert.objects.filter(extent="local"), SealedEvidence.objects.filter(why="")
-    n = packages.count()
-    assert n == local.count() == packages.filter(stamped_at=None).count() == StepFailure.objects.count() >= 3
+    assert packages.count() == local.count() >= 3
     for alert in local:
         path = tmp_path / f"{alert.code}.zip"
         path.write_bytes(package_of(alert))
@@ -53,14 +37,6 @@ def test_the_package_of_every_alert_states_its_figures_and_a_stamp_comes_later_w
         assert stated["figures"]["area_m2"] == alert.area_m2
         tracks = [track for each in stated["measurements"] for track in each["facts"]["tracks"]]
         assert {track["file_sha256"] for track in tracks} <= {*Product.objects.values_list("file_sha256", flat=True)}
-    StepFailure.objects.update(next_try_at=None)
-    authority, before = Authority(tmp_path), packages.first()
-    monkeypatch.setattr("ingest.sources.configured.time_stamp", authority.answer)
-    tasks.seal_evidence()
-    assert (packages.count(), packages.filter(stamped_at=None).exists()) == (n, False)
-    assert packages.get(pk=before.pk).seal == before.seal
-    package = opened(package_of(before.alert))
-    assert authority.verifies(package.manifest, package.stamp)
 
 
 @pytest.mark.long
@@ -106,16 +82,6 @@ def test_what_cannot_be_computed_again_says_why(tracks_in_turn):
     assert sealed.evidence_seal(alert=alert).why == Why.POINTS
 
 
-def test_a_stamp_of_another_time_or_request_is_refused_and_so_is_a_large_package(tracks_in_turn, tmp_path, monkeypatch):
-    row = sealed.evidence_seal(alert=Alert.objects.filter(extent="local").first())
-    authority = Authority(tmp_path)
-    monkeypatch.setattr(sealed, "MAX_CLOCK", timedelta(0))
-    with pytest.raises(BadStamp, match="another time"):
-        sealed.evidence_stamp(row=row, ask=authority.answer)
-    with pytest.raises(BadStamp, match="another request"):
-        sealed.evidence_stamp(
-            row=row, ask=lambda _: authority.answer(request_of(opened(package_of(row.alert)).manifest, 7))
-        )
-    assert SealedEvidence.objects.get(pk=row.pk).stamped_at is None
-    monkeypatch.setattr(sealed, "MAX_STAMP_BYTES", sealed.MAX_BYTES)  # no room is left for a stamp
+def test_a_package_that_is_too_large_says_so(tracks_in_turn, monkeypatch):
+    monkeypatch.setattr(sealed, "MAX_BYTES", 100_000)
     assert sealed.evidence_seal(alert=Alert.objects.filter(extent="local").last()).why == Why.LARGE

@@ -1,6 +1,5 @@
 """What every test in a browser shares: the flags of headless Chromium, the two sizes, waiting for the map."""
 
-import json
 import re
 import shutil
 from collections.abc import Iterable
@@ -13,9 +12,7 @@ from ground_motion.readers.context.records import ContextKind
 from ingest.context.services import context_load
 from monitor import tasks
 from monitor.notifications import rounds
-from monitor.notifications.push.channel import public_key
 from tests.makers.people import PASSWORD
-from tests.service.monitor.notifications.push.test_push import BROWSER_KEY, SECRET
 from tests.waiting import wait_until
 
 CHROMIUM = "/usr/bin/chromium"
@@ -69,7 +66,7 @@ def sign_in(page: Page, to: str = "/review/", name: str = "anna") -> None:
 
 
 def sign_out(page: Page) -> None:
-    """Sign out and wait for the page that says so: a script first removes what the account kept on the device."""
+    """Sign out and wait for the page that says so."""
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("link", name="Sign in")).to_be_visible()
 
@@ -137,15 +134,3 @@ def out_of_window(page: Page, parts: Iterable[str]) -> list[str]:
 def wait_for_map(page: Page) -> None:
     """Until the map says, as it does to a screen reader, that it has drawn everything."""
     expect(page.locator(".maplibregl-map")).to_have_attribute("aria-busy", "false")
-
-
-def push_service(site_key: str, url: str) -> str:
-    """A script for a page: its browser lets it send messages to url, in place of the service of the browser's maker."""
-    given = json.dumps({"endpoint": url, "keys": {"p256dh": public_key(BROWSER_KEY), "auth": SECRET}})
-    return f"""
-      PushManager.prototype.getSubscription = async () => ({given});
-      PushManager.prototype.subscribe = async ({{ userVisibleOnly, applicationServerKey }}) => {{
-        if (!userVisibleOnly || applicationServerKey !== "{public_key(site_key)}") throw new Error("not allowed");
-        return {{ toJSON: () => ({given}) }};
-      }};
-    """

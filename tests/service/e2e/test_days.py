@@ -143,7 +143,7 @@ def test_a_geologist_confirms_a_case_and_reads_it_as_the_public_does(page, watch
         reason.check()
     form.get_by_role("button", name="Confirm").click()
     expect(page.locator(".recorded")).to_contain_text(code)
-    for name in ("Images", "Events", "Jobs"):
+    for name in ("Events", "Jobs"):
         press(page, name, ".account")
     press(page, "Alerts", ".site-nav")
     press(page, re.compile("ground|slope", re.IGNORECASE), f"[data-alert-code='{code}']")

@@ -48,7 +48,6 @@ from monitor.subscribers.organisations.escalations import take_token
 from monitor.subscribers.organisations.lines import line_add
 from monitor.subscribers.reports.services import report_token
 from monitor.subscribers.subscriptions import tokens
-from monitor.subscribers.subscriptions.tokens import feeds_set
 from monitor.web.guards import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
 from monitor.web.middleware import PERMISSIONS
 from tests.makers import basemaps
@@ -123,7 +122,6 @@ def links(make_subscription) -> dict[str, dict[str, dict[str, object]]]:
     """
     new, old, over = (make_subscription(email=f"{name}@example.org") for name in ("new", "old", "over"))
     type(new).objects.filter(pk=new.pk).update(confirmed_at=None)
-    feeds_set(subscription=old, opened=True)
     old.refresh_from_db()
     owner, member = make_organisation(old.email, "member@example.org")
     place, ended = share(owner), share(owner, longitude=-11.0)
@@ -146,7 +144,7 @@ def links(make_subscription) -> dict[str, dict[str, dict[str, object]]]:
             "organisation-join": {"token": _join_token(owner, "first@example.org")},
             "alert-take": {"token": take_token(steps[owner.pk].pk)},
             **{name: {"token": _extract_token(old.region)} for name in ("extract-page", "extract-file")},
-            **{name: {"token": old.feed_key} for name in ("feed-atom", "feed-calendar", "feed-cap")},
+            "feed-gone": {"token": "key", "name": "alerts.atom"},
         },
         "organisation member": _of_person(tokens.manage_token(seat.pk), seat.pk, owner.organisation_id, place.pk, line)
         | {
@@ -165,7 +163,7 @@ def _of_person(token: str, subscription: int, organisation: int, place: int, lin
     names += ("organisation-alerts", "organisation-contacts")
     return {
         **{f"subscription-{page}": {"token": token} for page in pages},
-        **{f"subscription-{page}": {"token": token, "subscription": subscription} for page in ("where", "feeds")},
+        "subscription-where": {"token": token, "subscription": subscription},
         **dict.fromkeys(names, here),
         "organisation-place": here | {"subscription": place},
         "organisation-line": here | {"line": line},

@@ -46,7 +46,7 @@ ingest.ProductEvent: name why
 ingest.MeasurementPoint: pid
 ingest.DisplacementSeries: pid
 ingest.Scene: attribution licence header file_name reason name source_format
-ingest.Scene: platform look_direction mode burst polarisation backscatter ground file_sha256
+ingest.Scene: platform mode burst polarisation backscatter ground file_sha256
 ingest.Interferogram: attribution licence header file_name name source_format burst polarisation file_sha256
 ingest.StationFile: attribution licence header file_name file_sha256 source_format
 ingest.Station: code frame
@@ -89,7 +89,7 @@ OF_READERS = """
 monitor.AccountLanguage: language
 monitor.Organisation: mailbox network name asks_from public_name
 monitor.Membership: language time_zone
-monitor.Subscription: mailbox network channel label name kinds language time_zone feed_key
+monitor.Subscription: mailbox network channel label name kinds language time_zone
 monitor.Asset: name
 monitor.Line: mailbox network name
 monitor.ResidentReport: mailbox network

@@ -1,7 +1,6 @@
 """A package: an archive that is always the same to the bit: altered bytes show, if the seal is known from elsewhere.
 
-Nothing in it is compressed. The manifest has the SHA-256 of every file; its own SHA-256 is the seal. A time stamp
-(RFC 3161) of the manifest may follow it, and is the only file that the manifest does not list.
+Nothing in it is compressed. The manifest has the SHA-256 of every file; its own SHA-256 is the seal.
 """
 
 import hashlib
@@ -18,11 +17,11 @@ from numpy.typing import NDArray
 
 from ground_motion.methods.deformation.sealed.measurement import Measurement
 
-MANIFEST, STAMP, FACTS, README = "manifest.json", "manifest.tsr", "alert.json", "README.txt"
+MANIFEST, FACTS, README = "manifest.json", "alert.json", "README.txt"
 STATED = ("format", "code", "kind", "simulated", "made_with", "figures")  # Files of a package, in this order.
 MAX_BYTES, MAX_FILES = 128 * 2**20, 200
 MAX_HEADER_BYTES = 10_000
-NAME = re.compile(r"[a-zA-Z0-9-]{1,40}\.(json|npy|tsr|txt)")
+NAME = re.compile(r"[a-zA-Z0-9-]{1,40}\.(json|npy|txt)")
 TIME = (1980, 1, 1, 0, 0, 0)  # A zip archive can state no earlier time.
 INSTRUCTIONS = """\
 Check this file offline, with the command line that belongs to Ground Motion Monitor:
@@ -44,13 +43,12 @@ class Altered(ValueError):
 
 
 class Package(NamedTuple):
-    """A package that was read. files: without manifest and stamp; stated: the figures; stamp: empty without one."""
+    """A package that was read. files: without the manifest; stated: the figures."""
 
     files: dict[str, bytes]
     stated: dict[str, Any]
     measurements: list[Measurement]
     manifest: bytes
-    stamp: bytes
 
     @property
     def seal(self) -> str:
@@ -82,10 +80,10 @@ def manifest_of(files: Mapping[str, bytes]) -> bytes:
     )
 
 
-def packed(files: Mapping[str, bytes], stamp: bytes = b"") -> bytes:
-    """Return the archive of some files with their manifest and, if it is given, the stamp of the manifest."""
+def packed(files: Mapping[str, bytes]) -> bytes:
+    """Return the archive of some files with their manifest."""
     archive = BytesIO()
-    every = {**files, MANIFEST: manifest_of(files)} | ({STAMP: stamp} if stamp else {})
+    every = {**files, MANIFEST: manifest_of(files)}
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as out:
         for name, content in every.items():
             entry = zipfile.ZipInfo(name, TIME)
@@ -97,10 +95,10 @@ def packed(files: Mapping[str, bytes], stamp: bytes = b"") -> bytes:
 def opened(archive: bytes) -> Package:
     """Read an archive, and check that it is to the bit what its files make. Raises Altered."""
     files = _entries(archive)
-    stamp, manifest = files.pop(STAMP, b""), files.pop(MANIFEST, b"")
+    manifest = files.pop(MANIFEST, b"")
     if manifest != (listed := manifest_of(files)):
         raise Altered(f"The files are not those of the manifest: {', '.join(_differing(manifest, listed))}.")
-    if archive != packed(files, stamp):
+    if archive != packed(files):
         raise Altered("The archive holds bytes that belong to none of its files.")
     try:
         stated = json.loads(files[FACTS])
@@ -119,7 +117,7 @@ def opened(archive: bytes) -> Package:
         raise Altered(f"The files are not those of a package: {fault!r}") from fault
     if files != made:
         raise Altered("The files are not written as a package writes them.")
-    return Package(files, stated, measurements, manifest, stamp)
+    return Package(files, stated, measurements, manifest)
 
 
 def _entries(archive: bytes) -> dict[str, bytes]:

@@ -3,12 +3,10 @@
 import time
 from typing import Any
 
-from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
 from detection.alerts.importance import importances_recompute
-from monitor.notifications.push.channel import key_make
 from monitor.operations.health.condition import Wrong
 from monitor.operations.health.site_checks import migrations
 
@@ -18,7 +16,7 @@ ASK_SECONDS = 2.0
 class Command(BaseCommand):
     """Command that makes the service ready to start."""
 
-    help = "Apply migrations, collect static files, load names of places, order all alerts anew, make the key for push."
+    help = "Apply migrations, collect static files, load names of places, and order all alerts anew."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the option to only wait until another machine has prepared the database."""
@@ -37,8 +35,6 @@ class Command(BaseCommand):
         call_command("collectstatic", verbosity=0, interactive=False)
         call_command("loadcontext", shipped=True)
         importances_recompute()  # The rule of importance may have changed since the last version.
-        if not settings.PUSH_PRIVATE_KEY:
-            key_make(path=settings.PUSH_KEY_FILE)
 
     def _wait(self) -> None:
         said = ""

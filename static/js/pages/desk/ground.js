@@ -1,4 +1,4 @@
-// The maps of the workbench: points or cells on the ground, and the tools that choose points.
+// The map of the workbench: points on the ground, and the tools that choose points.
 import { createMap, fillBasemap, followDrawing, loaded, longitudeNear, maplibre } from "gmm/basemap";
 import { element as h, onTheme } from "gmm/dom";
 import { signed } from "gmm/format";
@@ -13,13 +13,6 @@ const MANY = 500; // chosen points whose edges would hide their colours
 const POINT_SIZES = ["interpolate", ["linear"], ["zoom"], 6, 1.6, 9, 2.2, 12, 3.5, 15, 6, 18, 9];
 const touch = matchMedia("(pointer: coarse)");
 
-/** Returns the radius of cells, by zoom, so that they cover their ground; at least two pixels. */
-function cellSizes(side_m, latitude) {
-  const metres = (40075016.7 * Math.cos((latitude * Math.PI) / 180)) / 512;
-  const stops = [...Array(20).keys()].flatMap((zoom) => [zoom, Math.max(2, ((0.56 * side_m) / metres) * 2 ** zoom)]);
-  return ["interpolate", ["exponential", 2], ["zoom"], ...stops];
-}
-
 const collection = (features) => ({ type: "FeatureCollection", features });
 
 function featuresOf({ longitude, latitude, value }, rows) {
@@ -33,8 +26,8 @@ function featuresOf({ longitude, latitude, value }, rows) {
 }
 
 /**
- * Draws one map into a box. given: longitude, latitude, value (arrays), unit, reach (mm/yr of the full colour), side_m
- * of cells. onChoose(rows, outline) makes the points choosable; onView(area) loads more points; describe(row) returns
+ * Draws one map into a box. given: longitude, latitude, value (arrays), unit, reach (mm/yr of the full colour).
+ * onChoose(rows, outline) makes the points choosable; onView(area) loads more points; describe(row) returns
  * the text of a point.
  * Returns {mark(rows), focus(row), remove()}, or null.
  * @param {HTMLElement} box
@@ -105,11 +98,10 @@ function textOf({ value, unit }, row) {
 }
 
 /** Adds the sources and layers of the data, which follow the theme until the map is removed. */
-function addMarks(map, { side_m, latitude, reach }) {
-  const radius = side_m ? cellSizes(side_m, latitude[0]) : POINT_SIZES;
+function addMarks(map, { reach }) {
   for (const id of ["points", "marked", "focus"]) map.addSource(id, { type: "geojson", data: collection([]) });
-  map.addLayer({ id: "points", type: "circle", source: "points", paint: { "circle-radius": radius } });
-  map.addLayer({ id: "marked", type: "circle", source: "marked", paint: { "circle-radius": radius } });
+  map.addLayer({ id: "points", type: "circle", source: "points", paint: { "circle-radius": POINT_SIZES } });
+  map.addLayer({ id: "marked", type: "circle", source: "marked", paint: { "circle-radius": POINT_SIZES } });
   map.addLayer({
     id: "focus",
     type: "circle",

@@ -256,7 +256,7 @@ def alive(pid: int) -> bool:
 CANARY = "canary-7c1e"
 SETTINGS = re.findall(r"^# ([A-Z][A-Z0-9_]*)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
 MADE_UP = ("HTTPS_PROXY", "no_proxy", "SECRET_KEY_FILE", "PGPASSWORD", "AWS_SESSION_TOKEN", "WEBHOOK_KEY", "NEW_SECRET")
-FILES = {"secret_key": CANARY, "push_key": CANARY, "services.env": f"DATABASE_OWNER_URL={CANARY}\nSERVICES={CANARY}\n"}
+FILES = {"secret_key": CANARY, "services.env": f"DATABASE_OWNER_URL={CANARY}\nSERVICES={CANARY}\n"}
 
 REPORT = """
 import json, os

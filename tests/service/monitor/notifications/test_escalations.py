@@ -1,20 +1,12 @@
 """Who has it: contacts are asked one after the other until one takes an alert up, and the public reads since when."""
 
-import random
 import re
-import smtplib
-from collections import Counter
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
-from types import SimpleNamespace
-from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.auth.models import User
 from django.core import mail
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
@@ -27,19 +19,15 @@ from monitor.models.escalations import Escalation, EscalationStep
 from monitor.models.messages import ChannelPause, Endpoint, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications import base, escalations, rounds
-from monitor.notifications.mail import channel as mail_channel
 from monitor.notifications.outbox import message_return
-from monitor.notifications.push.channel import public_key
 from monitor.notifications.webhook.channel import secret_new
 from monitor.subscribers.organisations import contacts
 from monitor.subscribers.organisations.escalations import alert_return, alert_take, alert_take_over, alerts_taken
 from monitor.subscribers.organisations.services import member_leave, organisation_dissolve, organisation_exported
 from monitor.subscribers.subscriptions.members import manage_token_of
-from monitor.web import outward
 from monitor.web.guards import OPERATORS
 from tests.makers.organisations import make_organisation, share
 from tests.makers.people import account
-from tests.service.monitor.notifications.push.test_push import BROWSER_KEY, SECRET
 
 pytestmark = pytest.mark.django_db
 FAULT = "A fault in this program (RuntimeError: made to fail)."
@@ -111,8 +99,7 @@ def test_one_press_takes_an_alert_up_and_a_look_does_not(works, clock, make_aler
     link = link_in(mail.outbox[-1])
     assert b"We take this up" in client.get(link).content
     assert not Escalation.objects.exclude(taken_at=None).exists()
-    csrf = Client(enforce_csrf_checks=True)  # as a push message posts
-    assert csrf.post(link, {"deed": "take"}, follow=True).status_code == 200
+    assert client.post(link, {"deed": "take"}, follow=True).status_code == 200
     clock.wait(hours=100)
     assert ask_and_send() == []
     said = "Taken up by Aldwick Waterworks on 1 March 2026."
@@ -176,19 +163,18 @@ def test_who_paused_everything_is_passed_over_and_what_is_below_the_severity_ask
     assert ask_and_send() == []
 
 
-def test_a_paused_channel_moves_on_to_the_organisations_chat_room(works, clock, make_alert):
-    working = {"verified_at": clock.now, "keys": {"preset": "mattermost"}, "name": "Office"}
-    room = Endpoint.objects.create(channel="chat", organisation=works, url="https://chat.example.org/x", **working)
-    contacts.contact_add(organisation=works, who=f"endpoint-{room.pk}", hours="6")
+def test_a_paused_channel_moves_on_to_the_organisations_webhook(works, clock, make_alert):
+    working = {"verified_at": clock.now, "keys": {"secret": secret_new()}}
+    hook = Endpoint.objects.create(channel="webhook", organisation=works, url="https://hooks.example.org/x", **working)
+    contacts.contact_add(organisation=works, who=f"endpoint-{hook.pk}", hours="6")
     ChannelPause.objects.create(channel="mail", reason="away", next_try_at=clock.now + timedelta(minutes=15))
     make_alert(severity="strong")
     tasks.ask_who_takes_up()
     asked = OutgoingMessage.objects.filter(kind=ASK)
-    assert asked.filter(endpoint=room).count() == 1
+    assert asked.filter(endpoint=hook).count() == 1
     assert not EscalationStep.objects.filter(to_operators=True).exists()
-    message = asked.get(endpoint=room)
-    request = base.channel_open(name="chat").request(message, room)
-    assert "Who takes this up?" in request["body"].decode()
+    request = base.channel_open(name="webhook").request(asked.get(endpoint=hook), hook)
+    assert "alert.unclaimed" in request["body"].decode()
     assert "/subscribe/take/" in request["body"].decode()
 
 
@@ -374,188 +360,6 @@ def test_what_fails_for_a_day_is_shown_and_still_tried_and_asks_when_it_works_ag
     with CaptureQueriesContext(connection) as queries:
         tasks.ask_who_takes_up()
     assert not any(query["sql"].startswith("DELETE") for query in queries)
-
-
-class Killed(BaseException):
-    """Kills the worker's process at this point."""
-
-
-DAYS, DRAIN_DAYS, TICK = 40, 8, timedelta(hours=12)
-MAIL_AWAY, ALL_AWAY = (6, 9), (24, 26)  # Days on which the mail server, or every process, is away.
-AWAY = {"push.example.org": (10, 12), "hooks.example.org": (15, 19)}  # Days on which each is away.
-GONE_AT = 27.0  # From this day on a device is gone for ever.
-KILLED = 0.05  # The worker is killed in this share of the steps.
-HOURS = 6
-SLACK = timedelta(days=1)  # for what waits for its next try, beside the outages
-
-
-class World:
-    """Forty days in which mailboxes are gone, servers away, processes killed, and people answer or do not."""
-
-    def __init__(self, clock: Clock, make_alert) -> None:
-        self.clock, self.make_alert = clock, make_alert
-        self.random = random.Random(2)
-        self.dead = {"dead0@example.org", "dead1@example.org"}
-        self.letters: list = []
-        self.posted: Counter[str] = Counter()  # messages that arrived, by server
-        self.n_killed = 0
-        self.met: set[str] = set()  # kinds of events
-        self.answers: list[tuple[datetime, int]] = []  # when somebody presses, of which escalation
-
-    @property
-    def day(self) -> float:
-        return (self.clock.now - START).total_seconds() / 86400
-
-    def is_away(self, days: tuple[int, int]) -> bool:
-        return days[0] <= self.day < days[1]
-
-    def maybe_kill(self, share: float) -> None:
-        if self.random.random() < share:
-            self.n_killed += 1
-            raise Killed
-
-    # The mail server.
-    def open(self) -> None:
-        if self.is_away(MAIL_AWAY):
-            self.met.add("mail")
-            raise ConnectionRefusedError("away")
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-    def send_messages(self, mails: list) -> None:
-        (letter,) = mails
-        if letter.to[0] in self.dead:
-            raise smtplib.SMTPRecipientsRefused({letter.to[0]: (550, b"5.1.1 no such user")})
-        if self.random.random() < 0.05:
-            raise smtplib.SMTPDataError(451, b"4.7.1 greylisted")
-        self.maybe_kill(KILLED)
-        self.letters.append(letter)
-        self.maybe_kill(KILLED)  # The mail has gone already, and goes again with the same Message-ID.
-
-    # The servers of chats, devices and webhooks.
-    def post(self, url: str, body: bytes, **request) -> SimpleNamespace:
-        host = urlsplit(url).hostname
-        if self.is_away(AWAY.get(host, (0, 0))):
-            self.met.add(host)
-            raise outward.Unreachable("away")
-        if host == "push.example.org" and self.day >= GONE_AT:
-            self.met.add("gone")
-            return SimpleNamespace(status=410, reason="Gone", retry_after=None)
-        ok = self.random.random() < 0.7
-        self.posted[host] += ok
-        return SimpleNamespace(status=200 if ok else 503, reason="", retry_after=None)
-
-    def morning(self) -> None:
-        """New alerts, some that grow, and some that are over."""
-        for alert in Alert.objects.filter(state=State.FIRST):
-            lot = self.random.random()
-            if lot < 0.02:
-                Alert.objects.filter(pk=alert.pk).update(state=State.FINISHED if lot < 0.01 else State.REJECTED)
-            elif lot < 0.12:
-                Alert.objects.filter(pk=alert.pk).update(severity="strong")
-        for _ in range(self.random.choice([1, 1, 2, 2])):
-            severity = self.random.choice(["moderate", "strong", "strong"])
-            self.make_alert(longitude=self.random.choice([-12.0, -12.5]), severity=severity)
-
-    def press(self) -> None:
-        """Some contacts who were asked answer hours later, and some give the alert back."""
-        now = self.clock.now
-        for message in OutgoingMessage.objects.filter(kind=ASK, sent_at=now, step__to_operators=False):
-            if self.random.random() < 0.3:
-                self.answers.append((now + timedelta(hours=self.random.choice([1, 4, 8])), message.step.escalation_id))
-        due = [pk for at, pk in self.answers if at <= now]
-        self.answers = [(at, pk) for at, pk in self.answers if at > now]
-        for row in Escalation.objects.filter(pk__in=due, closed_at=None, alert__state=State.FIRST):
-            alert_take(alert=row.alert, organisation=row.organisation)
-            self.met.add("answered")
-        for row in Escalation.objects.filter(taken_at__lt=now, closed_at=None):
-            if self.random.random() < 0.01 and self.day < DAYS:
-                alert_return(alert=row.alert, organisation=row.organisation)
-                self.met.add("returned")
-
-    def work(self) -> None:
-        """What the worker does; it may be killed anywhere, and its leases have ended when it starts again."""
-        OutgoingMessage.objects.filter(state="sending").update(lease_until=START - timedelta(days=1000))
-        with suppress(Killed):
-            tasks.ask_who_takes_up()
-            rounds.messages_send()
-
-
-@pytest.mark.long
-def test_in_forty_days_of_faults_nothing_strong_is_left_and_nobody_is_asked_twice(
-    clock, make_subscription, make_alert, monkeypatch, push_key
-):
-    for number, longitude in enumerate((-12.0, -12.5)):
-        make_subscription(f"owner{number}@example.org", longitude=-13.0)
-        people = (f"dead{number}@example.org", f"anna{number}@example.org", f"ben{number}@example.org")
-        owner, *others = make_organisation(f"owner{number}@example.org", *people, name=f"Works {number}")
-        share(owner, longitude)
-        room = Endpoint.objects.create(
-            channel="chat",
-            organisation=owner.organisation,
-            url=f"https://chat.example.org/{number}",
-            keys={"preset": "mattermost"},
-            verified_at=clock.now,
-        )
-        keys = {"p256dh": public_key(BROWSER_KEY), "auth": SECRET}
-        device = {"channel": "push", "email": f"anna{number}@example.org", "keys": keys}
-        hook = {"channel": "webhook", "email": f"ben{number}@example.org", "keys": {"secret": secret_new()}}
-        for host, values in (("push", device), ("hooks", hook)):
-            url = f"https://{host}.example.org/{number}"
-            Endpoint.objects.create(url=url, verified_at=clock.now, language="en", **values)
-        chain = [f"member-{others[0].pk}", f"member-{owner.pk}", f"endpoint-{room.pk}", f"member-{others[1].pk}"]
-        for who in (*chain, f"member-{others[2].pk}"):
-            contacts.contact_add(organisation=owner.organisation, who=who, hours=str(HOURS))
-        contacts.asking_set(organisation=owner.organisation, severity="strong", public_name="")
-        contacts.organisation_trust(organisation=owner.organisation, trusted=True, actor="anna")
-    User.objects.filter(pk=account("olga", OPERATORS).pk).update(email="olga@example.org")
-    world = World(clock, make_alert)
-    monkeypatch.setattr(mail_channel, "get_connection", lambda: world)
-    monkeypatch.setattr(outward, "post", world.post)
-    audit = escalations.organisation_audit
-
-    def audit_or_die(**entry) -> None:
-        audit(**entry)
-        world.maybe_kill(KILLED)
-
-    monkeypatch.setattr(escalations, "organisation_audit", audit_or_die)
-    while world.day < DAYS + DRAIN_DAYS:
-        if world.day < DAYS and clock.now.hour == START.hour:
-            world.morning()
-        if not world.is_away(ALL_AWAY):
-            world.work()
-            world.press()
-        clock.now += TICK
-
-    asked = OutgoingMessage.objects.filter(kind=ASK)
-    twice = Counter(asked.values_list("step__escalation", "address", "endpoint"))
-    assert set(twice.values()) == {1}
-    assert max(Counter(letter.extra_headers["Message-ID"] for letter in world.letters).values()) <= 1 + world.n_killed
-    of_mails = asked.filter(channel="mail", state="sent").count()
-    assert len({letter.extra_headers["Message-ID"] for letter in world.letters}) >= of_mails > 100
-    assert world.n_killed > 20
-    assert world.met == {"mail", *AWAY, "gone", "answered", "returned"}
-    assert min(world.posted[host] for host in ("chat.example.org", *AWAY)) > 5, world.posted
-    assert Escalation.objects.count() > 40
-
-    strong = Alert.objects.filter(state=State.FIRST, severity="strong")
-    rows = {row.alert_id: row for row in Escalation.objects.filter(closed_at=None, severity="strong")}
-    assert set(strong.values_list("pk", flat=True)) - rows.keys() == set()
-    left = [row for row in rows.values() if not row.taken_at and not row.steps.filter(to_operators=True).exists()]
-    assert left == []  # all but the taken ones have come to the operators
-
-    longest = 5 * (timedelta(hours=HOURS) + TICK) + SLACK
-    longest += timedelta(days=sum(until - since for since, until in (MAIL_AWAY, ALL_AWAY)))
-    assert not Escalation.objects.filter(steps=None, closed_at=None).exists()  # Others were over before the first step.
-    asking = Escalation.objects.filter(returned_at=None).exclude(steps=None)
-    for row in asking.prefetch_related("steps__messages"):
-        steps = list(row.steps.all())
-        assert steps[-1].created_at - row.created_at < longest
-        for step, following in pairwise(steps):  # nobody's time was cut short
-            sent = [one.sent_at for one in step.messages.all() if one.state == "sent"]
-            reached = min((at for at in sent if at < following.created_at), default=None)  # by its first message
-            assert reached is None or reached + timedelta(hours=HOURS) <= following.created_at
 
 
 def test_nobody_reads_that_operators_have_an_alert_that_got_graver(make_alert):

@@ -12,7 +12,6 @@ from monitor import tasks
 from monitor.models.lines import Line, LineBreak
 from monitor.models.messages import OutgoingMessage
 from monitor.notifications import rounds
-from monitor.notifications.base import Brief
 from monitor.notifications.webhook.channel import payload
 from monitor.subscribers.organisations import lines, services
 from monitor.wording.cards.cards import KeptCards
@@ -38,7 +37,7 @@ def break_made(line, station_m: float, **where) -> None:
     LineBreak.objects.create(line=line, reading=reading, station_m=station_m, is_beyond=True, **figures, **where)
 
 
-def to_room(line) -> OutgoingMessage:
+def to_webhook(line) -> OutgoingMessage:
     """Announce the breaks; return the message to the webhook."""
     endpoint_made("webhook", "https://hooks.example.org/in", email="", organisation=line.organisation, keys={})
     tasks.announce_breaks()
@@ -101,15 +100,10 @@ def test_who_left_before_the_mail_went_hears_nothing(line, three):
     assert mailed_to() == ["anna@example.org", "owner@example.org"]
 
 
-def test_rooms_and_devices_hear_of_it_too(line, three):
-    message = to_room(line)
+def test_webhooks_hear_of_it_too(line, three):
+    message = to_webhook(line)
     (found,) = json.loads(json.dumps(payload(message, KeptCards())))["data"]["breaks"]
     assert found["station_m"] == pytest.approx(12_500, abs=50)
-    assert Brief(message, KeptCards(), works="").path == "/subscribe/"
-    of_member = Brief(OutgoingMessage.objects.filter(channel="mail").first(), KeptCards(), works="")
-    assert of_member.title == "Coal line"
-    assert "New step in the motion at km 12.4" in of_member.sentence
-    assert of_member.path.endswith(f"/lines/{line.pk}/?reading={line.readings.get().pk}")
 
 
 def test_a_break_that_wavers_about_the_limit_is_reported_once(line, three):
@@ -134,7 +128,7 @@ def test_a_mail_about_a_break_that_is_beyond_no_more_is_not_sent(line):
 def test_many_breaks_take_no_more_queries_and_those_that_are_not_named_are_counted(line, three):
     for at in range(0, 1200, 110):
         break_made(line, at, from_m=at, to_m=at + 20)
-    message = to_room(line)
+    message = to_webhook(line)
     with CaptureQueriesContext(connection) as queries:
         assert len(payload(message, KeptCards())["data"]["breaks"]) == 12
     assert len(queries) == 1

@@ -2,7 +2,6 @@
 
 import json
 import zipfile
-from datetime import UTC, datetime, timedelta
 from io import BytesIO
 
 import numpy as np
@@ -12,10 +11,8 @@ from affine import Affine
 from ground_motion.cli.program import main
 from ground_motion.methods.deformation.sealed import package
 from ground_motion.methods.deformation.sealed.measurement import COLUMNS, Measurement, alert_figures
-from ground_motion.methods.deformation.sealed.stamp import BadStamp, request_of, stamped_at
 from ground_motion.methods.deformation.sealed.versions import versions
 from ground_motion.rasters.areas import DEFAULT_THRESHOLDS
-from tests.makers.timestamps import Authority
 
 CELL_M, SIDE = 100.0, 24
 WEST, NORTH = 500_000.0, 5_400_000.0
@@ -120,8 +117,7 @@ def test_a_package_made_twice_is_the_same_to_the_bit(archive):
 def test_every_altered_byte_of_a_package_is_found():
     small = made_measurement()
     small = small._replace(points=[small.points[0][:4]], raster=small.raster[:, :2, :2], series=small.series[:0])
-    archive = package.packed(package.files_of(dict.fromkeys(package.STATED), [(small, {})]), b"stamp")
-    assert package.opened(archive).stamp == b"stamp"
+    archive = package.packed(package.files_of(dict.fromkeys(package.STATED), [(small, {})]))
     unseen = []
     for at in range(len(archive)):
         altered = bytearray(archive)
@@ -249,19 +245,3 @@ def test_an_array_that_promises_more_than_it_holds_is_refused(archive, verify):
 def test_a_missing_file_is_bad_input(capsys):
     assert main(["verify", "/nowhere.zip"]) == 2
     assert "Check the path" in capsys.readouterr().err
-
-
-def test_a_stamp_is_of_its_manifest_and_every_other_answer_is_refused(archive, verify, tmp_path):
-    authority, manifest = Authority(tmp_path), package.opened(archive).manifest
-    stamp = authority.answer(request_of(manifest, 2**63))
-    assert stamped_at(stamp, manifest, 2**63) == stamped_at(stamp, manifest)
-    with pytest.raises(BadStamp, match="another request"):
-        stamped_at(stamp, manifest, 5)
-    assert abs(stamped_at(stamp, manifest) - datetime.now(UTC)) < timedelta(minutes=5)
-    assert authority.verifies(manifest, stamp)
-    code, said = verify(package.packed(package.opened(archive).files, stamp))
-    assert (code, "a stamp that is not checked here states 20" in said) == (0, True)
-    refused = authority.answer(request_of(manifest, 1)[:-3])
-    for other in (authority.answer(request_of(b"another", 1)), refused, b"", b"x", stamp[:-1], stamp + b"x", stamp[9:]):
-        with pytest.raises(BadStamp):
-            stamped_at(other, manifest)

@@ -296,13 +296,23 @@ def test_a_delivery_can_be_repeated_under_its_id(hook, receiver, report):
     assert len(receiver.received) == 2
 
 
+def test_an_endpoint_that_is_gone_is_switched_off_with_a_mail(make_alert, make_subscription, receiver):
+    endpoint, receiver.answer = hook_made(receiver), lambda path: (410, {})
+    make_subscription(frequency="weekly")
+    make_alert()
+    send()
+    assert reread(endpoint).end_reason == "gone"
+    send()
+    assert "is gone" in mail.outbox[-1].body
+    assert OutgoingMessage.objects.get(channel="webhook").state == "failed"
+    assert len(receiver.received) == 1
+
+
 def test_a_person_takes_their_endpoints_along(subscription, receiver):
     endpoint = hook_made(receiver)
-    device = Endpoint.objects.create(channel="push", email=RESIDENT, url=receiver.url, keys={"auth": "of the device"})
-    held = subscriptions.person_export(email=RESIDENT)["endpoints"]
-    assert {(one["channel"], one["url"]) for one in held} == {("webhook", endpoint.url), ("push", device.url)}
+    (held,) = subscriptions.person_export(email=RESIDENT)["endpoints"]
+    assert (held["channel"], held["url"]) == ("webhook", endpoint.url)
     assert endpoint.keys["secret"] not in str(held)
-    assert "of the device" not in str(held)
     subscriptions.person_delete(email=RESIDENT)
     assert not Endpoint.objects.exists()
 

@@ -205,3 +205,10 @@ def test_the_list_of_the_map_is_computed_once_for_each_state_of_the_alerts(
     assert [one["severity"] for one in features() if one["code"] == three[0].code] == ["strong"]
     Alert.objects.filter(pk=three[1].pk).delete()
     assert len(features()) == 2
+
+
+@pytest.mark.parametrize("name", ["alerts.atom", "cap.atom", "alerts.ics"])
+def test_feeds_of_a_subscription_answer_with_their_successor(client, name):
+    answer = client.get(f"/feeds/secret/{name}")
+    assert answer.status_code == 410
+    assert "/alerts.atom?bbox=" in answer.content.decode()

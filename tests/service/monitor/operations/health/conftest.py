@@ -14,7 +14,7 @@ from monitor.schedule import BEAT_SCHEDULE, QUEUES
 
 
 @pytest.fixture
-def healthy(db, monkeypatch, push_key, site):
+def healthy(db, monkeypatch, site):
     """Beat, every worker and the site answer or gave a sign of life; the schedule is as planned.
 
     Tests have a database role of their own, and an installation of today.

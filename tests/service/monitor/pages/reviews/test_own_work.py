@@ -1,44 +1,33 @@
-"""Reporting a place, and visits on site, as plain forms; and what everybody reads."""
+"""Visits on site as plain forms; and what everybody reads of an alert that a person drew."""
 
-import json
-from datetime import timedelta
-from uuid import uuid4
+from datetime import date, timedelta
 from xml.etree.ElementTree import fromstring
 
 import pytest
+from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone, translation
 
-from detection.models import Alert, AuditEntry, CaseFile, CaseNote, FieldVisit
-from detection.reviews import notes
-from detection.reviews.notes import note_add
-from detection.reviews.visits import Plan, visit_plan
+from detection.models import CaseFile, FieldVisit
 from monitor.models.messages import OutgoingMessage
 from monitor.notifications.rounds import messages_send
 from monitor.open_data.cap.services import message_issue, transitions_due
 from monitor.pages.reviews.visits import visits_remind
-from monitor.web.guards import OPERATORS
 from monitor.wording.cards.cards import what_happened
-from tests.makers.people import account, words
+from tests.makers.people import words
+from tests.makers.reviews import drawn_alert
 
 pytestmark = pytest.mark.django_db
-PLACE = {"type": "Polygon", "coordinates": [[[7.0, 51.0], [7.01, 51.0], [7.01, 51.01], [7.0, 51.01], [7.0, 51.0]]]}
 
 
 def today(days: int = 0) -> str:
     return (timezone.now().date() + timedelta(days=days)).isoformat()
 
 
-def form(**more) -> dict:
-    plain = {"kind": "landslide", "severity": "strong", "outline": json.dumps(PLACE), "reason": "told"}
-    return plain | {"seen_on": "2026-05-03", "text_en": "Cracks in the <road>.", "text_de": "Risse."} | more
-
-
-def test_everybody_reads_that_a_person_reported_it_and_nobody_reads_a_figure(operator, client):
-    answer = operator.post("/review/draw/", form())
-    alert = Alert.objects.get()
-    assert answer.headers["Location"] == f"/review/{alert.code}/"
+def test_everybody_reads_that_a_person_reported_it_and_nobody_reads_a_figure(operator, anna, client):
+    area = MultiPolygon(Polygon.from_bbox((7.0, 51.0, 7.01, 51.01)), srid=4326)
+    alert = drawn_alert(anna, area, seen_on=date(2026, 5, 3), kind="landslide", severity="strong")
     assert operator.get(f"/review/{alert.code}/").status_code == 200
     page = client.get(alert.get_absolute_url())
     read = words(page)
@@ -61,27 +50,6 @@ def test_everybody_reads_that_a_person_reported_it_and_nobody_reads_a_figure(ope
     assert fromstring(xml).findtext("{*}note").startswith("Reported by a specialist; satellite measurements do not")
     assert "<value>person</value>" in xml
     assert "Cracks in the &lt;road&gt;." in xml
-
-
-def test_a_file_is_an_outline_too_and_an_alert_at_the_place_is_shown_before_saving(operator):
-    file = SimpleUploadedFile("place.geojson", json.dumps(PLACE).encode())
-    assert operator.post("/review/draw/", form(outline="", file=file)).status_code == 302
-    first = Alert.objects.get()
-    again = operator.post("/review/draw/", form())
-    assert again.status_code == 409
-    assert first.code in words(again)
-    assert "Cracks in the &lt;road&gt;." in again.content.decode()
-    assert f'name="known" value="{first.code}"' in again.content.decode()
-    assert operator.post("/review/draw/", form(known=first.code)).status_code == 302
-    assert Alert.objects.count() == 2
-
-
-def test_what_cannot_be_taken_comes_back_with_what_was_written(operator):
-    no_text = SimpleUploadedFile("a", b"\xff\xfe")
-    for wrong in ({"kind": "x"}, {"seen_on": ""}, {"outline": ""}, {"reason": ""}, {"file": no_text}):
-        answer = operator.post("/review/draw/", form(**wrong))
-        assert (answer.status_code, "Risse." in answer.content.decode()) == (400, True), wrong
-    assert not Alert.objects.exists()
 
 
 def test_a_visit_is_planned_reminded_of_reported_and_becomes_a_verdict(operator, anna, make_alert, mailoutbox):
@@ -112,62 +80,3 @@ def test_a_visit_is_planned_reminded_of_reported_and_becomes_a_verdict(operator,
     assert CaseFile.objects.get().note.text == "Cracks."
     assert "Visit on site: Traces of motion were seen" in words(done)
     assert operator.post(f"{page}visit/", report | {"result": "seen"}).status_code == 409
-
-
-def test_a_report_or_note_that_a_device_sends_again_is_kept_once(operator, anna, make_alert):
-    alert = make_alert(longitude=1.0, state="first")
-    page, key = f"/review/{alert.code}/", {"key": str(uuid4())}
-    plan = {"verdict": "field-visit", "reason_code": "visit", "expected_state": "first", "visit_day": today()}
-    operator.post(page, plan)
-    report = key | {
-        "visit": FieldVisit.objects.get().pk,
-        "expected_state": "first",
-        "note": "Cracks.",
-        "result": "seen",
-    }
-    note = {"key": str(uuid4()), "note": "The door sticks."}
-    for _again in range(2):
-        assert operator.post(f"{page}visit/", report).status_code == 302
-        assert operator.post(f"{page}notes/", note).status_code == 302
-    assert sorted(CaseNote.objects.values_list("text", flat=True)) == ["Cracks.", "The door sticks."]
-    assert AuditEntry.objects.filter(action="visit.reported").count() == 1
-    assert operator.post(f"{page}visit/", report | {"key": str(uuid4())}).status_code == 409
-    assert operator.post(f"{page}notes/", note | {"key": "1"}).status_code == 400
-    assert operator.post(f"{page}visit/", report | {"key": "1"}).status_code == 400
-
-
-def test_a_second_report_with_more_in_it_is_not_taken_for_the_first(operator, anna, make_alert):
-    alert = make_alert(longitude=1.0, state="first")
-    visit_plan(alert=alert, plan=Plan(timezone.now().date(), anna), by=anna, expected_state="first")
-    page, report = f"/review/{alert.code}/visit/", {"visit": FieldVisit.objects.get().pk, "result": "seen"}
-    assert operator.post(page, report | {"key": str(uuid4())}).status_code == 302
-    again = report | {"key": str(uuid4()), "expected_state": "first"}
-    photo = SimpleUploadedFile("a.pdf", b"%PDF-1.7 of a crack")
-    for more in ({"note": "Cracks."}, {"files": [photo]}, {"result": "seen:judge"}):
-        assert operator.post(page, again | more).status_code == 409  # the device keeps it
-    assert operator.post(page, again).status_code == 302
-
-
-def test_a_note_sent_twice_at_once_is_kept_once_and_a_key_of_another_person_is_refused(
-    operator, anna, make_alert, monkeypatch
-):
-    alert, key = make_alert(longitude=1.0, state="first"), uuid4()
-    first = note_add(alert=alert, author=anna, text="Cracks.", files=(), key=key)
-    answers = iter([None, first])  # as if the first one had been saved just after the second one looked for it
-    with monkeypatch.context() as patch:
-        patch.setattr(notes, "note_sent", lambda **_asked: next(answers))
-        assert note_add(alert=alert, author=anna, text="Cracks.", files=(), key=key) == first
-    ben = Client()
-    ben.force_login(account("ben", OPERATORS))
-    refused = ben.post(f"/review/{alert.code}/notes/", {"key": str(key), "note": "Mine."})
-    assert refused.status_code == 400
-    assert CaseNote.objects.get() == first
-
-
-def test_the_page_of_a_visit_needs_no_script_to_be_read(operator, make_alert, django_assert_max_num_queries):
-    alert = make_alert(longitude=1.0, state="first")
-    with django_assert_max_num_queries(40):
-        page = operator.get(f"/review/{alert.code}/visit/")
-    assert "Private note" in words(page)
-    assert 'class="plan"' in page.content.decode()
-    assert page["Cache-Control"].startswith("max-age=0, no-cache, no-store")

@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from detection.models import Alert, AuditEntry, PublicText
+from detection.models import AuditEntry, PublicText
 from ingest.models import AdministrativeRegion
 from monitor.models.messages import Bulletin
 from monitor.web.guards import OPERATORS, PUBLISHERS
@@ -116,17 +116,3 @@ def test_a_bulletin_is_signed_by_two_if_it_has_a_text_and_else_by_one(anna, ben,
     draft = made_draft(product)  # without a text
     assert sign(anna, draft)["Location"] == f"/bulletins/{draft.pk}/"
     assert Bulletin.objects.get().signed_by == "anna"
-
-
-def test_a_place_that_is_drawn_has_its_text_when_a_second_person_agrees(anna, ben, client):
-    square = '{"type": "Polygon", "coordinates": [[[10, 47], [10.01, 47], [10.01, 47.01], [10, 47.01], [10, 47]]]}'
-    form = {"kind": "landslide", "severity": "strong", "outline": square, "seen_on": "2024-03-01", "reason": "told"}
-    assert anna.post("/review/draw/", form | {"text_en": "Return to your houses."}).status_code == 302
-    alert = Alert.objects.get()
-    assert "Return to your houses." not in words(client.get(alert.get_absolute_url()))
-    proposal = alert.proposals.get()
-    anna.post(f"/review/{alert.code}/claim/", {"act": "release"})
-    assert "Return to your houses." in words(ben.get(f"/review/{alert.code}/"))
-    answer = {"act": "publish", "proposal": proposal.pk, "expected_state": alert.state}
-    assert ben.post(f"/review/{alert.code}/publish/", answer).status_code == 302
-    assert "Return to your houses." in words(client.get(alert.get_absolute_url()))
