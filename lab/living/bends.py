@@ -71,15 +71,19 @@ def told_after(days: Sequence[date], deviation_mm: Float64, bowl: Bowl) -> Told:
 
 
 def false_reports(days: Sequence[date], deviation_mm: Float64, true_mm: Float64) -> tuple[int, int]:
-    """Count the clusters that are ever told without a bend of their own, by ours, and after the year by PELT.
+    """Count the clusters that are ever told without a bend of their own, by ours and by PELT.
 
-    A report is false if the series itself, without any pass, is not told in the same direction within the year.
+    A report is false if the series itself, without any pass, is not told within the year; by ours, in its direction.
     """
     counts = range(MIN_DATES, len(days))
     told, true = (np.array([_bends(days, values[:, :at]).score for at in counts]) for values in (deviation_mm, true_mm))
     false = sum((sign * told >= MIN_SCORE).any(axis=0) & ~(sign * true >= MIN_SCORE).any(axis=0) for sign in (1, -1))
     clusters = range(len(true_mm) if len(true_mm) >= MIN_CLUSTERS else 0)
-    control = sum(pelt(deviation_mm, cluster) and not pelt(true_mm, cluster) for cluster in clusters)
+
+    def tells(values: Float64, cluster: int) -> bool:
+        return any(pelt(values[:, :at], cluster) for at in counts)
+
+    control = sum(tells(deviation_mm, cluster) and not tells(true_mm, cluster) for cluster in clusters)
     return int(np.count_nonzero(false)), control
 
 

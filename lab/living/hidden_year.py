@@ -2,8 +2,8 @@
 
 The interferograms of the hidden dates are simulated (`lab.living.passes`); what is right is the release itself. Into
 every second run a bowl is put that begins to move (`lab.living.bends`). Beside the method stands the curve of the
-release alone, beside its bends PELT. Scores of bends were tuned on TUNED, the
-rest while looking at all of PLACES, with other draws (Purpose.VALIDATION): passes are new to them, places are not.
+release alone, beside its bends PELT. Scores of bends were tuned on TUNED, the rest while looking at all of PLACES, with
+other draws (Purpose.VALIDATION): passes are new to them, places are not.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from lab.simulation.seeds import Purpose, generator
 
 YEAR = timedelta(days=365)
 LAST = timedelta(days=60)  # Dates this near to the end of the year count as "after twelve months".
-DRAWS = 3  # Number of simulations of the atmosphere and all other errors.
+DRAWS = 6  # Number of simulations of the atmosphere and all other errors.
 USUAL_COHERENCE, COHERENCES = 0.7, (0.3, 0.95)  # The coherence where a file states none; limits for those stated.
 PLACES = {  # These places have at least four years of data.
     "ustica_ascending": ("egms_ustica/EGMS_L2b_117_0227_IW2_VV_2020_2024_1.zip", None),
