@@ -101,7 +101,7 @@ def prolong(release: Release, moved_mm: Float32, seed: int, case: Case) -> Year:
         errors.append(new.displacement_mm.astype(np.float64) - moved_mm[:, number])
         sigmas.append(new.sigma_mm)
         deviations.append(cluster_deviations(release.clusters, new.deviation_mm))
-    return Year(*map(np.column_stack, (errors, sigmas, deviations)))
+    return Year(np.column_stack(errors), np.column_stack(sigmas), np.column_stack(deviations))
 
 
 def measure(release: Release, place: str, case: Case, draws: int, purpose: Purpose) -> dict[str, Interval]:
@@ -136,13 +136,12 @@ def bend_figures(told: Sequence[Told], false: Sequence[tuple[int, int]], cluster
     figures = {}
     if told and cluster_years:
         within = [one for one in told if one.control is not None]
-        soon = sum(one.ours is not None and one.ours <= one.control + SOON for one in within)
+        delays = [ours - control for ours, control in within if ours is not None and control is not None]
         figures["told"] = proportion(sum(one.ours is not None for one in told), len(told))
         figures["told_by_pelt"] = proportion(len(within), len(told))
-        figures |= {"told_soon": proportion(soon, len(within))} if within else {}
-        late = [one.ours - one.control for one in within if one.ours is not None]
-        if late:
-            figures["passes_after_pelt"] = Interval(*[float(np.median(late))] * 3)
+        figures |= {"told_soon": proportion(sum(delay <= SOON for delay in delays), len(within))} if within else {}
+        if delays:
+            figures["passes_after_pelt"] = Interval(*[float(np.median(delays))] * 3)
         for name, count in zip(("false_share", "false_share_of_pelt"), np.sum(false, axis=0), strict=True):
             figures[name] = proportion(int(count), cluster_years)
     return figures
@@ -163,8 +162,15 @@ def main() -> None:
             release = release_of(read_series(*PLACES.get(place, (place,))))
             for name in args.cases:
                 metrics[f"{place}: {name}"] = measure(release, place, CASES[name], args.draws, Purpose[args.purpose])
-    about = {"task": "deformation", "benchmark": "hidden-year", "code": code_of(used)}
-    write(args.json, "lab.living.hidden_year", metrics, {}, **about)
+    write(
+        args.json,
+        "lab.living.hidden_year",
+        metrics,
+        {},
+        task="deformation",
+        benchmark="hidden-year",
+        code=code_of(used),
+    )
 
 
 if __name__ == "__main__":

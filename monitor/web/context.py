@@ -57,8 +57,15 @@ def site_facts() -> dict[str, object]:
 
 
 def _facts() -> dict[str, object]:
-    models = {Product: F("simulated"), Scene: F("simulated"), ContextLayer: Value(False)}
-    first, *others = (model.objects.order_by().values_list("attribution", made) for model, made in models.items())
+    made, given = F("simulated"), Value(False)
+    first, *others = (
+        rows.order_by().values_list("attribution", "made")
+        for rows in (
+            Product.objects.annotate(made=made),
+            Scene.objects.annotate(made=made),
+            ContextLayer.objects.annotate(made=given),
+        )
+    )
     rows = {*first.union(*others)}
     lines = sorted(in_language(line) for line, _ in rows if line)
     return {"has_simulated": any(made for _, made in rows), "attributions": lines, "doubt": doubt_of_site()}

@@ -178,7 +178,7 @@ def extend(state: LivingState, day: date, interferograms: Sequence[Interferogram
     reference = np.where(moved, state.drift_mm, fading * state.anchor_mm)
     seen = _seen_by(state, day, used, reference)
     measured = np.isfinite([pair.change_mm for pair in used]).any(axis=0)
-    lost = measured & ~np.isfinite(seen).any(axis=1)
+    lost = np.asarray(measured & ~np.isfinite(seen).any(axis=1))
     unexpected = median_of_known(seen.T[:, None])[0] - reference
     for _ in range(2):  # Blocks that lost a cycle spoil the first one.
         delay = screen(state.ground, unexpected, float(np.nanmedian(expected)))
