@@ -57,7 +57,7 @@ class Reach(NamedTuple):
 
 
 class _Fault(NamedTuple):
-    """Usual fault. top_km: least depth; length, width: constant and factor of magnitude of their decimal logarithm, km."""
+    """Usual fault. top_km: least depth; length, width: decimal logarithm, km, as constant and factor of magnitude."""
 
     dip_deg: float
     rake_deg: float

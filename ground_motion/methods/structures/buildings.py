@@ -151,8 +151,8 @@ def ledger_of(
 def _evidence(draws: Float64, steepness: Float64, count: Index, beyond: Float64, years: float) -> Float64:
     """Return the terms (3, n, 6) of log-odds: that a building moves by itself, has damage of class 2 or 3, and of 3.
 
-    The terms are 1, the log-odds among the draws, and four logarithms: of the mean deviation, of `beyond`, of the spread
-    of the draws, each relative to the limit in question, and of `count`.
+    The terms are 1, the log-odds among the draws, and four logarithms: of the mean deviation, of `beyond` and of the
+    spread of the draws, each relative to its limit, and of `count`.
 
     Args:
         draws: (draws, n, 3), as in `_State`.
@@ -171,7 +171,7 @@ def _evidence(draws: Float64, steepness: Float64, count: Index, beyond: Float64,
 
 
 def _steepest(size: Float64, noise: Float64) -> Float64:
-    """Return ends and middle (3, n) of the steepest tilt, corrected for noise; only the upper end where noise exceeds it."""
+    """Return ends and middle (3, n) of the steepest tilt, less its noise; only the upper end where noise exceeds it."""
     seen = [np.maximum(size + TILT_STEPS[0] * noise, 0), np.sqrt(np.maximum(size**2 - noise**2, 0))]
     unknown = np.full_like(size, np.nan)
     limits = size + TILT_STEPS[1] * noise, TILT_LIMIT * np.hypot(size, noise)

@@ -119,7 +119,7 @@ def bends(released: date, dates: Sequence[date], deviation_mm: Float64) -> Bends
 
 
 def _steps(steps: Float64, weights: Float64, deviation_mm: Float64) -> Float64:
-    """Return the score of a step after each date but the last, (clusters, steps); 0 with under MIN_SIDE dates on a side."""
+    """Return the score of a step after each date but the last, (clusters, steps); 0 if a side is under MIN_SIDE."""
     change, power = _fit(steps, weights, deviation_mm)
     known = weights > 0
     after = known @ steps

@@ -171,7 +171,7 @@ def extend(state: LivingState, day: date, interferograms: Sequence[Interferogram
     moved = np.abs(state.drift_mm) > SURELY * np.sqrt(state.drift_variance)
     growth = np.where(moved, MOVING_MM2_YR, state.drift.local_mm2_yr) * (day - state.days[-1]).days / DAYS_PER_YEAR
     drift_variance = state.drift_variance + growth
-    fast = np.abs(state.last_mm - state.drift_mm) > SURE_CYCLE * state.half_wave_mm  # The drift lags behind fast ground.
+    fast = np.abs(state.last_mm - state.drift_mm) > SURE_CYCLE * state.half_wave_mm  # Drift lags behind fast ground.
     expected_mm = np.where(fast, state.last_mm, state.drift_mm)
     expected = drift_variance + state.forecast.noise_mm**2
     fading = np.exp(-(day - state.released) / ANCHOR_FADES)
