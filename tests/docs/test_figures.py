@@ -138,8 +138,9 @@ def test_results_of_different_commands_have_each_their_own(tmp_path, keep):
 
 CLASSICAL = "deformation-national-classical"
 FAST, FAST_FIGURES = ("glacier_10", "glacier_30", "landslide_3", "landslide_10"), ("known_share", "outlier_share")
-YEAR = ("ustica_descending", "donana_ascending", "simulated_ascending")
-CURVE = ("donana_descending", "simulated_descending")
+PLACES = ("ustica_descending", "donana_descending", "offida")
+FOUND = [f"moving_found_at_{share}" for share in ("1_in_1000", "1_in_100", "5_in_100")]
+DAMAGE = ["damage_told", "damage_balanced", "damaged_called_negligible"]
 SENTENCES = [  # document, result, method (of a bench: the line), digits, metrics
     ("matched-filter", CLASSICAL, "matched-filter", 2, ["object_f1"]),
     ("matched-filter", CLASSICAL, "threshold", 2, ["object_f1"]),
@@ -167,10 +168,12 @@ SENTENCES = [  # document, result, method (of a bench: the line), digits, metric
     ("surges", "surges", None, 2, ["false_alarms_per_100_glacier_years"]),
     ("surges", "surges-fast", None, 2, ["onset_within_one_pair"]),
     ("deformation", "deformation-equal-model", None, 0, ["real_false_alarms_per_1000km2"]),
-    ("living", "living-hidden-year", "living", 1, [f"{name} rmse_12_months_mm" for name in YEAR[:2]]),
-    ("living", "living-hidden-year", "living", 2, [f"{name} within_one_sigma" for name in YEAR[1:]]),
-    ("living", "living-hidden-year", "going-on", 1, [f"{name} rmse_12_months_mm" for name in CURVE]),
-    ("living", "living-bends", "living", 1, [f"{name} false_per_1000" for name in ("ustica_descending", CURVE[1])]),
+    *(
+        ("living", "living-hidden-year", f"{place}: {case}", digits, metrics)
+        for place in PLACES
+        for case in ("common", "all")
+        for digits, metrics in ((1, ["rmse_12_months_mm", "curve_12_months_mm"]), (2, ["within_one_sigma", "share"]))
+    ),
     *(
         ("series", "series-motion", case, 2, [f"found_{change}" for change in changes])
         for case, changes in {
@@ -180,8 +183,15 @@ SENTENCES = [  # document, result, method (of a bench: the line), digits, metric
             "rests-coloured": ("8mm_12_days",),
         }.items()
     ),
-    ("structures", "structures-buildings", "model", 2, ["within_90", "along_within_90", "across_within_90"]),
-    ("structures", "structures-buildings", "nearest", 2, ["within_90"]),
+    (
+        "structures",
+        "structures-buildings",
+        "model",
+        2,
+        ["known", "within_90", "moving_within_90", "deviation_within_90"],
+    ),
+    ("structures", "structures-buildings", "model", 2, ["tilt_within_90", "tilt_limit_within_90", *FOUND, *DAMAGE]),
+    ("structures", "structures-buildings", "nearest", 2, ["within_90", *FOUND]),
     ("structures", "structures-lines", "model", 2, ["placed_within_50_m"]),
     ("structures", "structures-lines", "model", 1, ["false_per_100_km_year"]),
     ("kinds", "bench-nations", "one track: objects with an alert", 2, [None]),

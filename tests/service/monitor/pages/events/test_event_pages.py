@@ -91,7 +91,7 @@ def test_everybody_reads_the_page_of_an_event_that_catalogues_report(client):
     event = reported()
     page = client.get(f"/events/{event.pk}/").content.decode()
     assert "Magnitude 6.2, at a depth of 8 km." in page
-    assert "by up to about 22 cm" in page
+    assert "by up to about 27 cm" in page
     assert 'href="https://usgs.example/us1"' in page
     assert "Taken on Monday, 13 December 2021, 06:30 UTC (track 901 ascending)." in page
     assert "the fastest of it by about 28 m" in page
