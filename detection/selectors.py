@@ -43,7 +43,7 @@ OF_PLACES = ("tilt_mm_m_yr", "tilt_low_mm_m_yr", "tilt_high_mm_m_yr")  # see `gr
 
 
 def alerts_of_runs(*, pair: ScenePair) -> dict[int, list[Alert]]:
-    """Return run's primary key -> alerts detected by it, for the runs on a pair, with one query."""
+    """Return the alerts that each run on a pair detected, by the run's primary key, with one query."""
     rows = Detection.objects.filter(**{f"{RUN}__pair": pair}).select_related("alert").annotate(run=F(f"{RUN}__id"))
     of_run: dict[int, dict[int, Alert]] = defaultdict(dict)
     for row in rows.order_by("-score", "id"):
@@ -52,7 +52,7 @@ def alerts_of_runs(*, pair: ScenePair) -> dict[int, list[Alert]]:
 
 
 def alert_datums(*, alerts: Iterable[Alert]) -> dict[int, list[Datum]]:
-    """Return each datum of the velocity fields that show each of these alerts, by key; none for other alerts.
+    """Return each datum of the velocity fields that show an alert, by the alert's primary key.
 
     A superseded release counts only where no current one shows the alert.
     """

@@ -55,8 +55,8 @@ def rows_of(statement: str, parameters: Sequence[Any] | Mapping[str, Any] | None
 def delete_whole(rows: Sequence[Model]) -> None:
     """Delete rows with all that refers to them, in the current transaction, while other processes go on writing.
 
-    Django deletes what refers to a row when it looks: what is committed after that would break the transaction's end.
-    Who adds a reference waits for the locks here, and then finds that its row is gone.
+    Django deletes the references that it finds: one that is committed later would make the commit fail. Therefore all
+    rows are locked first; a process that adds a reference waits, and then finds that the row is gone.
     """
     locked: set[Model] = set()
     while True:

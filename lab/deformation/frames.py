@@ -1,4 +1,4 @@
-"""Overlapping frames judge each other: an area that the frame beside shows is true, one that it excludes is false.
+"""Overlapping frames judge each other: an area that another frame shows is true, one that it excludes is false.
 
 An area's rate is its mean against the ground around it, in each frame alike. A frame's error is what the same outline
 reaches elsewhere in that frame, its real motion included. Motion whose mean is up to a third as fast sideways as
@@ -96,7 +96,7 @@ def contrast(frame: Frame, outline: BoolMap) -> Contrast:
 
 
 def judge(area: BaseGeometry, own: Frame, others: Sequence[Frame]) -> Verdict:
-    """Hold an area of one frame against other frames; those that disagree do not judge it."""
+    """Compare an area of one frame with other frames; if their verdicts differ, it is not judged."""
     cells = geometry_mask([area], own.rate_mm_yr.shape, own.transform, all_touched=True, invert=True)
     if not cells.any():
         return Verdict.UNJUDGED
@@ -120,7 +120,7 @@ def judge(area: BaseGeometry, own: Frame, others: Sequence[Frame]) -> Verdict:
 
 
 def judged_ground(own: Frame, others: Sequence[Frame]) -> BoolMap:
-    """Return the known cells of a frame, (rows, cols), in which a false area would be told from motion."""
+    """Return the known cells of a frame, (rows, cols), in which a false area could be distinguished from motion."""
     down, right = np.mgrid[-RADIUS_CELLS : RADIUS_CELLS + 1, -RADIUS_CELLS : RADIUS_CELLS + 1]
     disk = np.hypot(down, right) <= RADIUS_CELLS
     mine, judged = contrast(own, disk), np.zeros(own.rate_mm_yr.shape, dtype=bool)

@@ -124,10 +124,16 @@ def kind_of(area: Area) -> str:
 class Judged(NamedTuple):
     """Counts of one field.
 
-    found: expected places that are shown, of n_expected; peaks: those with the right peak, of n_peaks; kinds: areas
-    with an allowed name; confirmed, excluded: areas that overlapping frames show, or would show if they moved; false:
-    see the module; within: whether number and largest area are within what is allowed; judged_km2: judged ground;
-    expected_false: number of false areas that the product expects of itself there, NaN unknown.
+    Attributes:
+        found: Number of expected places that are shown, of n_expected.
+        peaks: Number of places with the right peak, of n_peaks.
+        kinds: Number of areas with an allowed name.
+        confirmed: Number of areas that overlapping frames show.
+        excluded: Number of areas that overlapping frames would show if these moved, and do not.
+        false: Number of false areas, as the module defines them.
+        within: Whether the number of areas and the largest one are within what is allowed.
+        judged_km2: Size of the judged ground.
+        expected_false: Number of false areas that the product expects of itself there, NaN unknown.
     """
 
     areas: int
@@ -153,7 +159,7 @@ class Judged(NamedTuple):
 
 
 def judged(shown: Shown, others: Sequence[Shown]) -> Judged:
-    """Hold a field against what is right. others: overlapping frames, in the same plane."""
+    """Compare a field with what is expected. others: overlapping frames, in the same plane."""
     field, areas, epsg = shown.field, shown.areas, shown.track.epsg
     expected = field.get("expected", ())
     near = [touching(areas, place, epsg) for place in expected]

@@ -1,7 +1,7 @@
-"""Bends in a hidden year: how soon they are told, and how often falsely, beside PELT on the same deviations.
+"""Bends in a hidden year: how soon they are reported, and how often falsely, compared with PELT.
 
-PELT (Killick, Fearnhead and Eckley 2012, doi 10.1080/01621459.2012.737745) is that of `ruptures`, which shares no code
-with ours.
+PELT (Killick, Fearnhead and Eckley 2012, doi 10.1080/01621459.2012.737745) gets the same deviations. It is that of
+`ruptures`, which shares no code with ours.
 """
 
 from collections.abc import Sequence
@@ -28,8 +28,8 @@ ONSET_MM_YR, ACCELERATION_MM_YR2 = 20.0, 20.0
 ONSET_YEARS = (0.1, 0.5)  # Onsets begin at these shares of the hidden year; an acceleration begins with it.
 RADIUS_M = 400.0  # A bowl's motion falls to 1/e at this radius.
 MIN_POINTS = 20  # Least number of points of a place.
-SOON = 2  # A bend is told soon if it is told at most this many passes after the control tells it.
-PENALTY = 30.0  # of PELT, variances: on Purpose.VALIDATION it tells no more falsely than ours
+SOON = 2  # A bend is reported soon if it comes at most this many passes after the control's report.
+PENALTY = 30.0  # PELT's penalty, variances: on Purpose.VALIDATION it then has no more false reports.
 
 
 class Bowl(NamedTuple):
@@ -41,7 +41,7 @@ class Bowl(NamedTuple):
 
 
 class Told(NamedTuple):
-    """Number of hidden dates after which a bend is told, by ours and by the control; None where it never is."""
+    """Number of hidden dates after which a bend is reported, by our method and by the control; None if never."""
 
     ours: int | None
     control: int | None
@@ -63,7 +63,7 @@ def draw_bowl(rng: np.random.Generator, series: Series, clusters: Clusters, know
 
 
 def told_after(days: Sequence[date], deviation_mm: Float64, bowl: Bowl) -> Told:
-    """Return when a bowl is told. days: last of the release, then those of the deviations, (clusters, dates), mm."""
+    """Return when a bowl is reported. days: last day of the release, then those of deviation_mm, (clusters, dates)."""
     sign, counts = np.sign(bowl.curve_mm[-1]), range(MIN_DATES, len(days))
     ours = (at for at in counts if sign * _bends(days, deviation_mm[:, :at]).score[bowl.cluster] >= MIN_SCORE)
     control = (at for at in counts if pelt(deviation_mm[:, :at], bowl.cluster))
@@ -71,9 +71,9 @@ def told_after(days: Sequence[date], deviation_mm: Float64, bowl: Bowl) -> Told:
 
 
 def false_reports(days: Sequence[date], deviation_mm: Float64, true_mm: Float64) -> tuple[int, int]:
-    """Count the clusters that are ever told without a bend of their own, by ours and by PELT.
+    """Count the clusters that are ever reported without a real bend, by our method and by PELT.
 
-    A report is false if the series itself, without any pass, is not told within the year; by ours, in its direction.
+    A report is false if the real series gives none within the year; for our method, none in the same direction.
     """
     counts = range(MIN_DATES, len(days))
     told, true = (np.array([_bends(days, values[:, :at]).score for at in counts]) for values in (deviation_mm, true_mm))

@@ -1,9 +1,9 @@
 """`python -m lab.living.hidden_year`: hide the last year of real series, and prolong them pass by pass.
 
-The interferograms of the hidden dates are simulated (`lab.living.passes`); what is right is the release itself. Into
-every second run a bowl is put that begins to move (`lab.living.bends`). Beside the method stands the curve of the
-release alone, beside its bends PELT. Scores of bends were tuned on TUNED, the rest while looking at all of PLACES, with
-other draws (Purpose.VALIDATION): passes are new to them, places are not.
+The interferograms of the hidden dates are simulated (`lab.living.passes`); the release itself is the truth. In every
+second run a bowl begins to move (`lab.living.bends`). The method is compared with the release's forecast curve, its
+bends with PELT. Thresholds of bends were tuned on TUNED, everything else on all of PLACES, with other draws
+(Purpose.VALIDATION): passes are new to the method, places are not.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ REPORTED = [place for place in PLACES if place not in TUNED]
 
 
 class Release(NamedTuple):
-    """A series of which the first dates are known. true_mm: (clusters, hidden dates), what clusters really deviate."""
+    """A series of which the first dates are known. true_mm: (clusters, hidden dates), real deviations, mm."""
 
     series: Series
     known: int
@@ -132,7 +132,7 @@ def measure(release: Release, place: str, case: Case, draws: int, purpose: Purpo
 
 
 def bend_figures(told: Sequence[Told], false: Sequence[tuple[int, int]], cluster_years: int) -> dict[str, Interval]:
-    """Return figures of bends: censored ones count as not told; those that PELT does not tell are never late."""
+    """Return figures of bends. A bend not reported in the year counts as missed; one that PELT misses is never late."""
     figures = {}
     if told and cluster_years:
         within = [one for one in told if one.control is not None]

@@ -25,11 +25,11 @@ ZERO_MM = 20.0  # Standard deviation of the zero of each interferogram.
 LOOKS = 20  # Number of independent looks in a usual 80 m product.
 BLOCK_M = Range(150.0, 800.0)
 GAP_SHARE = 0.03  # Share of an interferogram's points without a value.
-REACH = 3  # A new date forms pairs with this many earlier dates, each burst with its own, if these are active.
+REACH = 3  # Each burst of a new date forms pairs with its last dates, this many, if these are active.
 
 
 class Case(NamedTuple):
-    """What is drawn.
+    """Errors that a simulation draws.
 
     Attributes:
         turbulence_mm2: Semivariance of a date's delay at 1.25 km (1–6 mm²: Hanssen 2001, chapter 4).

@@ -1,4 +1,4 @@
-"""The detector of deformation on a whole product and its network alone, each against a control that shares nothing.
+"""The detector of deformation on a whole product and its network alone, each against a control that shares no code.
 
 The product is simulated: one track of towns and open country, as dense as a national product, with hills and bowls. Its
 control smooths the same points in NumPy and SciPy only. The network's control is NumPy's product of two matrices, which

@@ -1,7 +1,7 @@
 """`python -m lab.structures.buildings`: accuracy of the ledger of buildings on simulated towns not used for tuning.
 
 The usual way for comparison: points belong to the nearest footprint within 10 m; a building has their mean.
-`--fit` learns what the ledger says of tilt, damage and motion of its own, on other towns, and prints it.
+`--fit` learns the ledger's constants for tilt, damage and own motion on other towns, and prints them.
 """
 
 import argparse
@@ -126,12 +126,12 @@ def figures_of(rows: list[Float64]) -> dict[str, Interval]:
 
 
 def _recall(part: Float64, level: int) -> float:
-    """Return the share of the buildings of a class of damage that are told it, of those that are told any class."""
+    """Return the share of the buildings of a class of damage that get it, among those that get any class."""
     return float(np.mean(part[(part[:, DAMAGE] == level) & (part[:, TOLD] > 0), TOLD] == level))
 
 
 def _right(part: Float64, level: int) -> float:
-    """Return the share of the buildings that are told a class of damage and have it."""
+    """Return the share of the buildings that get a class of damage which really have it."""
     return float(np.mean(part[part[:, TOLD] == level, DAMAGE] == level))
 
 

@@ -23,16 +23,19 @@ GEOLOCATION_M = (8.0, 12.0)
 OFFSET_M = 3.0  # Offset of all points of the product together.
 ROOF_M2, GROUND_M2, WALL_M = (60.0, 250.0), (400.0, 2000.0), (4.0, 12.0)  # Area or length for one point.
 OWN_SHARE, OWN_MM_YR = (0.05, 0.25), (1.0, 5.0)  # Share of buildings that move by themselves, and their mean rates.
-BENT_SHARE = 0.5  # Share of those that crack: one end moves by up to as much more as the middle (angular distortion).
+BENT_SHARE = 0.5  # Share of these that crack: one end moves further, by up to the motion of the middle.
 FOLLOWING_MM_YR = 0.3  # Usual deviation of all other buildings, with the same spread of tilt.
 
 
 class Town(NamedTuple):
     """A town and its points. Arrays (buildings,) and (points,).
 
-    rate_mm_yr, deviation_mm_yr: true motion of a building's middle, and against the ground around; own_mm_yr: the same
-    of buildings at places (buildings, places, 2) relative to their middles; steepest_mm_yr_m: their greatest slope.
-    above_ground_m, measured_mm_yr, sigma_mm_yr: of points.
+    Attributes:
+        rate_mm_yr: True rate of a building's middle.
+        deviation_mm_yr: The same against the ground around.
+        own_mm_yr: Returns the deviation of buildings at places, (buildings, places, 2), relative to their middles.
+        steepest_mm_yr_m: Greatest slope of a building.
+        above_ground_m, measured_mm_yr, sigma_mm_yr: Height, measured rate and its stated error, of points.
     """
 
     polygons: NDArray[np.object_]

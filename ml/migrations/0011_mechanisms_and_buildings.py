@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """Ledgers of buildings are made again, because their tilt and damage meant something else."""
+    """Delete ledgers of buildings, which are computed anew, because their tilt and damage had another meaning."""
 
     dependencies = [("ml", "0010_results_until_the_next")]
 

@@ -88,7 +88,7 @@ def runs_queue(*, method: str, task: str | None = None) -> list[Run]:
 
 
 def runs_renew() -> None:
-    """Queue again what a method found against a zero that was moved since, also one that is run by hand only."""
+    """Queue again each run whose product has had another zero since, also runs of methods that are started by hand."""
     here = Product.objects.answering().filter(technique=Technique.INSAR)
     for run in Run.objects.filter(selectors.MOVED, product__in=here).select_related("model_version", "product"):
         version = run.model_version

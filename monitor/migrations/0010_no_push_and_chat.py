@@ -1,4 +1,4 @@
-"""Devices and chat rooms go with their messages; the audit says how many. Their readers have mails all the same."""
+"""Delete devices and chat rooms with their messages; the audit keeps their number. Mails to their readers go on."""
 
 from django.db import migrations
 

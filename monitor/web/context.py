@@ -46,9 +46,9 @@ def site(request: HttpRequest) -> dict[str, object]:
 
 
 def site_facts() -> dict[str, object]:
-    """Return whether any data shown are simulated, the credits of the data, and whether nothing confirms their zero.
+    """Return whether any data shown are simulated, the credits of the data, and a sentence if their zero is doubtful.
 
-    Every page shows these; they are kept until data come, go or get another zero.
+    Every page shows these facts; they are cached until data come, go or get another zero.
     """
     rows = {"n": Count("pk"), "newest": Max("pk")}
     state = [Product.objects.aggregate(**rows, solved=Max("datum_at")), ContextLayer.objects.aggregate(**rows)]

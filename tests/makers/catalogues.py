@@ -32,7 +32,7 @@ def usgs_quake(
 
 
 def tensor(rake_deg: object) -> dict[str, Any]:
-    """A moment tensor of the products of a feature in detail; its figures are texts."""
+    """Return a moment tensor as catalogues report it, with figures as texts."""
     return {"properties": {"nodal-plane-1-rake": f"{rake_deg}", "nodal-plane-1-dip": "80"}}
 
 

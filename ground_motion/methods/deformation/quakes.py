@@ -24,8 +24,8 @@ STRIKES = np.radians(np.arange(0.0, 360.0, 15.0))  # The strike counts as unknow
 CRUST_KM = 40.0
 RIGIDITY_PA = (30e9, 70e9)  # in the crust, and below it
 CELLS = 16, 8  # The rupture is the sum of this number of point sources along strike and down dip.
-# Ruptures begin in their deeper part (Mai et al. 2005, doi:10.1785/0120040111): below the middle by this share of their
-# height.
+# Ruptures begin in their deeper part: the hypocentre is below the middle by this share of the rupture's height (Mai et
+# al. 2005, doi:10.1785/0120040111).
 BELOW_MIDDLE = 0.15
 # A quarter of the rupture slips twice the mean (Somerville et al. 1999, doi:10.1785/gssrl.70.1.59), and this many times
 # as far as the rest. It is assumed in the upper half, where it moves the ground most.
@@ -35,7 +35,7 @@ ERUPTION_KM = 15.0  # Motion at volcanoes seldom reaches farther: Ebmeier et al.
 MAX_RADIUS_KM = 300
 RADII_KM = np.geomspace(0.5, MAX_RADIUS_KM, 50)
 AZIMUTHS = np.radians(np.arange(0.0, 360.0, 15.0))
-# A point source deeper than this moves less at the surface than its potency by this share of its squared depth.
+# A point source moves the surface by at most this many times its potency over its squared depth.
 MAX_POINT_SOURCE = 0.5
 
 Float64 = NDArray[np.float64]
@@ -57,7 +57,7 @@ class Reach(NamedTuple):
 
 
 class _Fault(NamedTuple):
-    """Angles and least depth of a usual fault; logarithms of length and width, km: constant and factor of magnitude."""
+    """Usual fault. top_km: least depth; length, width: decimal logarithm, km, as constant and factor of magnitude."""
 
     dip_deg: float
     rake_deg: float
@@ -83,9 +83,12 @@ def mechanism_of(rake_deg: float) -> Mechanism:
 
 @lru_cache(maxsize=256)
 def quake_reach(magnitude: float, depth_km: float, mechanism: Mechanism | None = None) -> Reach | None:
-    """Return the motion expected of an earthquake (moment magnitude); None if it probably cannot be measured.
+    """Return the motion expected of an earthquake ; None if it probably cannot be measured.
 
-    mechanism: None if it is not known; then peak and radius are the largest of all mechanisms.
+    Args:
+        magnitude: Moment magnitude.
+        depth_km: Depth of the hypocentre.
+        mechanism: None if it is not known; then peak and radius are the largest of all mechanisms.
     """
     if mechanism is None:
         known = [reach for kind in Mechanism if (reach := quake_reach(magnitude, depth_km, kind))]
@@ -115,7 +118,7 @@ def quake_reach(magnitude: float, depth_km: float, mechanism: Mechanism | None =
 
 
 def _rupture_motion(at_km: Float64, fault: _Fault, middle_km: float, length_km: float, width_km: float) -> Float64:
-    """Return the motion of the surface at places (..., 2), (..., 3), for each unit of the potency, per km².
+    """Return the motion of the surface at places (..., 2), (..., 3), km⁻², for a potency of 1.
 
     Places and motion: along the strike, to its left, and up; the origin lies above the middle of the rupture.
     """
@@ -123,7 +126,7 @@ def _rupture_motion(at_km: Float64, fault: _Fault, middle_km: float, length_km: 
     x, down = ((np.arange(n) + 0.5) / n - 0.5 for n in (n_along, n_down))
     share = np.where(np.outer(np.abs(x) < 0.25, down < 0), ASPERITY, 1.0).ravel()
     dip = np.radians(fault.dip_deg)
-    least_km = max(length_km / n_along, width_km / n_down) / 2  # A cell acts as a point from farther away only.
+    least_km = max(length_km / n_along, width_km / n_down) / 2  # A cell acts as a point only from farther away.
     east, below = (part.ravel() for part in np.meshgrid(x * length_km, down * width_km, indexing="ij"))
     total = np.zeros((*at_km.shape[:-1], 3))
     for part, source_x, source_w in zip(share / share.sum(), east, below, strict=True):

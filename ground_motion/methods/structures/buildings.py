@@ -38,9 +38,9 @@ WITHIN_90 = (5.0, 50.0, 95.0)  # percentiles
 RANKIN_MM_M, RANKIN_MM = (2.0, 5.0), (10.0, 50.0)
 MOVING_MM_YR = 2.0  # Draws beyond this speak for a building that moves by itself.
 # Learned on 110 simulated towns (`python -m lab.structures.buildings --fit`): log-odds, by the terms of `_evidence`,
-# that a building moves by itself, less what one of 100 at rest exceeds; that its damage is of class 2 or 3; that it is
-# of 3. The last two hold where both outcomes are equally frequent, as do their limits: class 1 is told below the first;
-# class 2 above the second, and class 3 where the last log-odds are above the third, too.
+# that a building moves by itself, less the value that one of 100 at rest exceeds; that its damage is of class 2 or 3;
+# that it is of class 3. The last two assume that both outcomes are equally frequent, as do the limits: class 1 is
+# stated below the first, class 2 above the second, class 3 where the last log-odds exceed the third as well.
 WEIGHTS = np.array(
     [
         [-0.16, 0.426, 0.204, 0.426, 1.037, -0.313],
@@ -49,8 +49,8 @@ WEIGHTS = np.array(
     ]
 )
 DAMAGE_LIMITS = logit([0.27, 0.95, 0.95])
-# A mean tilt above this multiple of its noise is measurable; steps to the ends of its 90 % interval, in that noise;
-# limit of another tilt, as a multiple of the root mean square of its draws. Learned on the same towns.
+# A mean tilt above TILT_SEEN times its noise is measurable; its 90 % interval reaches from it by TILT_STEPS times the
+# noise. The limit of any other tilt is TILT_LIMIT times the root mean square of its draws. Learned on the same towns.
 TILT_SEEN, TILT_STEPS, TILT_LIMIT = 3.0, (-4.12, 1.72), 0.676
 DEVIATION_MM_YR = 0.5  # Usual deviation of a building from the ground around, before the town's own is learned.
 PRIOR_TOWNS = 5.0  # As a prior, DEVIATION_MM_YR counts as much as this many buildings.
@@ -60,10 +60,15 @@ HEAVY = 2.0  # degrees of freedom of deviations: some buildings move ten times a
 class Ledger(NamedTuple):
     """Buildings (n,) of a town. Rates in mm/yr in the product's own direction; (3, n): 5th, 50th, 95th percentile.
 
-    rate_mm_yr: of the middle; deviation_mm_yr: of the middle, against the ground around; tilt_mm_m_yr: the steepest; of
-    one that noise exceeds only its limit is known, the last; NaN: points cannot say; damage: class by RANKIN after the
-    years given, 0: points cannot tell; moving: above 0 where one of 100 buildings at rest is; points: expected number
-    on it; rate_known: False: points cannot say; evidence, tilt: what WEIGHTS and TILT_SEEN are learned from.
+    Attributes:
+        rate_mm_yr: Rate of the middle.
+        deviation_mm_yr: Rate of the middle against the ground around.
+        tilt_mm_m_yr: The steepest tilt. Where noise exceeds it, only the last value is known, as a limit; NaN: unknown.
+        damage: Class by RANKIN_MM_M and RANKIN_MM after the given years; 0: unknown.
+        moving: Log-odds that a building moves by itself; above 0 for one of 100 buildings at rest.
+        points: Expected number of points on the building.
+        rate_known: Whether the points suffice for a rate.
+        evidence, tilt: From these, WEIGHTS and TILT_SEEN are learned.
     """
 
     rate_mm_yr: Float64
@@ -146,10 +151,15 @@ def ledger_of(
 def _evidence(draws: Float64, steepness: Float64, count: Index, beyond: Float64, years: float) -> Float64:
     """Return the terms (3, n, 6) of log-odds: that a building moves by itself, has damage of class 2 or 3, and of 3.
 
-    They are 1, the log-odds among the draws (draws, n, 3), and logarithms: of the mean deviation, of that of the points
-    nearest to a building, and of the spread of draws, each in a unit of its own, and of the number of these points.
-    steepness: (draws, n), mm/yr for each m; count, beyond: (n,), of the nearest points, and their rate against the
-    ground around.
+    The terms are 1, the log-odds among the draws, and four logarithms: of the mean deviation, of `beyond` and of the
+    spread of the draws, each relative to its limit, and of `count`.
+
+    Args:
+        draws: (draws, n, 3), as in `_State`.
+        steepness: (draws, n), mm/yr for each m.
+        count: (n,), number of points nearest to each building.
+        beyond: (n,), mean rate of these points against the ground around, mm/yr.
+        years: Span of the data.
     """
     deviation = draws[..., 0]
     size = np.abs([deviation.mean(axis=0), beyond, deviation.std(axis=0)])
@@ -161,7 +171,7 @@ def _evidence(draws: Float64, steepness: Float64, count: Index, beyond: Float64,
 
 
 def _steepest(size: Float64, noise: Float64) -> Float64:
-    """Return ends and middle (3, n) of the steepest tilt, without its noise; only the last where noise exceeds it."""
+    """Return ends and middle (3, n) of the steepest tilt, less its noise; only the upper end where noise exceeds it."""
     seen = [np.maximum(size + TILT_STEPS[0] * noise, 0), np.sqrt(np.maximum(size**2 - noise**2, 0))]
     unknown = np.full_like(size, np.nan)
     limits = size + TILT_STEPS[1] * noise, TILT_LIMIT * np.hypot(size, noise)

@@ -30,7 +30,7 @@ EARTHQUAKE, ERUPTION = "earthquake", "eruption"
 TIMEOUT_SECONDS = (10.0, 30.0)  # The times are for connecting and between two bytes.
 MAX_BYTES = 8 * 2**20
 MAX_EVENTS = 5000
-MAX_DETAILS, RENEWED = 20, timedelta(hours=6)  # Earthquakes asked for a mechanism at once, changed since no longer ago.
+MAX_DETAILS, RENEWED = 20, timedelta(hours=6)  # Mechanisms per round, and age of the report.
 MAX_STALE = timedelta(hours=3)  # An older summary is no longer updated by its catalogue.
 MAX_NAME, MAX_ID, MAX_URL = 120, 80, 300
 QUAKES = ("earthquake", "ke", "se")  # The last two are those of the EMSC: known and suspected.
@@ -44,7 +44,7 @@ VOLCANO_WORDS = ("volcan", "erupt", "vulkan", "éruption")
 class CatalogueEvent(NamedTuple):
     """Event as a catalogue reports it. magnitude, depth_km: None for an eruption; url: empty if there is no page.
 
-    mechanism: how the fault slipped; empty if it is not known. detail: address of a report with more; empty: none.
+    mechanism: how the fault slipped, empty if not known; detail: address of the long report, empty if there is none.
     """
 
     source: str

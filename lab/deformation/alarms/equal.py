@@ -157,14 +157,14 @@ def _shares(bowls: Sequence[Bowl], levels: Thresholds) -> dict[str, Interval]:
             if bowl.key in keys:
                 units[bowl.unit].append((keys.index(bowl.key), bowl.limit >= levels(bowl.place)))
         rows = [np.array(values, dtype=np.float64) for values in units.values()]
-        if any(np.isfinite(bowl.limit) for bowl in bowls if bowl.key in keys):  # Else the method judges no such ground.
+        if any(np.isfinite(bowl.limit) for bowl in bowls if bowl.key in keys):  # Else the method does not judge it.
             shares |= {key: bootstrap_over(rows, partial(share_of, shape)) for shape, key in enumerate(keys)}
             shares[f"{prefix}pd_mean"] = bootstrap_over(rows, _mean_share)
     return shares
 
 
 def share_of(shape: int, rows: Float64, column: int = 1) -> float:
-    """Return the share of bowls of a shape that are found, NaN without any. rows: shape, found or not by column."""
+    """Return the share of bowls of a shape that are found, NaN without any. rows: the shape, then found or not."""
     found = rows[rows[:, 0] == shape, column]
     return float(found.mean()) if found.size else np.nan
 

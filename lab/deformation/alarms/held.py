@@ -2,8 +2,8 @@
 
 Real still ground, its surrogates and copies of it with bowls (`deformation-equal`) are each searched as a product of
 their own. False areas found stand beside the number that was expected. Bowls are put into the ground of frames that
-others judge, too; what the frames show without them is in `deformation-places`. The matched filter is given the lowest
-threshold at which it has no false area on each kind of ground, which no user could choose; bowls are paired.
+others judge, too; `deformation-places` has what the frames show without bowls. The matched filter gets the lowest
+threshold at which it has no false area on each kind of ground, which no user could choose; both search the same bowls.
 """
 
 from bisect import bisect_left
@@ -42,7 +42,7 @@ FRAMED = {  # Bowls in frames, whose cells are 1.1 km.
     "pd_20mm_4000m": TableBowl(20.0, 4_000.0),
     "pd_20mm_2500m": TableBowl(20.0, 2_500.0),
 }
-FRAMED_BOWLS, APART_M = 15, 25_000.0  # In a frame, at most, and from each other.
+FRAMED_BOWLS, APART_M = 15, 25_000.0  # Most bowls in a frame, and least distance between them.
 
 
 class Ground(NamedTuple):
@@ -69,7 +69,7 @@ class Bowl(NamedTuple):
 
 
 class Overlapping(NamedTuple):
-    """A frame with others beside it: its points, its rates on the cells of all of them, and theirs."""
+    """A frame that others overlap: its points, and the rates of this and of the other frames on common cells."""
 
     name: str
     points: PointCloud
@@ -117,7 +117,7 @@ def _shipped(points: PointCloud) -> tuple[View, float]:
 
 
 def _filtered(points: PointCloud) -> View:
-    """Return what the filter makes of a frame, less its background, which else would be motion."""
+    """Return the filter's view of a frame without its background, which the filter would take for motion."""
     return view_of(FILTER, against_backgrounds([points])[0])
 
 

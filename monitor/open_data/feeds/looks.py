@@ -94,6 +94,6 @@ def _calendar(looks: Sequence[NextLook], place: str, url: str, about: str) -> Ht
 
 @require_safe
 def feed_gone(request: HttpRequest, token: str, name: str) -> HttpResponseBase:
-    """Answer 410 with what replaces the feeds of a subscription, until the version after 0.5."""
+    """Answer 410 and name the public feed that replaces those of a subscription, until the version after 0.5."""
     public = request.build_absolute_uri(reverse("alerts-atom"))
     return problem(HTTPStatus.GONE, "Feeds of a subscription are gone", f"Use {public}?bbox=west,south,east,north.")

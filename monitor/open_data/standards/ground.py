@@ -150,7 +150,7 @@ class Buildings(Rows):
     description = (
         "Footprints of buildings with rate (mm a year, sign: see component), tilt and class of damage, once for each "
         "data set whose points show them; low and high are the ends of the 90 % interval. Damage is 1 (negligible), 2 "
-        "(slight), 3 (more) or 0 (points cannot tell)."
+        "(slight), 3 (moderate or worse) or 0 (unknown)."
     )
     filters = {"product": Filter("id of a data set")}
     # The ends of the rate's interval are stored without the error of the zero.

@@ -76,8 +76,16 @@ def values_map(
     places: Sequence[NDArray[Any]],
     caption: str,
 ) -> Component:
-    """Return the section of a map of values, which the page draws, with percentiles in nine parts of the ground."""
-    # places: longitude, latitude and value, mm/yr, of each point; caption: of the table
+    """Return the section of a map of values, which the page draws, with percentiles in nine parts of the ground.
+
+    Args:
+        sheet: Options of the page, and the product.
+        name: Identifier of the map.
+        heading: Heading of the section.
+        said: Sentence above the map.
+        places: Longitude, latitude and value, mm/yr, of each point.
+        caption: Caption of the table.
+    """
     *position, values = places
     ground = ninths(*position)
     shares, head = [0, 50, 100], [_("Points"), _("Smallest"), _("Median"), _("Largest")]
@@ -198,8 +206,10 @@ def points_listed(marks: Marks) -> Component:
 def relation_chart(
     name: str, heading: str, said: str, found: Relation, titles: tuple[str, str], chosen: str
 ) -> Component:
-    """Return the chart of one figure against another, with a table of the percentiles of y in each band of x."""
-    # titles: of x and y; chosen: as in `drawings.density`
+    """Return the chart of one figure against another, with a table of the percentiles of y in each band of x.
+
+    titles: titles of x and y; chosen: as in `drawings.density`.
+    """
     x, y = titles
     line = _("robust line: %(slope)s per unit") % {"slope": words.number(found.slope, 3)}
     head = [x, _("Points"), _("%(name)s: 16 %% are below") % {"name": y}, _("Median"), _("84 % are below")]

@@ -150,8 +150,10 @@ def marks_of(
 
 
 def _sample_sql(product: Product, ground: GEOSGeometry | None, most: int, columns: str) -> tuple[int, int, str]:
-    """Return the approximate number of points on the ground, the share read, and the SQL of at most `most` of them."""
-    # A quarter of `most` may be left.
+    """Return the approximate number of points on the ground, the share read, and the SQL of at most `most` of them.
+
+    The sample may have only a quarter of `most` points.
+    """
     n_points = points_about(product=product, ground=ground)
     share = sampling.share_leaving(n_points=n_points, most=most)
     sql = f"""

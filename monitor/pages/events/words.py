@@ -78,7 +78,7 @@ def size_words(magnitude: float | None, depth_km: float | None) -> str:
 
 
 def expected_words(reach: Reach | None, radius_km: float, mechanism: Mechanism | None) -> str:
-    """Describe what motion such an earthquake leads to. reach: None: too little; mechanism: None: not known."""
+    """Describe what motion such an earthquake leads to. reach: None if it is too little; mechanism: None if unknown."""
     if reach is None:
         return _("By its newest figures it moved the ground by less than satellites can measure.")
     most = f"{decimal(reach.peak_m, 1)} m" if reach.peak_m >= 1 else f"{whole(100 * reach.peak_m)} cm"

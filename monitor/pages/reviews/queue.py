@@ -182,7 +182,7 @@ def _listed(alerts: list[Alert], proposed: set[int], request: HttpRequest, now: 
 
 
 def quality(reviews: Sequence[Any], simulated: bool) -> dict[str, Any]:
-    """Return what the page on the quality of reviews says of real or of simulated ground. reviews: `judgements`."""
+    """Return what the page on the quality of reviews says of real or simulated ground. reviews: see `judgements`."""
     n_waiting, oldest = oldest_waiting(simulated=simulated)
     times = time_to_review(since=timezone.now() - LOOKED_BACK, simulated=simulated)
     kinds = record_of(reviews, simulated=simulated)["groups"][0]

@@ -116,7 +116,7 @@ def message_to(endpoint: Endpoint, kind: str, about: object, **more: Any) -> Out
 
 def news_queue(*, news: AlertTransition) -> int:
     """Queue the messages of one transition to endpoints; return how many."""
-    # They come at once, whatever mails wait for.
+    # Messages to endpoints are sent at once; only mails are gathered.
     if news.to_state == AlertState.MERGED:
         return 0
     now, ready = timezone.now(), Endpoint.objects.filter(verified_at__isnull=False, ended_at=None)

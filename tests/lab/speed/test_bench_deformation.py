@@ -1,4 +1,4 @@
-"""The bench of deformation runs a whole product and its network; how fast is no matter of a test."""
+"""The bench of deformation runs a whole product and its network; the tests check no speed."""
 
 from lab.speed import deformation
 

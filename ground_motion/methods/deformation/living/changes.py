@@ -1,9 +1,9 @@
 """Ground that leaves its forecast: clusters of points whose living series bend.
 
 The deviations of a cluster are compared with those of all other clusters on the same dates, so that the noise of each
-pass is known from the passes themselves. A bend is told by the likeliest step of the mean between two dates, as by PELT
-with one change (`lab.living.bends`); how much the rate changed, a broken line tells. What the ground around shares is
-taken off first, as it may be delay.
+pass is known from the passes themselves. A bend is found as the likeliest step of the mean between two dates, like a
+single change in PELT (`lab.living.bends`); a fitted broken line gives the change of the rate. What the ground around
+shares is subtracted first, because it may be delay.
 """
 
 from collections.abc import Sequence
@@ -95,7 +95,7 @@ def bends(released: date, dates: Sequence[date], deviation_mm: Float64) -> Bends
         return whole
     noise = np.maximum(MAD_TO_SIGMA * np.nanmedian(np.abs(deviation_mm), axis=0), MIN_NOISE_MM)
     rises = np.diff(deviation_mm[measured] / noise, axis=1)
-    rises -= np.nanmedian(rises, axis=1)[:, None]  # Motion is no noise.
+    rises -= np.nanmedian(rises, axis=1)[:, None]  # Steady motion is not noise.
     scatter = np.nanmedian(np.abs(rises), axis=1) * MAD_TO_SIGMA / np.sqrt(2)
     noise = noise * np.maximum(scatter, 1.0)[:, None]  # At the edge of a place, more delay is left.
     weights, own = np.isfinite(deviation_mm[measured]) / noise**2, np.nan_to_num(deviation_mm[measured])
@@ -119,7 +119,7 @@ def bends(released: date, dates: Sequence[date], deviation_mm: Float64) -> Bends
 
 
 def _steps(steps: Float64, weights: Float64, deviation_mm: Float64) -> Float64:
-    """Return the score of a step after each date but the last, (clusters, steps); a side of one date shows none."""
+    """Return the score of a step after each date but the last, (clusters, steps); 0 if a side is under MIN_SIDE."""
     change, power = _fit(steps, weights, deviation_mm)
     known = weights > 0
     after = known @ steps

@@ -33,7 +33,7 @@ MAX_DELAY_MM = 100.0  # Prior standard deviation of the delay on a new date.
 SURELY = 3.0  # standard deviations beyond which a point has surely left its forecast
 MOVING_MM2_YR = 200.0  # variance by which such ground drifts further in a year
 MIN_DELAY_MM = 0.3
-SURE_CYCLE = 0.25  # Cycles are undone if this share of one, or less, is left.
+SURE_CYCLE = 0.25  # Whole cycles are undone only if what is left is at most this share of one.
 
 
 class Interferogram(NamedTuple):
@@ -86,7 +86,7 @@ class LivingState:
         covariance: (points, days, days), mm², of decorrelation noise.
         drift_mm, drift_variance: (points,), mm and mm²: drift from the forecast on the last day.
         seam_variance: (points,), mm²: of the delay of the release's last dates, which all new dates inherit.
-        anchor: (points,), number of the date to which positions are tied, 0 for the release.
+        anchor: (points,), the same number for points that are tied to the same date; 0: to the release.
         cycles: (points,), cycles by which most pairs of the last date contradicted what was expected.
         last_mm: (points,), screened position less forecast on the last date on which it was measured.
     """
@@ -171,7 +171,7 @@ def extend(state: LivingState, day: date, interferograms: Sequence[Interferogram
     moved = np.abs(state.drift_mm) > SURELY * np.sqrt(state.drift_variance)
     growth = np.where(moved, MOVING_MM2_YR, state.drift.local_mm2_yr) * (day - state.days[-1]).days / DAYS_PER_YEAR
     drift_variance = state.drift_variance + growth
-    fast = np.abs(state.last_mm - state.drift_mm) > SURE_CYCLE * state.half_wave_mm  # The drift lags behind.
+    fast = np.abs(state.last_mm - state.drift_mm) > SURE_CYCLE * state.half_wave_mm  # Drift lags behind fast ground.
     expected_mm = np.where(fast, state.last_mm, state.drift_mm)
     expected = drift_variance + state.forecast.noise_mm**2
     fading = np.exp(-(day - state.released) / ANCHOR_FADES)
@@ -180,7 +180,7 @@ def extend(state: LivingState, day: date, interferograms: Sequence[Interferogram
     measured = np.isfinite([pair.change_mm for pair in used]).any(axis=0)
     lost = np.asarray(measured & ~np.isfinite(seen).any(axis=1))
     unexpected = median_of_known(seen.T[:, None])[0] - reference
-    for _ in range(2):  # Blocks that lost a cycle spoil the first one.
+    for _ in range(2):  # Blocks that lost a cycle distort the first estimate of the delay.
         delay = screen(state.ground, unexpected, float(np.nanmedian(expected)))
         unexpected -= state.half_wave_mm * np.rint((unexpected - delay.shared_mm) / state.half_wave_mm)
     cycles, undone = undo_cycles(seen, delay.shared_mm + expected_mm, state.cycles, state.half_wave_mm)
@@ -217,10 +217,10 @@ def extend(state: LivingState, day: date, interferograms: Sequence[Interferogram
 
 
 def _seen_by(state: LivingState, day: date, pairs: Sequence[Interferogram], reference: Float32) -> Float32:
-    """Return the seeming position on a day by each pair, less forecast, (points, pairs), mm, all with the same delay.
+    """Return the position on a day that each pair shows, less the forecast, (points, pairs), mm, with the same delay.
 
-    Each pair has its own zero, and may have its own slope: these are made such that most ground is at its reference.
-    From a date on which a point was not measured, a pair shows nothing.
+    Each pair has its own zero, and may have its own slope: these are set so that most ground is at its reference.
+    Where a point was not measured on the pair's earlier date, the value is NaN.
     """
     seen = np.empty((len(state.position_mm), len(pairs)), dtype=np.float32)
     expected = state.forecast.on(day)
@@ -237,12 +237,12 @@ def undo_cycles(
 ) -> tuple[NDArray[np.int8], int]:
     """Take whole cycles from pairs that contradict what is expected, in place; return cycles and the number of changes.
 
-    All pairs of a date may share an error. What two dates show, one after the other, is motion, whatever its size.
-    What is near to no number of cycles is left out.
+    All pairs of a date may share an error. A jump that two dates in succession show is motion, whatever its size.
+    A contradicting value that is not near a whole number of cycles becomes NaN.
 
     Args:
         seen: (points, pairs), the same position seen by each pair, mm; NaN where it was not measured.
-        expected_mm: (points,).
+        expected_mm: (points,), expected position, mm.
         before: (points,), cycles that most pairs of the last date showed.
         half_wave_mm: Motion of one cycle.
     """
@@ -257,9 +257,9 @@ def undo_cycles(
 
 
 def _with_new_date(state: LivingState, lost: NDArray[np.bool_]) -> tuple[Float32, Float32]:
-    """Return positions and covariances with a last date more, about which nothing is known.
+    """Return positions and covariances with one more date, about which nothing is known.
 
-    Points that no pair ties to a date on which they were measured, (points,), are where they drifted.
+    lost: (points,), true where no pair leads to a date on which the point was measured. It starts where it drifted.
     """
     points, size = state.position_mm.shape
     position = np.concatenate([state.position_mm, state.position_mm[:, -1:]], axis=1)

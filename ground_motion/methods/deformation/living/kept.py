@@ -73,7 +73,7 @@ def load(path: Path) -> Kept:
     """Read a state that `save` wrote."""
     with np.load(path, allow_pickle=False) as arrays:
         held: dict[str, Any] = {name: arrays[name] for name in arrays.files}
-    for later in {"anchor", "cycles"} - set(held):  # A state of before 2026-12 lacks them.
+    for later in {"anchor", "cycles"} - set(held):  # States saved before 2026-12 lack these.
         held[later] = np.zeros(len(held["x_m"]), dtype=np.int8)
     held.setdefault("last_mm", held["drift_mm"])
     facts = json.loads(str(held["facts"]))

@@ -47,7 +47,7 @@ def screen(ground: Ground, difference_mm: Float32, own_mm2: float = 0.0) -> Dela
     Args:
         ground: Places of the points.
         difference_mm: (points,), measured less expected change, levelled, mm; NaN where nothing was measured.
-        own_mm2: Usual variance of what is a point's own, which is no delay.
+        own_mm2: Usual variance of a point's own motion and noise, mm², which is not delay.
     """
     known = np.isfinite(difference_mm)
     if not known.any():
@@ -77,7 +77,7 @@ def levelled(ground: Ground, difference_mm: Float32, anchor: NDArray[np.integer]
     Args:
         ground: Places of the points.
         difference_mm: (points,), measured less expected change, mm; NaN where nothing was measured.
-        anchor: (points,); those anchored on the same date have a zero of their own if they are many.
+        anchor: (points,), as in `LivingState`; MIN_ANCHORED points or more with the same one have their own zero.
         cycle_mm: Motion of one cycle. Blocks may have lost cycles.
     """
     known, terms = np.isfinite(difference_mm), _terms(ground)

@@ -50,7 +50,7 @@ TO_DEGREES = Transformer.from_crs(3035, 4326, always_xy=True)
 DAYS = days_of(20, 90)
 YEARS = 90 * np.arange(20) / 365.25
 NUMBERS = re.compile(r"[-−]?\d+(?:,\d{3})*(?:\.\d+)?")
-# The file's own zero, which its page and the API name, and what two loads of anything differ in.
+# Parts that differ between two loads of the same field, and the file's own zero, which its page and the API name.
 OF_THE_LOAD = re.compile(
     r"\s*In the file, still ground has a .*? is subtracted\.|\"(?:mm_yr|id)\": [-.\d]+|/(?:products|points)/\d+"
     r"|[0-9a-f]{64}|urn:uuid:\S+|\d{4}-\d\d-\d\dT\S+|\d\d:\d\d|--repeat \d+"
@@ -58,7 +58,7 @@ OF_THE_LOAD = re.compile(
 
 
 class TakenBack(Exception):
-    """Whatever was loaded is undone, so that it can be given again."""
+    """Undo a load, so that the same file can be loaded again."""
 
 
 def city(x, y):
@@ -81,7 +81,7 @@ def load(folder, ground, zero=0.0, half=1.0, **facts):
 
 
 def written(folder, ground, zero=0.0, half=1.0, **facts):
-    """Write such a field; return its file and its declaration."""
+    """Write a velocity field over this ground; return its file and its declaration."""
     y, x = np.mgrid[0:70, 0 : int(70 * half)] * 0.4 + 0.2 / half  # Fields of the same points would be versions of one.
     rate = (ground(x, y) + zero + np.random.default_rng(2).normal(0, 0.3, x.shape)).ravel()
     series = (rate[:, None] * YEARS).round(2)

@@ -41,7 +41,7 @@ def run(make_egms):
 
 
 def test_what_is_being_deleted_takes_no_more_results(run):
-    """Before, one that was stored between the search for them and the deletion undid the deletion."""
+    """A result that was stored between the search for references and the deletion used to undo the deletion."""
     waits: list[str] = []
 
     def store(**_: object) -> None:

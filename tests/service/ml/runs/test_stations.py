@@ -86,7 +86,7 @@ def test_loaded_stations_replace_the_stillest_ground_as_the_zero_of_a_wide_regio
         Scan.objects.all().delete()
         assert search_all() == []  # Nothing of another zero is searched.
         transaction.set_rollback(True)
-    runs_renew()  # So it is for a method that is not scheduled, too.
+    runs_renew()  # It also renews runs of methods that are not scheduled.
     (successor,) = Run.objects.filter(state=Run.State.QUEUED)
     assert (runs_queue(method="matched-filter"), Prediction.objects.get()) == ([], prediction)
     assert core.detections.exists()  # What was found stands until the successor is searched.
