@@ -29,7 +29,6 @@ DAMAGE_WORDS = {  # Classes are those of Rankin 1988.
     1: gettext_lazy("negligible"),
     2: gettext_lazy("slight"),
     3: gettext_lazy("moderate or worse"),
-    0: gettext_lazy("unknown"),
 }
 CANNOT_SAY = gettext_lazy("A building stands here, but too few measurement points are on it to say how it moves.")
 METHOD = gettext_lazy(
@@ -166,7 +165,7 @@ def building_sentences(
         last = _(
             "Whether settlement and tilt since %(year)s exceed published limits of damage, the points cannot tell."
         )
-    last %= {"year": rate.since.year, "damage": DAMAGE_WORDS[damage]}
+    last %= {"year": rate.since.year, "damage": DAMAGE_WORDS.get(damage)}
     return [first, second, third, last]
 
 
@@ -182,8 +181,10 @@ def town_sentences(n_buildings: int, of_class: Mapping[int, int]) -> list[str]:
     parts = [
         _("%(damage)s at %(n)s") % {"damage": DAMAGE_WORDS[level], "n": whole(of_class[level])}
         for level in sorted(of_class, reverse=True)
-        if of_class[level]
+        if level and of_class[level]
     ]
     # Translators: %(parts)s is "slight at 3 and negligible at 120"
     damage = _("By published limits of settlement and tilt, damage would be %(parts)s.")
-    return [counted, *([damage % {"parts": listed(parts)}] if parts else [])]
+    # Translators: %(n)s is a number of buildings
+    untold = _("At %(n)s, the points cannot tell.") % {"n": whole(of_class.get(0, 0))}
+    return [counted, *([damage % {"parts": listed(parts)}] if parts else []), *([untold] if of_class.get(0) else [])]

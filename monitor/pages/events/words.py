@@ -38,9 +38,7 @@ MECHANISM_WORDS: dict[Mechanism | None, Any] = {
     Mechanism.STRIKE_SLIP: gettext_lazy("The two sides of the fault slipped past each other sideways (strike-slip)."),
     Mechanism.THRUST: gettext_lazy("One side of the fault was pushed up over the other (thrust)."),
     Mechanism.NORMAL: gettext_lazy("One side of the fault sank along it (normal fault)."),
-    None: gettext_lazy(
-        "How the fault slipped is not known: the figures are those of the kind that moves the ground most and farthest."
-    ),
+    None: gettext_lazy("How the fault slipped is not known: the figures are the largest of all kinds."),
 }
 LARGE_M = 10.0
 CATALOGUES = {"earthquake.usgs.gov": "USGS", "www.seismicportal.eu": "EMSC"}

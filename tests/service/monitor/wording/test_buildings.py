@@ -47,7 +47,8 @@ def test_a_tilt_below_its_noise_and_damage_that_points_cannot_tell_are_not_calle
 
 
 def test_an_area_counts_those_that_points_cannot_tell_of():
-    told, damage = town_sentences(330, {1: 118, 0: 2, 3: 2})
+    told, damage, untold = town_sentences(330, {1: 118, 0: 2, 3: 2})
     assert told == "There are enough measurement points on 122 of 330 buildings to say how they move."
-    assert damage.endswith("damage would be moderate or worse at 2, negligible at 118 and unknown at 2.")
+    assert damage.endswith("damage would be moderate or worse at 2 and negligible at 118.")
+    assert untold == "At 2, the points cannot tell."
     assert town_sentences(5, {}) == ["There are enough measurement points on 0 of 5 buildings to say how they move."]
