@@ -65,7 +65,9 @@ def delete_whole(rows: Sequence[Model]) -> None:
         found: set[Model] = set().union(*collector.data.values())
         if found <= locked:
             break
-        for model, beside in collector.data.items():
+        for model, beside in reversed(
+            collector.data.items()
+        ):  # As who deletes one part alone locks its children first.
             known = model._base_manager.filter(pk__in=[one.pk for one in beside]).order_by("pk")
             list(known.select_for_update().values_list("pk"))
         locked |= found

@@ -191,7 +191,7 @@ def judged(shown: Shown, others: Sequence[Shown]) -> Judged:
         false=false,
         within=len(areas) <= most and largest <= max_km2,
         judged_km2=judged_km2,
-        expected_false=shown.expected * judged_km2 / shown.km2,
+        expected_false=shown.expected * judged_km2 / shown.km2 if shown.km2 else np.nan,
     )
 
 

@@ -51,8 +51,9 @@ def site_facts() -> dict[str, object]:
     Every page shows these facts; they are cached until data come, go or get another zero.
     """
     rows = {"n": Count("pk"), "newest": Max("pk")}
-    state = [Product.objects.aggregate(**rows, solved=Max("datum_at")), ContextLayer.objects.aggregate(**rows)]
-    key = f"site facts in {get_language()} of {state} {Scene.objects.aggregate(newest=Max('pk'))}"
+    state = [Product.objects.aggregate(**rows, solved=Max("datum_at"))]
+    state += [model.objects.aggregate(**rows) for model in (Scene, ContextLayer)]
+    key = f"site facts in {get_language()} of {state}"
     return promised(cache.get_or_set(uuid.uuid5(uuid.NAMESPACE_URL, key).hex, _facts, KEPT_S))
 
 
