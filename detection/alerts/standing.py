@@ -96,7 +96,7 @@ def _end_without_data(hidden: list[int]) -> None:
         joint = Run.every.filter(prediction__scan__detections__alert=alert).values("companions")
         gone = Product.every.filter(own | Q(pk__in=joint)).exclude(withdrawn_at=None)
         last = ProductEvent.objects.filter(product__in=gone.values("pk"), act__in=REASONS).last()
-        own_way = {"component": alert.component, "simulated": alert.simulated}
+        own_way = {"simulated": alert.simulated} | ({"component": alert.component} if alert.component else {})
         here = Product.objects.filter(footprint__intersects=alert.area, **own_way)
         is_moved = here.filter(datum_moved_at__gt=alert.updated_at).exists()
         without_step = (OTHER_ZERO if is_moved else REASONS[Act.WITHDRAWN],)

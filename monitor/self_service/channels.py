@@ -20,6 +20,16 @@ from monitor.web.guards import demo_only
 from monitor.web.request_limits import PREVIEWS, costly
 from monitor.wording.refusals import Refusal, number_or_none
 
+# To wait for `unregister` while installing would never end. Caches of this name hold private cases.
+FAREWELL = """\
+self.addEventListener("install", (event) => {
+  const mine = (name) => name.startsWith("visits-");
+  const emptied = (names) => Promise.all(names.filter(mine).map((name) => caches.delete(name)));
+  event.waitUntil(caches.keys().then(emptied));
+});
+self.registration.unregister();
+"""
+
 
 @costly(posted=PREVIEWS)
 @private_page
@@ -131,6 +141,6 @@ def _mail_or_404(name: str) -> files.KeptMail:
 
 @require_safe
 def service_worker(request: HttpRequest) -> HttpResponse:
-    """Return a script that removes the service worker of 0.4.0 from a browser, until the version after 0.5."""
+    """Return a script that removes the service worker of 0.4.0 and what it kept, until the version after 0.5."""
     headers = {"Content-Type": "text/javascript; charset=utf-8", "Cache-Control": "no-cache"}
-    return HttpResponse("self.registration.unregister();\n", headers=headers)
+    return HttpResponse(FAREWELL, headers=headers)

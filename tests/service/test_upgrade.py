@@ -33,6 +33,10 @@ WORK_OF_A_TEAM = """
         SELECT 9, 8, min(id), true, now() FROM auth_user;
     INSERT INTO detection_assignment (id, alert_id, assignee_id, created_at)
         SELECT 10, (SELECT min(id) FROM detection_alert), min(id), now() FROM auth_user;
+    INSERT INTO monitor_organisation (id, name, created_at) VALUES (11, 'Village', now());
+    INSERT INTO monitor_endpoint (id, channel, email, organisation_id, url, name, keys, language, created_at, failures,
+        end_reason) VALUES (12, 'chat', '', 11, 'https://chat.example.org/', '', '{}', 'en', now(), 0, '');
+    UPDATE monitor_subscription SET feed_key = 'secret' WHERE id = (SELECT min(id) FROM monitor_subscription);
 """
 
 
@@ -140,7 +144,8 @@ def test_a_database_of_0_4_0_is_taken_over_as_it_is_and_goes_back(restored):
         transaction.set_rollback(True)
     now = columns_of_tables()
     assert before.keys() - now.keys() == GONE
-    were["detection_auditentry"] = Content(were["detection_auditentry"].rows + 3, "")
+    were["detection_auditentry"] = Content(were["detection_auditentry"].rows + 5, "")
+    were["monitor_endpoint"] = Content(were["monitor_endpoint"].rows - 1, "")
     for table in before.keys() - ONLY_GROWS - GONE:
         assert content(table, now[table]).rows == were[table].rows, f"{table} has lost rows"
     for app in sorted(OURS):
@@ -181,11 +186,16 @@ def alerts_are_ordered_in_silence() -> None:
 def the_audit_has_the_work_of_a_team() -> None:
     from detection.models import AuditEntry
 
-    kept = {one.subject: json.loads(one.detail) for one in AuditEntry.objects.filter(actor="upgrade")}
+    kept = {one.subject: json.loads(one.detail) for one in AuditEntry.objects.filter(action="row kept")}
     assert kept.keys() == {"Assignment 10", "SecondLook 9", "ReviewBatch 7"}
     assert kept["ReviewBatch 7"]["reviews"] == [8]
     assert kept["SecondLook 9"]["agrees"] is True
     assert kept["Assignment 10"]["assignee_id"]
+    gone = AuditEntry.objects.filter(action__endswith=" removed", actor="upgrade")
+    assert set(gone.values_list("subject", "before", "detail")) == {
+        ("organisation 11", "chat", "1 endpoints, 0 of them contacts"),
+        ("readers", "", "1 secret feeds"),
+    }
 
 
 def is_read_by_the_application() -> None:

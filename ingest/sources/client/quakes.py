@@ -8,6 +8,7 @@ http://docs.oasis-open.org/emergency/cap/v1.2/                  one notice, or a
 import json
 import logging
 import math
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import quote, urljoin, urlsplit
@@ -20,7 +21,7 @@ from shapely import Point, Polygon
 from ground_motion.core.areas import Position, wrap_longitude
 from ground_motion.core.errors import one_line
 from ground_motion.core.http.allow_list import AllowList
-from ground_motion.core.http.faults import SearchFailed, understood
+from ground_motion.core.http.faults import SearchFailed, SourceError, understood
 from ground_motion.core.http.transport import guard
 from ground_motion.methods.deformation.quakes import mechanism_of, quake_reach
 
@@ -31,6 +32,7 @@ TIMEOUT_SECONDS = (10.0, 30.0)  # The times are for connecting and between two b
 MAX_BYTES = 8 * 2**20
 MAX_EVENTS = 5000
 MAX_DETAILS, RENEWED = 20, timedelta(hours=6)  # Mechanisms per round, and age of the report.
+MAX_DETAILS_SECONDS = 60.0  # No long report is asked for after this; other work waits for the round.
 MAX_STALE = timedelta(hours=3)  # An older summary is no longer updated by its catalogue.
 MAX_NAME, MAX_ID, MAX_URL = 120, 80, 300
 QUAKES = ("earthquake", "ke", "se")  # The last two are those of the EMSC: known and suspected.
@@ -77,9 +79,10 @@ def fetch(*, url: str, allowed: AllowList, now: datetime) -> Reports:
     allowed.check(url)
     with guard(requests.Session(), allowed, answers=True) as session:
         content = _ask(session, url)
-        reports = parse(content, url, now) if content else Reports(urlsplit(url).netloc, [], frozenset())
+        reports = parse(content, url, now) if content is not None else Reports(urlsplit(url).netloc, [], frozenset())
         asked = [event for event in reports.events if event.detail and event.updated_at > now - RENEWED][:MAX_DETAILS]
-        found = {event.event_id: _mechanism(session, event) for event in asked}
+        until = time.monotonic() + MAX_DETAILS_SECONDS
+        found = {event.event_id: _mechanism(session, event) for event in asked if time.monotonic() < until}
     events = [event._replace(mechanism=found.get(event.event_id, event.mechanism)) for event in reports.events]
     return reports._replace(events=events)
 
@@ -93,6 +96,8 @@ def _ask(session: requests.Session, url: str) -> bytes | None:
         raise SearchFailed(f"The catalogue at {host} does not answer ({type(fault).__name__}).") from fault
     if answer.status_code not in (200, 204):  # FDSN answers 204 where no event fits.
         raise SearchFailed(f"The catalogue at {host} answers {answer.status_code}.")
+    if len(answer.content) > MAX_BYTES:
+        raise SearchFailed(f"The catalogue at {host} answers with more than {MAX_BYTES >> 20} MB. Ask for less.")
     return answer.content if answer.status_code == 200 else None
 
 
@@ -102,8 +107,10 @@ def _mechanism(session: requests.Session, event: CatalogueEvent) -> str:
         with understood(f"The report at {urlsplit(event.detail).netloc}"):
             products = json.loads(_ask(session, event.detail) or b"")["properties"]["products"]
             tensors = [*products.get("moment-tensor", []), *products.get("focal-mechanism", [])]
-            return str(mechanism_of(float(tensors[0]["properties"]["nodal-plane-1-rake"]))) if tensors else ""
-    except (SearchFailed, RecursionError) as fault:
+            # The limits refuse NaN, which JSON and float() accept.
+            rake_deg = _number(float(tensors[0]["properties"]["nodal-plane-1-rake"]), -360, 360) if tensors else None
+            return "" if rake_deg is None else str(mechanism_of(rake_deg))
+    except (SourceError, RecursionError) as fault:  # Also a report on another host.
         logger.warning("the mechanism of %s stays unknown: %s", event.event_id, fault)
         return ""
 
@@ -111,8 +118,6 @@ def _mechanism(session: requests.Session, event: CatalogueEvent) -> str:
 def parse(content: bytes, url: str, now: datetime) -> Reports:
     """Parse the answer of a catalogue at an address. Raises SearchFailed."""
     host = urlsplit(url).netloc
-    if len(content) > MAX_BYTES:
-        raise SearchFailed(f"The catalogue at {host} answers with more than {MAX_BYTES >> 20} MB. Ask for less.")
     with understood(f"The catalogue at {host} holds an event that"):
         try:
             events, withdrawn = (_notices if content.lstrip()[:1] == b"<" else _features)(content, url, now)

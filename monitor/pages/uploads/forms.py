@@ -272,9 +272,7 @@ def job_row(job: IngestJob) -> dict[str, Any]:
             {"name": product.name, "url": reverse("product-detail", args=[product.pk])}
             for product in job.products.all()
         ],
-        "scenes": [
-            {"name": scene.name, "url": reverse("product-list"), "reason": scene.reason} for scene in job.scenes.all()
-        ],
+        "scenes": list(job.scenes.all()),
         "again": may_retry(job),
         "form": form,
         "asked": [form[name] for name in missing],

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from ground_motion.methods.deformation.sealed.measurement import Measurement
 
 MANIFEST, FACTS, README = "manifest.json", "alert.json", "README.txt"
+STAMP = "manifest.tsr"  # It follows the manifest in packages of 0.4.0; what it says is not read.
 STATED = ("format", "code", "kind", "simulated", "made_with", "figures")  # Files of a package, in this order.
 MAX_BYTES, MAX_FILES = 128 * 2**20, 200
 MAX_HEADER_BYTES = 10_000
-NAME = re.compile(r"[a-zA-Z0-9-]{1,40}\.(json|npy|txt)")
+NAME = re.compile(r"[a-zA-Z0-9-]{1,40}\.(json|npy|tsr|txt)")
 TIME = (1980, 1, 1, 0, 0, 0)  # A zip archive can state no earlier time.
 INSTRUCTIONS = """\
 Check this file offline, with the command line that belongs to Ground Motion Monitor:
@@ -80,10 +81,10 @@ def manifest_of(files: Mapping[str, bytes]) -> bytes:
     )
 
 
-def packed(files: Mapping[str, bytes]) -> bytes:
-    """Return the archive of some files with their manifest."""
+def packed(files: Mapping[str, bytes], stamp: bytes = b"") -> bytes:
+    """Return the archive of some files with their manifest and, if it is given, the old stamp of the manifest."""
     archive = BytesIO()
-    every = {**files, MANIFEST: manifest_of(files)}
+    every = {**files, MANIFEST: manifest_of(files)} | ({STAMP: stamp} if stamp else {})
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as out:
         for name, content in every.items():
             entry = zipfile.ZipInfo(name, TIME)
@@ -95,10 +96,10 @@ def packed(files: Mapping[str, bytes]) -> bytes:
 def opened(archive: bytes) -> Package:
     """Read an archive, and check that it is to the bit what its files make. Raises Altered."""
     files = _entries(archive)
-    manifest = files.pop(MANIFEST, b"")
+    stamp, manifest = files.pop(STAMP, b""), files.pop(MANIFEST, b"")
     if manifest != (listed := manifest_of(files)):
         raise Altered(f"The files are not those of the manifest: {', '.join(_differing(manifest, listed))}.")
-    if archive != packed(files):
+    if archive != packed(files, stamp):
         raise Altered("The archive holds bytes that belong to none of its files.")
     try:
         stated = json.loads(files[FACTS])

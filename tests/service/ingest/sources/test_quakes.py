@@ -102,7 +102,6 @@ BOMB = (
         b"<alert",
         BOMB,
         b"[" * 100_000,
-        b" " * (quakes.MAX_BYTES + 1),
         catalogues.usgs([catalogues.usgs_quake(mag="strong")]),
         catalogues.usgs([catalogues.usgs_quake(mag=99)]),
         catalogues.usgs([catalogues.usgs_quake(time=1e300)]),
@@ -118,17 +117,29 @@ def test_an_answer_that_makes_no_sense_is_one_clear_error(content):
         parsed(content)
 
 
-def test_only_listed_hosts_are_asked_and_a_refusal_is_named(server):
+def test_only_listed_hosts_are_asked_and_a_refusal_is_named(server, stranger, monkeypatch):
     allowed = AllowList.parse([server.address])
     with pytest.raises(HostRefused):
         quakes.fetch(url=USGS, allowed=allowed, now=NOW)
     detailed = catalogues.usgs_quake(detail=f"{server.address}/detail")
     server.files["/quakes"] = json.dumps(catalogues.usgs([detailed])).encode()
-    for tensors, mechanism in (([], ""), ([catalogues.tensor(-3)], "strike-slip"), ([catalogues.tensor("x")], "")):
+    known = {-3: "strike-slip", "x": "", "nan": "", "inf": ""}
+    for tensors, mechanism in [([], ""), *(([catalogues.tensor(rake)], name) for rake, name in known.items())]:
         detailed["properties"]["products"] = {"moment-tensor": tensors}
         server.files["/detail"] = json.dumps(detailed).encode()
         (event,) = quakes.fetch(url=f"{server.address}/quakes", allowed=allowed, now=NOW).events
         assert event.mechanism == mechanism
+    detailed["properties"]["products"] = {"moment-tensor": [catalogues.tensor(-3)]}
+    server.files["/detail"] = json.dumps(detailed | {"more": " " * quakes.MAX_BYTES}).encode()
+    server.faults["/detail"] = [replay.redirect(f"{stranger.address}/detail")]
+    for deadline_seconds, n_asked in ((60.0, 1), (60.0, 2), (0.0, 2)):
+        monkeypatch.setattr(quakes, "MAX_DETAILS_SECONDS", deadline_seconds)
+        (event,) = quakes.fetch(url=f"{server.address}/quakes", allowed=allowed, now=NOW).events
+        asked = [request for request in server.requests if request.path == "/detail"][5:]
+        assert (event.mechanism, len(asked), stranger.connections) == ("", n_asked, 0)
+    server.files["/quakes"] = b""
+    with pytest.raises(SearchFailed, match="cannot be understood"):
+        quakes.fetch(url=f"{server.address}/quakes", allowed=allowed, now=NOW)
     server.faults["/quakes"] = [replay.status(503), replay.status(204), replay.reset]
     with pytest.raises(SearchFailed, match="answers 503"):
         quakes.fetch(url=f"{server.address}/quakes", allowed=allowed, now=NOW)

@@ -110,8 +110,10 @@ def test_a_seal_that_is_none_is_refused(archive, tmp_path, capsys, seal):
     assert "16 hexadecimal digits" in capsys.readouterr().err
 
 
-def test_a_package_made_twice_is_the_same_to_the_bit(archive):
+def test_a_package_made_twice_is_the_same_to_the_bit_and_a_stamp_of_earlier_versions_changes_nothing(archive):
     assert sealed(made_measurement()) == archive
+    files = package.opened(archive).files
+    assert package.opened(package.packed(files, b"a stamp")).seal == package.opened(archive).seal
 
 
 def test_every_altered_byte_of_a_package_is_found():
