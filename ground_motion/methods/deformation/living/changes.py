@@ -43,7 +43,8 @@ class Bends(NamedTuple):
 
     Attributes:
         score: Standard deviations, positive toward the satellite; from MIN_SCORE on, the smallest of the fits without
-            one of the dates, so that one date with an unwrapping error is not taken for motion.
+            one of the dates, so that one date with an unwrapping error is not taken for motion. 0 if no broken line
+            leads the same way.
         since: Index of the date after which the ground leaves its forecast, -1 for the last of the release.
         change_mm_yr: Change of the rate.
         sigma_mm_yr: Its standard deviation.
@@ -93,8 +94,10 @@ def bends(released: date, dates: Sequence[date], deviation_mm: Float64) -> Bends
     whole = Bends(*(np.zeros(len(deviation_mm), dtype=kind) for kind in (float, np.int64, float, float)))
     if len(dates) < MIN_DATES or measured.sum() < MIN_CLUSTERS:
         return whole
-    noise = np.maximum(MAD_TO_SIGMA * np.nanmedian(np.abs(deviation_mm), axis=0), MIN_NOISE_MM)
+    size = np.where(np.isfinite(deviation_mm).any(axis=0), np.abs(deviation_mm), 0.0)
+    noise = np.maximum(MAD_TO_SIGMA * np.nanmedian(size, axis=0), MIN_NOISE_MM)
     rises = np.diff(deviation_mm[measured] / noise, axis=1)
+    rises[np.isnan(rises).all(axis=1)] = 0.0  # Where no two passes in succession measured, the noise is the usual one.
     rises -= np.nanmedian(rises, axis=1)[:, None]  # Steady motion is not noise.
     scatter = np.nanmedian(np.abs(rises), axis=1) * MAD_TO_SIGMA / np.sqrt(2)
     noise = noise * np.maximum(scatter, 1.0)[:, None]  # At the edge of a place, more delay is left.
@@ -111,8 +114,9 @@ def bends(released: date, dates: Sequence[date], deviation_mm: Float64) -> Bends
         score[sure] = np.minimum(score[sure], np.maximum(without, 0))
     curves = np.maximum(lead[:, None] - np.concatenate([[0.0], lead[:-2]]), 0)  # (dates, first days)
     change, power = _fit(curves, weights, own)
-    best = np.abs(change * np.sqrt(power)).argmax(axis=1)
-    figures = sign * score, best - 1, change[every, best], 1 / np.sqrt(np.maximum(power[every, best], NO_POWER))
+    along = sign[:, None] * change * np.sqrt(power)
+    best, score = along.argmax(axis=1), np.where(along.max(axis=1) > 0, sign * score, 0.0)
+    figures = score, best - 1, change[every, best], 1 / np.sqrt(np.maximum(power[every, best], NO_POWER))
     for figure, values in zip(whole, figures, strict=True):
         figure[measured] = values
     return whole

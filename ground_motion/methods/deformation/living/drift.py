@@ -54,8 +54,8 @@ def learn_drift(ground: Ground, dates: Sequence[date], displacement_mm: Float32,
         known = sum(day <= end for day in dates)
         curve = forecast(dates[:known], displacement_mm[:, :known])
         for at in range(known, len(dates), EVERY):
-            if dates[at] <= end + AHEAD:
-                deviation = displacement_mm[:, at] - curve.on(dates[at])
+            deviation = displacement_mm[:, at] - curve.on(dates[at])
+            if dates[at] <= end + AHEAD and np.isfinite(deviation).any():
                 local = levelled(ground, deviation, np.zeros(len(deviation), dtype=int), half_wave_mm)
                 local -= screen(ground, local).shared_mm
                 lead = (dates[at] - dates[known - 1]).days / DAYS_PER_YEAR

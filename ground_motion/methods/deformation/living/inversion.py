@@ -104,7 +104,7 @@ class LivingState:
     drift_variance: Float32
     seam_variance: Float32
     anchor: NDArray[np.int_]
-    cycles: NDArray[np.int8]
+    cycles: NDArray[np.int16]
     last_mm: Float32
 
 
@@ -151,7 +151,7 @@ def begin(ground: Ground, dates: Sequence[date], blocks: Iterable[Float32], half
         drift_variance=(curve.noise_mm**2 / count).astype(np.float32),
         seam_variance=np.zeros_like(anchor),
         anchor=np.zeros(anchor.shape, dtype=int),
-        cycles=np.zeros(anchor.shape, dtype=np.int8),
+        cycles=np.zeros(anchor.shape, dtype=np.int16),
         last_mm=anchor,
     )
 
@@ -233,8 +233,8 @@ def _seen_by(state: LivingState, day: date, pairs: Sequence[Interferogram], refe
 
 
 def undo_cycles(
-    seen: Float32, expected_mm: Float32, before: NDArray[np.int8], half_wave_mm: float
-) -> tuple[NDArray[np.int8], int]:
+    seen: Float32, expected_mm: Float32, before: NDArray[np.int16], half_wave_mm: float
+) -> tuple[NDArray[np.int16], int]:
     """Take whole cycles from pairs that contradict what is expected, in place; return cycles and the number of changes.
 
     All pairs of a date may share an error. A jump that two dates in succession show is motion, whatever its size.
@@ -253,7 +253,7 @@ def undo_cycles(
     seen -= wrong * half_wave_mm
     far = np.abs(seen - (expected_mm + moved * half_wave_mm)[:, None]) > SURE_CYCLE * half_wave_mm
     seen[far & (wrong != 0)] = np.nan
-    return np.where(np.isfinite(most), most, before).astype(np.int8), int(np.count_nonzero(wrong))
+    return np.where(np.isfinite(most), most, before).astype(np.int16), int(np.count_nonzero(wrong))
 
 
 def _with_new_date(state: LivingState, lost: NDArray[np.bool_]) -> tuple[Float32, Float32]:

@@ -73,8 +73,8 @@ def load(path: Path) -> Kept:
     """Read a state that `save` wrote."""
     with np.load(path, allow_pickle=False) as arrays:
         held: dict[str, Any] = {name: arrays[name] for name in arrays.files}
-    for later in {"anchor", "cycles"} - set(held):  # States saved before 2026-12 lack these.
-        held[later] = np.zeros(len(held["x_m"]), dtype=np.int8)
+    for later in ("anchor", "cycles"):  # States saved before 2026-12 lack these, or hold eight bits of them.
+        held[later] = held.get(later, np.zeros(len(held["x_m"]))).astype(int)
     held.setdefault("last_mm", held["drift_mm"])
     facts = json.loads(str(held["facts"]))
     first = date.fromisoformat(facts["first"])

@@ -83,7 +83,8 @@ def levelled(ground: Ground, difference_mm: Float32, anchor: NDArray[np.integer]
     known, terms = np.isfinite(difference_mm), _terms(ground)
     level = np.zeros(known.size)
     numbers, counts = np.unique(anchor[known], return_counts=True)
-    for chosen in [known, *(known & (anchor == number) for number in numbers[counts >= MIN_ANCHORED])]:
+    own_zero = (counts >= MIN_ANCHORED) & (counts < known.sum())
+    for chosen in [known, *(known & (anchor == number) for number in numbers[own_zero])]:
         if chosen.any():
             level[chosen] = terms[chosen] @ _robust_coefficients(terms[chosen], difference_mm[chosen], cycle_mm)
     return np.asarray(difference_mm - level, dtype=np.float32)

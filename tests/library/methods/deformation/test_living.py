@@ -1,10 +1,13 @@
 """Living series: forecast, screening, closed loops, the sequential inversion, and bends."""
 
+from dataclasses import replace
 from datetime import date, timedelta
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
+from ground_motion.methods.deformation.living import kept, screening
 from ground_motion.methods.deformation.living.changes import MIN_SCORE, bends, cluster_deviations, clusters_of
 from ground_motion.methods.deformation.living.forecast import forecast
 from ground_motion.methods.deformation.living.inversion import ACTIVE_DATES, Interferogram, begin, extend, undo_cycles
@@ -111,10 +114,14 @@ def test_zero_and_slope_of_a_pair_are_found_however_much_ground_lost_a_cycle(gro
     assert np.median(left[lost] - left[~lost][0]) == pytest.approx(HALF_WAVE_MM, abs=0.5)
 
 
-def test_points_that_were_anchored_anew_have_their_own_zero(ground):
-    later = ground.y_m > 6_000
+@pytest.mark.parametrize(("north_m", "fits"), [(6_000, 3), (10_000, 1)])
+def test_points_that_were_anchored_anew_have_their_own_zero(ground, monkeypatch, north_m, fits):
+    fit = Mock(wraps=screening._robust_coefficients)
+    monkeypatch.setattr(screening, "_robust_coefficients", fit)
+    later = ground.y_m > north_m
     left = levelled(ground, np.where(later, 9.0, 2.0).astype(np.float32), later.astype(int), HALF_WAVE_MM)
     assert np.abs(left).max() < 0.1
+    assert fit.call_count == fits
 
 
 def test_cycles_that_a_date_shows_alone_are_undone_and_those_of_two_dates_are_motion():
@@ -126,14 +133,15 @@ def test_cycles_that_a_date_shows_alone_are_undone_and_those_of_two_dates_are_mo
             [1 + cycle, 1 + cycle, 1 + cycle],  # The date before showed it, too: motion.
             [nan, 20, nan],  # This is no whole cycle.
             [nan, nan, nan],
+            [200 * cycle, 200 * cycle, 200 * cycle],
         ],
         dtype=np.float32,
     )
-    cycles, undone = undo_cycles(seen, np.zeros(5, dtype="f4"), np.array([0, 0, 1, 0, 1], dtype=np.int8), cycle)
-    assert cycles.tolist() == [0, -1, 1, 1, 1]
+    cycles, undone = undo_cycles(seen, np.zeros(6, dtype="f4"), np.array([0, 0, 1, 0, 1, 200], dtype=np.int16), cycle)
+    assert cycles.tolist() == [0, -1, 1, 1, 1, 200]
     assert undone == 5
-    expected = [[1, 1, 2], [1, 1, 1], [1 + cycle] * 3, [nan] * 3, [nan] * 3]
-    np.testing.assert_allclose(seen, expected, atol=1e-4)
+    expected = [[1, 1, 2], [1, 1, 1], [1 + cycle] * 3, [nan] * 3, [nan] * 3, [200 * cycle] * 3]
+    np.testing.assert_allclose(seen, expected, rtol=1e-6, atol=1e-4)
 
 
 def test_new_passes_prolong_a_release_through_delay_and_lost_cycles(ground):
@@ -238,3 +246,41 @@ def test_ground_that_begins_to_move_is_reported_and_a_cycle_lost_on_one_date_is_
     assert reported[-1][moving].mean() > 0.8
     assert np.median(after[-1].change_mm_yr[moving]) == pytest.approx(-60, rel=0.3)
     assert np.median(np.abs(after[-1].since[moving] - 5)) <= 2
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(
+    ("stays_years", "unknown", "reported"),
+    [
+        (2.0, np.s_[:0], [0]),
+        (0.5, np.s_[:0], [0]),
+        (0.3, np.s_[:0], []),  # Every broken line leads back.
+        (0.5, np.s_[:, 20], [0]),
+        (0.5, np.s_[0, 1::2], [0]),
+    ],
+)
+def test_a_jump_that_relaxes_is_reported_in_its_own_direction_or_not_at_all(stays_years, unknown, reported, sign):
+    since = np.maximum(years(DATES[:31]) - years(DATES[6:7]), 0)
+    values = np.random.default_rng(9).normal(0, 1, (60, 31))
+    values[0] += 16 * np.exp(-since / stays_years) * (since > 0)
+    values[unknown] = np.nan
+    found = bends(FIRST - timedelta(days=12), DATES[:31], sign * values)
+    assert np.isfinite(found.score).all()
+    assert np.flatnonzero(sign * found.score >= MIN_SCORE).tolist() == reported
+    assert np.all(sign * found.change_mm_yr[reported] > 0)
+
+
+def test_a_release_date_without_values_leaves_the_drift_and_an_old_state_counts_beyond_eight_bits(ground, tmp_path):
+    truth = series(ground)
+    truth[:, 100:104] = np.nan
+    state = begin(ground, DATES[:KNOWN], [truth[:, :KNOWN]], HALF_WAVE_MM)
+    assert np.isfinite(state.drift).all()
+    old = replace(state, anchor=np.full(len(truth), 127, dtype=np.int8))
+    kept.save(tmp_path / "state.npz", kept.Kept(old, (), np.zeros((1, 0)), np.arange(len(truth), dtype=np.int32)))
+    given = pairs(truth, KNOWN)
+    for pair in given:
+        pair.change_mm[:50] = np.nan
+    loaded, _ = extend(kept.load(tmp_path / "state.npz").state, DATES[KNOWN], given)
+    state, _ = extend(loaded, DATES[KNOWN + 1], pairs(truth, KNOWN + 1, reach=1))
+    assert np.isfinite(state.drift_mm).all()
+    assert set(state.anchor) == {127, 128}
