@@ -88,7 +88,6 @@ class LivingState:
         seam_variance: (points,), mm²: of the delay of the release's last dates, which all new dates inherit.
         anchor: (points,), the same number for points that are tied to the same date; 0: to the release.
         cycles: (points,), cycles by which most pairs of the last date contradicted what was expected.
-        last_mm: (points,), screened position less forecast on the last date on which it was measured.
     """
 
     ground: Ground
@@ -105,7 +104,6 @@ class LivingState:
     seam_variance: Float32
     anchor: NDArray[np.int_]
     cycles: NDArray[np.int16]
-    last_mm: Float32
 
 
 def begin(ground: Ground, dates: Sequence[date], blocks: Iterable[Float32], half_wave_mm: float) -> LivingState:
@@ -152,7 +150,6 @@ def begin(ground: Ground, dates: Sequence[date], blocks: Iterable[Float32], half
         seam_variance=np.zeros_like(anchor),
         anchor=np.zeros(anchor.shape, dtype=int),
         cycles=np.zeros(anchor.shape, dtype=np.int16),
-        last_mm=anchor,
     )
 
 
@@ -171,8 +168,6 @@ def extend(state: LivingState, day: date, interferograms: Sequence[Interferogram
     moved = np.abs(state.drift_mm) > SURELY * np.sqrt(state.drift_variance)
     growth = np.where(moved, MOVING_MM2_YR, state.drift.local_mm2_yr) * (day - state.days[-1]).days / DAYS_PER_YEAR
     drift_variance = state.drift_variance + growth
-    fast = np.abs(state.last_mm - state.drift_mm) > SURE_CYCLE * state.half_wave_mm  # Drift lags behind fast ground.
-    expected_mm = np.where(fast, state.last_mm, state.drift_mm)
     expected = drift_variance + state.forecast.noise_mm**2
     fading = np.exp(-(day - state.released) / ANCHOR_FADES)
     reference = np.where(moved, state.drift_mm, fading * state.anchor_mm)
@@ -183,7 +178,7 @@ def extend(state: LivingState, day: date, interferograms: Sequence[Interferogram
     for _ in range(2):  # Blocks that lost a cycle distort the first estimate of the delay.
         delay = screen(state.ground, unexpected, float(np.nanmedian(expected)))
         unexpected -= state.half_wave_mm * np.rint((unexpected - delay.shared_mm) / state.half_wave_mm)
-    cycles, undone = undo_cycles(seen, delay.shared_mm + expected_mm, state.cycles, state.half_wave_mm)
+    cycles, undone = undo_cycles(seen, delay.shared_mm + state.drift_mm, state.cycles, state.half_wave_mm)
     position, covariance = _with_new_date(state, lost)
     for pair, column in zip(used, seen.T, strict=True):
         earlier = state.days.index(pair.earlier)
@@ -210,7 +205,6 @@ def extend(state: LivingState, day: date, interferograms: Sequence[Interferogram
         seam_variance=np.asarray(seam, dtype=np.float32),
         anchor=np.where(lost, state.anchor.max() + 1, state.anchor),
         cycles=cycles,
-        last_mm=np.where(known, deviation, state.last_mm),
     )
     values = (displacement.astype(np.float32), sigma.astype(np.float32), deviation)
     return after, NewDate(day, *values, float(np.median(delay.left_sigma_mm)), undone)

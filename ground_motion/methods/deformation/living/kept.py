@@ -31,17 +31,7 @@ class Kept(NamedTuple):
     order: NDArray[np.int32]
 
 
-ARRAYS = (
-    "anchor_mm",
-    "position_mm",
-    "covariance",
-    "drift_mm",
-    "drift_variance",
-    "seam_variance",
-    "anchor",
-    "cycles",
-    "last_mm",
-)
+ARRAYS = ("anchor_mm", "position_mm", "covariance", "drift_mm", "drift_variance", "seam_variance", "anchor", "cycles")
 
 
 def save(path: Path, kept: Kept) -> None:
@@ -75,7 +65,6 @@ def load(path: Path) -> Kept:
         held: dict[str, Any] = {name: arrays[name] for name in arrays.files}
     for later in ("anchor", "cycles"):  # States saved before 2026-12 lack these, or hold eight bits of them.
         held[later] = held.get(later, np.zeros(len(held["x_m"]))).astype(int)
-    held.setdefault("last_mm", held["drift_mm"])
     facts = json.loads(str(held["facts"]))
     first = date.fromisoformat(facts["first"])
     state = LivingState(
