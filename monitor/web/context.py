@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db.models import Count, F, Max, Value
+from django.db.models import Count, F, Max, QuerySet, Value
 from django.forms.renderers import TemplatesSetting
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
@@ -50,10 +50,16 @@ def site_facts() -> dict[str, object]:
 
     Every page shows these facts; they are cached until data come, go or get another zero.
     """
-    rows = {"n": Count("pk"), "newest": Max("pk")}
-    state = [Product.objects.aggregate(**rows, solved=Max("datum_at"))]
-    state += [model.objects.aggregate(**rows) for model in (Scene, ContextLayer)]
-    key = f"site facts in {get_language()} of {state}"
+    data: list[tuple[QuerySet[Any], str]] = [
+        (Product.objects.all(), "datum_at"),
+        (Scene.objects.all(), "loaded_at"),
+        (ContextLayer.objects.all(), "loaded_at"),
+    ]
+    first, *others = (
+        rows.order_by().annotate(of=Value(number)).values_list("of").annotate(Count("pk"), Max("pk"), Max(time))
+        for number, (rows, time) in enumerate(data)
+    )
+    key = f"site facts in {get_language()} of {sorted(first.union(*others))}"
     return promised(cache.get_or_set(uuid.uuid5(uuid.NAMESPACE_URL, key).hex, _facts, KEPT_S))
 
 

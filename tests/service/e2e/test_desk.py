@@ -63,20 +63,6 @@ def test_a_geologist_takes_ground_from_the_map_to_the_desk_and_back(page, live_s
     page.get_by_role("link", name="Look at this ground only").click()
     expect(page).to_have_url(re.compile("area="))
 
-    page.get_by_role("link", name="Cross-plot").click()
-    all_drawn(page)
-    drawn(page, "relation", ".xtick text")
-    page.get_by_label("Across").select_option("height")
-    expect(page).to_have_url(re.compile("x=height"))
-    expect(page.get_by_role("heading", name="Velocity against Height")).to_be_visible()
-    page.go_back()
-    expect(page.get_by_role("heading", name="Velocity against Temporal coherence")).to_be_visible()
-    expect(page.get_by_label("Across")).to_have_value("coherence")
-
-    page.get_by_role("link", name="Two data sets").click()
-    drawn(page, "differences", "canvas")
-    all_drawn(page)
-    assert fits_any_window(page)
     page.get_by_role("link", name="Show on the map").click()
     expect(page).to_have_url(re.compile(r"/\?layer=ascending"))
 

@@ -199,26 +199,6 @@ def draw(page: Page) -> None:
     expect(page.locator("[name=outline]")).not_to_have_value("")
 
 
-def test_an_operator_draws_a_place_that_was_missed_and_the_public_reads_who_reported_it(open_page, operator):
-    Alert.objects.update(state="finished")  # nothing living is in the way
-    page = open_page("phone")
-    sign_in(page)
-    page.get_by_role("link", name="Report a place that the computer missed").click()
-    wait_for_map(page)
-    expect(page.locator("#draw-again")).to_be_enabled()
-    draw(page)
-    page.get_by_label("Seen on site").check()
-    page.get_by_label("English").fill("Cracks in the road to the mill.")
-    assert fits(page)
-    page.get_by_role("button", name="Save the alert").click()
-    expect(page).to_have_url(re.compile(r"/review/\w+/$"))
-    visitor = open_page("phone")
-    visitor.goto(Alert.objects.get(source="person").get_absolute_url())
-    expect(visitor.get_by_text("A specialist reported that the ground moves here")).to_be_visible()
-    expect(visitor.get_by_text("Cracks in the road to the mill.")).to_be_visible()
-    assert fits(visitor)
-
-
 def test_an_operator_draws_the_outline_anew_a_second_person_publishes_and_page_and_cap_show_it(
     open_page, operator, settings
 ):

@@ -17,8 +17,6 @@ from ingest.products.partitions import POINTS, SERIES
 from ingest.products.services import product_delete, product_load
 from monitor.maps.map.layers import BY_NAME
 from monitor.maps.map.selectors import layer_products, points_tile
-from monitor.pages.desk import samples
-from monitor.pages.desk.query import ATTRIBUTES
 from tests.fixtures.servers import OWN_LOCKS
 from tests.waiting import Elsewhere, wait_until
 
@@ -119,7 +117,6 @@ def read() -> dict[str, object]:
             [list(row) for block in selectors.product_series(product=product) for row in block],
             selectors.usual_velocity_std(product=product),
             selectors.points_count_within(product=product, area=ground),
-            samples.columns_of(product=product, ground=None, attributes=list(ATTRIBUTES)[:1])[1].sum(),
             selectors.points_behind(product_id=product.pk, pid="1", boxes=(), most=7),
         ]
     return shown
