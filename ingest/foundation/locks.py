@@ -65,9 +65,8 @@ def delete_whole(rows: Sequence[Model]) -> None:
         found: set[Model] = set().union(*collector.data.values())
         if found <= locked:
             break
-        for model, beside in reversed(
-            collector.data.items()
-        ):  # As who deletes one part alone locks its children first.
+        # Children come first, as where one of the rows is deleted alone: otherwise each could wait for the other.
+        for model, beside in reversed(collector.data.items()):
             known = model._base_manager.filter(pk__in=[one.pk for one in beside]).order_by("pk")
             list(known.select_for_update().values_list("pk"))
         locked |= found
