@@ -53,7 +53,7 @@ WEIGHTS = np.array(
 DAMAGE_LIMITS = logit([0.27, 0.95, 0.95])
 # A mean tilt above TILT_SEEN times its noise is measurable; its 90 % interval reaches from it by TILT_STEPS times the
 # noise. The limit of any other tilt is TILT_LIMIT times the root mean square of its draws. Learned on the same towns.
-TILT_SEEN, TILT_STEPS, TILT_LIMIT = 3.0, (-4.05, 1.63), 0.633
+TILT_SEEN, TILT_STEPS, TILT_LIMIT = 3.0, (-4.15, 1.97), 0.633
 DEVIATION_MM_YR = 0.5  # Usual deviation of a building from the ground around, before the town's own is learned.
 PRIOR_TOWNS = 5.0  # As a prior, DEVIATION_MM_YR counts as much as this many buildings.
 HEAVY = 1.5  # degrees of freedom of deviations: some buildings move ten times as much as usual (Student's t)
