@@ -162,8 +162,8 @@ def main() -> None:
             release = release_of(read_series(*PLACES.get(place, (place,))))
             for name in args.cases:
                 metrics[f"{place}: {name}"] = measure(release, place, CASES[name], args.draws, Purpose[args.purpose])
-    about = {"task": "deformation", "benchmark": "hidden-year", "code": code_of(used)}
-    write(args.json, "lab.living.hidden_year", metrics, {}, **about)
+    code = code_of(used)
+    write(args.json, "lab.living.hidden_year", metrics, {}, task="deformation", benchmark="hidden-year", code=code)
 
 
 if __name__ == "__main__":

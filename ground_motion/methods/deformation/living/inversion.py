@@ -116,7 +116,7 @@ def begin(ground: Ground, dates: Sequence[date], blocks: Iterable[Float32], half
         half_wave_mm: Motion along the line of sight of one cycle of phase.
     """
     every_nth = -(-ground.x_m.size // MAX_SAMPLED)
-    thinned = Ground(*(plane[::every_nth] for plane in ground))
+    thinned = Ground(ground.x_m[::every_nth], ground.y_m[::every_nth], ground.height_m[::every_nth])
     days = tuple(dates[-ACTIVE_DATES:])
     curves, last, sampled, start = [], [], [], 0
     for block in blocks:

@@ -112,7 +112,8 @@ def _robust_coefficients(terms: Float64, values: Float32, cycle_mm: float) -> Fl
     level = np.zeros(terms.shape[1])
     level[0] = phase * cycle_mm / (2 * np.pi)
     best, least = level, np.inf
-    for coefficients in (np.linalg.lstsq(terms, values, rcond=None)[0], level):
+    for start in (np.linalg.lstsq(terms, values, rcond=None)[0], level):
+        coefficients = start.astype(np.float64)
         for turn in range(TURNS + 1):
             left = values - terms @ coefficients
             cycles = np.rint(left / cycle_mm)
@@ -121,7 +122,7 @@ def _robust_coefficients(terms: Float64, values: Float32, cycle_mm: float) -> Fl
             if turn < TURNS:
                 weights = np.maximum(1 - (left / (BIWEIGHT * (MAD_TO_SIGMA * middle + MIN_SIGMA_MM))) ** 2, 0) ** 2
                 weighted = terms * weights[:, None]
-                coefficients = coefficients + np.linalg.lstsq(weighted.T @ terms, weighted.T @ left, rcond=None)[0]
+                coefficients += np.linalg.lstsq(weighted.T @ terms, weighted.T @ left, rcond=None)[0]
         middle *= 1 + float((cycles != np.median(cycles)).mean())
         if middle < least:
             best, least = coefficients, middle
