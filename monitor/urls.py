@@ -203,7 +203,6 @@ urlpatterns = [
     path("review/taken/", decisions.review_taken, name="review-taken"),
     path("review/texts/", decisions.review_texts, name="review-texts"),
     path("review/reports/", decisions.review_reports, name="review-reports"),
-    path("review/reports/<int:report>/photo/", decisions.review_report_photo, name="review-report-photo"),
     path("review/<str:code>/", reviews.review_case, name="review-case"),
     path("review/<str:code>/edit/", edits.review_edit, name="review-edit"),
     path("review/<str:code>/edit/undo/", edits.review_edit_undo, name="review-edit-undo"),

@@ -119,8 +119,6 @@ class Subscription(Holding):
     frequency = models.CharField(max_length=10, choices=Frequency.choices)
     language = models.CharField(max_length=10, default=language_of_request, help_text="of settings.LANGUAGES")
     time_zone = models.CharField(max_length=64, default="UTC", help_text="as the tz database names it")
-    quiet_from = models.PositiveSmallIntegerField(null=True, help_text="hour of the reader's day, 0-23: no message")
-    quiet_until = models.PositiveSmallIntegerField(null=True, help_text="and from this hour on messages again")
     sign_of_life = models.BooleanField(default=False, help_text="a message each quarter that brought nothing")
     bulletins = models.BooleanField(default=False, help_text="also each bulletin about its region")
     last_sign_at = models.DateTimeField(null=True)

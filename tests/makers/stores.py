@@ -19,7 +19,7 @@ from django.test import Client
 from detection.models import AuditEntry
 from monitor.models.lines import LineReading
 from monitor.models.messages import Bulletin, CapMessage, Endpoint
-from monitor.models.operations import UnconfirmedPhoto
+from monitor.models.operations import ResidentReport
 from monitor.models.subscriptions import Asset
 from monitor.subscribers.quotas import stores
 
@@ -31,7 +31,7 @@ BOUNDED: dict[type[Model], str] = {
     UserSession: "the first letters of the name of an account's browser; deleted with the session",
     AuditEntry: "few words for each press of an organisation's member; limited in a day",
     LineReading: "counted with its line",
-    UnconfirmedPhoto: "counted with its report",
+    ResidentReport: "1,000 letters; few for each mailbox and network in a day",
     Asset: "counted with its subscription",
     Authenticator: "keys of fixed length; accounts are made by invitation",
 }

@@ -15,7 +15,6 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from monitor.maps.rasters.visibility import visibility_sentence
 from monitor.models.subscriptions import Membership, Subscription
-from monitor.self_service.subscriptions.forms import HOURS
 from monitor.self_service.subscriptions.views import DEFAULTS, news_of, where_config
 from monitor.subscribers.quotas.known import network_of_person
 from monitor.subscribers.subscriptions import places, selectors, tokens
@@ -85,8 +84,8 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
             subscriptions.person_delete(email=email)
             return render(request, "self_service/subscriptions/deleted.html")
         if request.POST.get("deed") == "read":
-            names = ("language", "time_zone", "quiet_from", "quiet_until")
-            subscriptions.reader_set(email=email, **{name: request.POST.get(name, "") for name in names})
+            wish = {name: request.POST.get(name, "") for name in ("language", "time_zone")}
+            subscriptions.reader_set(email=email, **wish)
             return redirect("subscription-manage", token=token)
         wish = {name: request.POST.get(name, "") for name in ("deed", "until")}
         answer = subscriptions.change(email=email, pk=request.POST.get("subscription", ""), **wish)
@@ -101,7 +100,6 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
         "newest": newest,
         "is_owner": memberships_of(email=email).filter(role=Membership.Role.OWNER).exists(),
         "answer": request.GET.get("answer", ""),
-        "hours": HOURS,
         "languages": settings.LANGUAGES,
         "time_zones": sorted(available_timezones()) if newest else [],
         "subscriptions": [subscriptions.described(one) | {"unseen": visibility_sentence(one.region)} for one in active],

@@ -39,7 +39,7 @@ MAX_INVITATIONS = 20  # One organisation may send this number in a day.
 FOLLOWED = ("region", "label", "n_assets", *WISH)
 MEMBER_EXPORTED = ("email", "role", "wants_mails", "created_at", "confirmed_at", "left_at")
 LINE_EXPORTED = ("name", "kind", "created_at", "length_m", "half_width_m", "first_station_m", "limit_mm_m_yr")
-READER = ("language", "time_zone", "quiet_from", "quiet_until")
+READER = ("language", "time_zone")
 
 
 def organisation_found(*, email: str, name: str, ip: str = "") -> Membership:
@@ -263,7 +263,7 @@ def _seats_again(organisation: Organisation, email: str) -> None:
 
 
 def _reads(emails: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return, by address, the language, time zone and quiet hours of the address's newest subscription."""
+    """Return, by address, the language and time zone of the address's newest subscription."""
     rows = Subscription.objects.filter(email__in=emails).order_by("email", "-id").distinct("email")
     return {row["email"]: {field: row[field] for field in READER} for row in rows.values("email", *READER)}
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from ingest.foundation.disk import database_room_bytes, work_room_bytes
 from monitor.models.lines import Line
-from monitor.models.operations import Extract, ResidentReport, UnconfirmedPhoto
+from monitor.models.operations import Extract
 from monitor.models.subscriptions import Holding, Subscription
 
 STRANGERS_SHARE = 0.5  # Unknown people may use this share of what may be kept or sent; known people have the rest.
@@ -86,14 +86,6 @@ EXTRACTS = Store(
     first_to_go=_extracts_first_to_go,
     unsaved=(Extract,),
 )
-PHOTOS = Store(
-    rows=ResidentReport,
-    quota=lambda: Quota(mailbox=20 * MIB, network=100 * MIB, total=1024 * MIB),
-    remedy=gettext_lazy("Send the report without the photo, or try again in a few days."),
-    room=database_room_bytes,
-    counted=~Q(state=ResidentReport.State.ACCEPTED),  # Operators chose to keep accepted reports.
-    unsaved=(UnconfirmedPhoto,),
-)
 PLACES = Store(
     rows=Subscription,
     quota=lambda: Quota(mailbox=30 * MIB, network=60 * MIB, total=1024 * MIB),
@@ -109,4 +101,4 @@ LINES = Store(
     room=database_room_bytes,
     counted=Q(),
 )
-STORES = (EXTRACTS, PHOTOS, PLACES, LINES)
+STORES = (EXTRACTS, PLACES, LINES)

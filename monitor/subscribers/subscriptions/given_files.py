@@ -1,4 +1,4 @@
-"""Files that visitors upload: boundaries, lines, lists of sites, and photos; a confined process reads them."""
+"""Files that visitors upload: boundaries, lines and lists of sites; a confined process reads them."""
 
 import json
 from pathlib import Path
@@ -17,8 +17,6 @@ from monitor.wording.refusals import Refusal
 
 MAX_BYTES = 5 * 2**20  # Boundaries and lines; docker/nginx/site.conf allows slightly more.
 MAX_BYTES_OF_SITES = 2**20
-MAX_BYTES_OF_PHOTO = 10 * 2**20
-PHOTO_PX = 2048  # A photo is kept with this longer side.
 FAULTS_NAMED = 3
 MAX_NAME = 32
 Shape = TypeVar("Shape", LineString, MultiPolygon)
@@ -52,12 +50,6 @@ def sites_read(*, content: bytes, name: str, radius_m: float) -> tuple[regions.R
         for number, (called, x, y, within_m, outline) in enumerate(read["sites"], start=1)
     ]
     return regions.discs(_shape(read["joined"], MultiPolygon), len(sites)), sites
-
-
-def photo(*, content: bytes, name: str) -> bytes:
-    """Return a photo as a new JPEG of moderate size without metadata. name: for messages only. Raises Refusal."""
-    check_size(len(content), MAX_BYTES_OF_PHOTO, name)
-    return _read("picture", content, name, longest_px=PHOTO_PX)
 
 
 def check_size(n_bytes: int, most_bytes: int, name: str) -> None:

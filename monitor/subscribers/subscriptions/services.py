@@ -39,7 +39,6 @@ MAX_PER_ADDRESS = 20
 DEMO_ADDRESS = "resident@example.org"
 DEMO_PLACE = (-12.0, 47.0)  # The middle of the simulated region
 VILLAGE_ADDRESS, VILLAGE_RADIUS_M = "mayor@example.org", 2_000.0  # The demo's reader who watches one village.
-HOURS = [str(hour) for hour in range(24)]
 KEEP_ENDED = timedelta(days=30)
 MAX_PAUSE = timedelta(days=2 * 365)
 KEEP_LETTERS = timedelta(days=7)
@@ -51,7 +50,7 @@ State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
 LETTERS = {Kind.CONFIRM, Kind.LINK, Kind.INVITATION, Kind.MEMBERSHIP, Kind.RESET, Kind.TEST, Kind.CHECK, Kind.ENDED}
 LETTERS |= {Kind.EXTRACT, Kind.DISSOLVED, Kind.REPORT}
 SITE_FIELDS = ("name", "latitude", "longitude", "radius_m")
-OWN_FIELDS = ("language", "time_zone", "quiet_from", "quiet_until", "sign_of_life", "bulletins", "paused_until")
+OWN_FIELDS = ("language", "time_zone", "sign_of_life", "bulletins", "paused_until")
 DEEDS: dict[str, dict[str, Any]] = {  # Actions on the page of a person's subscriptions, with the fields that each sets.
     "sign": {"sign_of_life": True},
     "no-sign": {"sign_of_life": False},
@@ -167,17 +166,13 @@ def subscription_move(
         assets_replace(subscription=subscription, sites=sites)
 
 
-def reader_set(*, email: str, language: str, time_zone: str, quiet_from: str = "", quiet_until: str = "") -> None:
-    """Set the language, time zone and quiet hours of all messages to a person, as a form sends them."""
-    # An unknown language or clock changes nothing. Quiet hours are two different hours of the day, else none.
+def reader_set(*, email: str, language: str, time_zone: str) -> None:
+    """Set the language and time zone of all messages to a person, as a form sends them; unknown ones change nothing."""
     mine = selectors.subscriptions_of(email=email)
     if language in dict(settings.LANGUAGES):
         mine.update(language=language)
     if time_zone_known(time_zone) == time_zone:
         mine.update(time_zone=time_zone)
-    hours = [int(text) for text in (quiet_from, quiet_until) if text in HOURS]
-    start, end = (hours[0], hours[1]) if len(set(hours)) == 2 else (None, None)
-    mine.update(quiet_from=start, quiet_until=end)
 
 
 def time_zone_known(name: str) -> str:

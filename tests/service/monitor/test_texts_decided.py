@@ -92,7 +92,6 @@ monitor.Membership: language time_zone
 monitor.Subscription: mailbox network channel label name kinds language time_zone
 monitor.Asset: name
 monitor.Line: mailbox network name
-monitor.ResidentReport: mailbox network
 monitor.Endpoint: channel url name keys language
 """
 # Only those who work here, or the one who wrote them, read them.

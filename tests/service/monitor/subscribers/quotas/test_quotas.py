@@ -18,15 +18,14 @@ from ingest.models import IngestJob
 from ingest.products.services import product_delete, product_load
 from ml.models import ModelVersion, Run
 from ml.runs.services import run_claim
-from monitor.models.operations import Extract, ResidentReport, UnconfirmedPhoto
+from monitor.models.operations import Extract
 from monitor.models.subscriptions import Asset, Organisation, Subscription
 from monitor.subscribers.extracts import formats, services
 from monitor.subscribers.organisations.lines import line_add
 from monitor.subscribers.organisations.services import organisation_found, shared_add
 from monitor.subscribers.quotas import stores
 from monitor.subscribers.quotas.services import mailbox_key, network_key
-from monitor.subscribers.quotas.stores import EXTRACTS, LINES, PHOTOS, PLACES, Quota, Store
-from monitor.subscribers.reports.services import report_confirm, report_decide, report_request, report_token
+from monitor.subscribers.quotas.stores import EXTRACTS, LINES, PLACES, Quota, Store
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions import tokens
 from monitor.subscribers.subscriptions.given_files import sites_read
@@ -38,8 +37,6 @@ from tests.makers.lines import WISH as RAILWAY
 from tests.makers.organisations import FORM as SUBSCRIBE
 from tests.makers.organisations import WISH, make_organisation
 from tests.makers.people import account, words
-from tests.makers.reports import FORM as REPORT
-from tests.makers.reports import make_report, photo
 from tests.waiting import Elsewhere, reread
 
 pytestmark = pytest.mark.django_db
@@ -296,63 +293,6 @@ def test_one_file_is_made_at_a_time_so_that_other_work_comes_in_between(full_fil
     assert Extract.objects.filter(state="succeeded").count() == 1
 
 
-# Photos of reports
-
-
-def reported(n: int, size: int = MB, ip: str = "192.0.2.1", email: str = "") -> ResidentReport:
-    return make_report(photo=bytes(size), ip=ip, confirmed=False)
-
-
-@pytest.fixture
-def small_photos(monkeypatch) -> None:
-    small = PHOTOS._replace(quota=lambda: Quota(mailbox=2 * MB, network=4 * MB, total=12 * MB))
-    monkeypatch.setattr("monitor.subscribers.reports.services.PHOTOS", small)
-
-
-def test_photos_are_refused_by_network_and_by_all_and_the_report_goes_without(client, small_photos):
-    for n in TEN[:4]:
-        reported(n, ip="127.0.0.1")
-    answer = client.post("/reports/", REPORT | {"photo": SimpleUploadedFile("a.jpg", photo())})
-    assert answer.status_code == 422
-    (fault,) = answer.context["form"].errors["photo"]
-    assert fault.startswith("Your network already uses 3.8")
-    assert fault.endswith("Send the report without the photo, or try again in a few days.")
-    assert client.post("/reports/", REPORT).status_code == 302
-    for n in TEN[4:6]:
-        reported(n, ip="192.0.2.2")
-    with pytest.raises(Refusal, match="All visitors together"):
-        reported(7, ip="192.0.2.3")
-    assert sum(len(one.content) for one in UnconfirmedPhoto.objects.all()) == 6 * MB
-
-
-def test_a_mailbox_is_refused_behind_its_own_link_only(client, small_photos, settings):
-    settings.MAIL_LIMIT_PER_ADDRESS = 10
-    sent = {"kind": "cracks", "place": (-12.0, 47.0), "seen_on": timezone.now().date(), "text": "", "photo": bytes(MB)}
-    reports = [report_request(email="same@example.org", ip="192.0.2.1", **sent) for _ in TEN[:3]]
-    for one in reports[:2]:
-        report_confirm(report=one)
-    answer = client.post(f"/reports/{report_token(reports[2].pk)}/", {"deed": "confirm"})
-    assert answer.status_code == 409
-    assert "You already use 1.9" in words(answer)
-    assert reread(reports[2]).confirmed_at is None
-
-
-def test_an_accepted_photo_counts_no_more_and_whose_it_was_is_forgotten(small_photos, anna):
-    report = reported(1)
-    assert report.mailbox == ""
-    assert report.network == network_key(ip="192.0.2.1")
-    assert report.photo is None
-    address = report.email
-    report_confirm(report=report)
-    assert bytes(reread(report).photo) == bytes(MB)
-    assert report.mailbox == mailbox_key(email=address)
-    assert not UnconfirmedPhoto.objects.exists()
-    assert held_bytes(store=PHOTOS) == MB
-    report_decide(report=report, by=anna, state="accepted")
-    assert (reread(report).mailbox, report.network) == ("", "")
-    assert held_bytes(store=PHOTOS) == 0
-
-
 # Lists of sites
 
 CSV = "name,latitude,longitude\n" + "\n".join(f"Site {n},{47 + n / 1000},-12" for n in range(50))
@@ -411,4 +351,4 @@ def test_only_keyed_hashes_name_a_network_or_a_mailbox(settings):
     assert (len(key), "192.0.2.1" in key) == (64, False)
     settings.SECRET_KEY = "another"
     assert network_key(ip="192.0.2.1") != key
-    assert set(stores.STORES) == {EXTRACTS, LINES, PHOTOS, PLACES}
+    assert set(stores.STORES) == {EXTRACTS, LINES, PLACES}
