@@ -56,7 +56,6 @@ of_organisation = [
     path("lines/<int:line>/profile.geojson", lines.line_sections, name="organisation-line-sections"),
     path("lines/<int:line>/<slug:name>.csv", lines.line_file, name="organisation-line-file"),
     path("export.json", organisations.organisation_export, name="organisation-export"),
-    path("buildings.csv", organisations.organisation_buildings, name="organisation-buildings"),
 ]
 of_workbench = [  # Dash requests the addresses that begin with _dash.
     path("", desk.desk, name="workbench"),

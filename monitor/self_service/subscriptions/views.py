@@ -44,7 +44,7 @@ from monitor.wording.updates import preview_sentence
 PREVIEW_YEARS = 2
 SHOWN = 20
 MOST = 300
-ENTERED = ("email", "name", "sites", "sign_of_life", "bulletins")
+ENTERED = ("email", "name", "sign_of_life", "bulletins")
 DEFAULTS = {
     "where": "circle",
     "distance": "2000",
@@ -73,11 +73,7 @@ def subscribe(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, form, status=422)
     entered = {name: form.cleaned_data[name] for name in ENTERED}
-    try:
-        return _keep(request, **entered, **form.choice())
-    except Refusal as refusal:
-        form.add_error("where", refusal.error)
-        return _page(request, form, status=422)
+    return _keep(request, **entered, **form.choice())
 
 
 @require_POST
@@ -172,7 +168,7 @@ def too_many(request: HttpRequest) -> HttpResponse:
 
 
 def _keep(request: HttpRequest, **choice: Any) -> HttpResponse:
-    choice |= {"ip": network_of(request), "time_zone": request.POST.get("time_zone", "")}
+    choice["time_zone"] = request.POST.get("time_zone", "")
     return _mailed(request, choice["email"], lambda: subscriptions.subscription_request(**choice))
 
 
