@@ -236,7 +236,7 @@ def test_operators_and_administrators_see_no_organisation(three, django_user_mod
     owner, *_ = three
     place = share(owner)
     services.member_invite(owner=owner, email="carla@example.org")
-    for name in ("organisation", "membership", "subscription", "asset", "outgoingmessage", "notification"):
+    for name in ("organisation", "membership", "subscription", "outgoingmessage", "notification"):
         assert not admin.site.is_registered(apps.get_model("monitor", name))
     client.force_login(django_user_model.objects.create_superuser("chief"))
     paths = ("/jobs/?kind=messages", "/review/", "/admin/", "/accounts/")

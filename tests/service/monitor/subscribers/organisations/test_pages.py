@@ -60,7 +60,6 @@ def test_a_stranger_with_a_link_of_their_own_gets_nowhere(three, client, make_su
         ("organisation-add", ()),
         ("organisation-place", (place.pk,)),
         ("organisation-export", ()),
-        ("organisation-buildings", ()),
         ("organisation-ways", ()),
     ):
         path = reverse(name, args=[token, owner.organisation_id, *more])
