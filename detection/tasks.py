@@ -4,12 +4,15 @@ import logging
 from collections.abc import Iterable
 
 from celery import shared_task
+from django.db.models import F
 from django.utils import timezone
 
 from detection import selectors
 from detection.alerts import evidence, passes, services, standing
 from detection.alerts import glaciers as glacier_services
 from detection.glaciers import selectors as glacier_selectors
+from detection.models import Alert
+from detection.rules.lifecycle import LIVING
 from detection.rules.updates import MUTED_FOR
 from ingest.foundation.locks import Lock, short_text_key, try_lock
 from ingest.jobs.steps import Step, attempt, rows_due, stage
@@ -80,7 +83,8 @@ def complete_evidence() -> None:
 @stage
 def follow_alerts() -> None:
     """Report changes that had to wait because of an earlier report; a failing alert does not stop the others."""
-    for alert in selectors.alerts_awaiting_update(reported_before=timezone.now() - MUTED_FOR):
+    changed = Alert.objects.filter(state__in=LIVING, updated_at__gt=F("life__told_at")).select_related("life")
+    for alert in changed.filter(life__told_at__lt=timezone.now() - MUTED_FOR).order_by("pk"):
         try:
             services.alert_follow(alert=alert)
         except Exception:

@@ -114,12 +114,6 @@ def _stated(attribute: Attribute, product: Product, ground: GEOSGeometry | None)
     return f"coalesce(({value})::float8, 'NaN')"
 
 
-def _on(ground: GEOSGeometry | None) -> str:
-    if ground is None:
-        return ""
-    return f"AND ST_Intersects(tile_point, ST_Transform('{ground.hexewkb.decode()}'::geometry, 3857))"
-
-
 def _read(sql: str, columns: int, pids: str) -> tuple[Float64, list[str]]:
     """Return the numbers of a query, (n, columns), and its first column `pids`.
 
@@ -156,9 +150,12 @@ def _sample_sql(product: Product, ground: GEOSGeometry | None, most: int, column
     """
     n_points = points_about(product=product, ground=ground)
     share = sampling.share_leaving(n_points=n_points, most=most)
+    within = (
+        f"AND ST_Intersects(tile_point, ST_Transform('{ground.hexewkb.decode()}'::geometry, 3857))" if ground else ""
+    )
     sql = f"""
         SELECT {columns} FROM (
-            SELECT * FROM {POINTS} WHERE product_id = {product.pk:d} AND {sampling.condition(share)} {_on(ground)}
+            SELECT * FROM {POINTS} WHERE product_id = {product.pk:d} AND {sampling.condition(share)} {within}
             ORDER BY {sampling.ORDER} LIMIT {most:d}
         ) AS points"""  # noqa: S608
     return n_points, share, sql
