@@ -177,11 +177,12 @@ def take_events() -> None:
         return
     from ground_motion.core.http.faults import SourceError
     from ingest.sources import configured  # HTTP clients are imported only where catalogues are asked
+    from ingest.sources.client import quakes
     from ingest.sources.orders.services import pairs_order
 
     for url in settings.EVENT_FEEDS:
         try:
-            reports = configured.event_reports(url=url, now=timezone.now())
+            reports = quakes.fetch(url=url, allowed=configured.allow_list(), now=timezone.now())
         except SourceError as fault:
             logger.warning("no events are taken: %s", fault)
             continue

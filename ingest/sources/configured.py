@@ -15,7 +15,7 @@ from shapely import Polygon
 from ground_motion.core.http.allow_list import AllowList
 from ground_motion.core.http.faults import SearchFailed, SignInRefused
 from ground_motion.core.http.transport import Credential, guard
-from ingest.sources.client import asf, geocoder, hyp3, quakes, stac
+from ingest.sources.client import asf, geocoder, hyp3, stac
 from ingest.sources.client.scene import CatalogueScene
 from ingest.sources.client.tokens import Account, Tokens
 
@@ -125,8 +125,3 @@ def geocode(*, text: str, language: str, most: int) -> list[geocoder.Found]:
         allowed=allow_list(),
         contact=settings.PUBLIC_URL,
     )
-
-
-def event_reports(*, url: str, now: datetime) -> quakes.Reports:
-    """Return what the catalogue of events at an address of EVENT_FEEDS reports. Raises SourceError."""
-    return quakes.fetch(url=url, allowed=allow_list(), now=now)

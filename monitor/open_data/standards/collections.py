@@ -147,7 +147,8 @@ class Rows(Collection):
             return rows
         condition = Condition(rows, self.queryables)
         wanted = condition.of(query.tree)  # This fills the condition's expressions.
-        return rows.alias(**condition.expressions).filter(wanted)
+        narrower: QuerySet[Any] = rows.alias(**condition.expressions).filter(wanted)
+        return narrower
 
     def every(self) -> QuerySet[Any]:
         """Return every row."""

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from detection import selectors as detections
 from detection.models import Alert, Proposal
 from detection.reviews.queue import ORDERS, Wanted, cases_wanted, sort_cases, with_wait
-from detection.reviews.waiting import oldest_waiting, time_to_review
+from detection.reviews.record import oldest_waiting, time_to_review
 from detection.rules.codes import encode
 from detection.rules.importance import DAYS_PER_STEP
 from detection.rules.lifecycle import State
