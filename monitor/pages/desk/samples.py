@@ -82,7 +82,10 @@ def points_about(*, product: Product, ground: GEOSGeometry | None) -> int:
     boxes = geos(box_around(ground))
     if len(boxes) > 1:  # The area lies on both sides of 180 degrees.
         return sum(points_about(product=product, ground=box) for box in boxes)
-    west, north, east, south = _cells_around(ground, 1.0)
+    west, south, east, north = ground.extent
+    x, y = transformer(4326, 3857).transform([west, east], [min(north, 85.0), max(south, -85.0)])
+    west, east = ((1 + edge / HALF_WORLD_M) / 2 for edge in x)  # shares of a web map, from its north-western corner
+    north, south = ((1 - edge / HALF_WORLD_M) / 2 for edge in y)
     zoom = FINEST_ZOOM
     while zoom and max(east - west, south - north) * CELLS * 2**zoom > 200:  # 200 cells a side are enough
         zoom -= 1
@@ -97,14 +100,6 @@ def points_about(*, product: Product, ground: GEOSGeometry | None) -> int:
     with connection.cursor() as cursor:
         cursor.execute(sql, [zoom, product.pk, *tiles, left, right, top, bottom])
         return int(cursor.fetchone()[0])
-
-
-def _cells_around(ground: GEOSGeometry, side: float) -> tuple[float, float, float, float]:
-    """Return west, north, east, south of an area's bounding box, in cells of a web map that is `side` cells wide."""
-    west, south, east, north = ground.extent
-    x, y = transformer(4326, 3857).transform([west, east], [min(north, 85.0), max(south, -85.0)])
-    (left, right), (top, bottom) = ([edge / HALF_WORLD_M for edge in edges] for edges in (x, y))
-    return (1 + left) / 2 * side, (1 - top) / 2 * side, (1 + right) / 2 * side, (1 - bottom) / 2 * side
 
 
 def _stated(attribute: Attribute, product: Product, ground: GEOSGeometry | None) -> str:
