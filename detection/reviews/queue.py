@@ -73,11 +73,6 @@ def cases_wanted(*, wanted: Wanted, person: User, now: datetime) -> QuerySet[Ale
     return cases
 
 
-def rows_proposed() -> set[int]:
-    """Return the primary keys of alerts with a proposal that waits for a second person."""
-    return set(Proposal.objects.filter(outcome=Proposal.Outcome.WAITING).values_list("alert", flat=True))
-
-
 def sort_cases(*, cases: QuerySet[Any], now: datetime, order: str = "") -> list[int]:
     """Return the primary keys of cases in one of ORDERS; reads no outlines.
 
