@@ -266,12 +266,6 @@ def alerts_uncompared() -> QuerySet[Alert]:
     return Alert.objects.filter(stale, state__in=FOLLOWED_STATES, kind__in=FAMILIES[Family.VELOCITY]).order_by("id")
 
 
-def alerts_related(*, alert: Alert) -> list[AlertRelation]:
-    """Return the merges and splits of an alert, whether it is the part or the whole."""
-    relations = AlertRelation.objects.filter(Q(alert=alert) | Q(other=alert))
-    return list(relations.select_related("alert", "other").defer("alert__area", "other__area"))
-
-
 def alerts_nested(*, alert: Alert) -> list[Alert]:
     """Return the living alerts of places on a wide region, or of the regions around a place, most important first."""
     if family(alert.kind) is not Family.VELOCITY or alert.state not in PUBLIC_STATES:
