@@ -147,7 +147,8 @@ def building_sentences(
         second = _("It moves as the ground around it does, as far as the points can tell.")
     else:
         second = _(
-            "Compared with the ground around it: %(rate)s (%(way)s). Of 100 buildings at rest, one also seems to move."
+            "Compared with the ground around it: %(rate)s (%(way)s). "
+            "Of 100 measured buildings at rest, two also seem to move."
         )
         second %= {"rate": mm_a_year(figure(deviation.value)), "way": direction(deviation.along, deviation.value)}
     least, most = tilt_mm_m_yr
