@@ -21,7 +21,6 @@ from ground_motion.core.areas import area_of, zone_of
 from ground_motion.core.errors import promised
 from ground_motion.core.geometry import project_geometry
 from ground_motion.methods.deformation.places.context import OTHER, Surroundings, weigh
-from ground_motion.methods.deformation.reliability import moves_likely, reliability_of
 from ground_motion.methods.deformation.sealed.figures import main_of
 from ground_motion.readers.context.volcanoes import volcano_at
 from ingest.context.exposure import exposed_in, nearby
@@ -50,20 +49,10 @@ def surroundings_at(*, area: GEOSGeometry, simulated: bool) -> Surroundings:
     )
 
 
-def causes_of(detections: Sequence[Detection]) -> dict[int, dict[str, float]]:
-    """Return the index of each detection whose motion is likelier than not, with its shares of causes."""
-    settings = [detection.scan.prediction.run.model_version.parameters.get("settings", {}) for detection in detections]
-    return {
-        number: detection.class_shares
-        for number, detection in enumerate(detections)
-        if moves_likely(reliability_of(settings[number], max(1, len(detection.reasons))), detection.score)
-    }
-
-
 def cause_refresh(*, alert: Alert, detections: Sequence[Detection]) -> None:
     """Update an alert's AlertCause; delete it unless the alert is local, of velocity and classified by a network."""
     local = family(alert.kind) is Family.VELOCITY and alert.extent == Extent.LOCAL
-    shares = mean_shares([*causes_of(detections).values()]) if local else {}
+    shares = mean_shares([detection.class_shares for detection in detections]) if local else {}
     place = surroundings_at(area=alert.area, simulated=alert.simulated) if shares else UNKNOWN_PLACE
     if not shares or place.volcano:
         AlertCause.objects.filter(alert=alert).delete()
@@ -187,20 +176,16 @@ def _velocity_figures(detections: Sequence[Detection], place: Surroundings) -> d
     products = [detection.scan.prediction.run.its_product for detection in detections]
     at = main_of([(p.component, promised(d.peak_rate_mm_yr)) for d, p in zip(detections, products, strict=True)])
     main = detections[at]
-    likely = causes_of(detections)
     evidence = [
         item
-        for number, (d, p) in enumerate(zip(detections, products, strict=True))
+        for d, p in zip(detections, products, strict=True)
         for item in evidence_of(
-            d.reasons or [{"track": p.direction}],
-            p.component,
-            promised(d.rate_mm_yr),
-            d.area_m2,
-            likely.get(number, {}),
+            d.reasons or [{"track": p.direction}], p.component, promised(d.rate_mm_yr), d.area_m2, d.class_shares
         )
     ]
-    kind = classify(evidence, place if likely else UNKNOWN_PLACE)
-    weighed = weigh({} if kind is Kind.VOLCANO else mean_shares([*likely.values()]), place)
+    kind = classify(evidence, place)
+    shares = {} if kind is Kind.VOLCANO else mean_shares([detection.class_shares for detection in detections])
+    weighed = weigh(shares, place)
     return {
         "kind": kind,
         "class_shares": {name: share for name, share in weighed.shares.items() if name != OTHER},

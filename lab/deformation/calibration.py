@@ -2,8 +2,8 @@
 
 For one track and for two, it is the highest offset with at most ALARMS. False alarms are counted on tiles with motion
 and on still tiles with errors of training (`disturbances`, one group per tile); the higher count is used. The weights
-are fixed: those of some thirty choices with which one track finds most of the tiles' bowls and objects at ALARMS. Then
-`reliability` fits the probability of motion at each score on further tiles. Both are written to the card.
+are fixed: those of some thirty choices with which one track finds most of the tiles' bowls and objects at ALARMS. The
+card gets it.
 """
 
 from __future__ import annotations
@@ -22,16 +22,15 @@ from numpy.typing import NDArray
 from ground_motion.methods.deformation.decision import Weights, terms
 from ground_motion.methods.deformation.filters.baseline import logistic
 from ground_motion.methods.deformation.gridding.points import Float32
-from ground_motion.methods.deformation.infer import decide_with_network, look
+from ground_motion.methods.deformation.infer import look
 from ground_motion.methods.deformation.nation import NetworkConfig
 from ground_motion.methods.deformation.network import DeformationNetwork
-from ground_motion.methods.deformation.reliability import fit
 from ground_motion.rasters.areas import DEFAULT_THRESHOLDS
 from ground_motion.rasters.regions import Region, regions
 from ground_motion.runtime.checkpoints import WEIGHTS, read_card, write_card
 from lab.benchmark import over_seeds
 from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, bowl_tile, cloud, field_tile, still_tile
-from lab.deformation.measures.scoring import STILL_MM_YR, heart_of, on_tile, placed, places_of, truth_of
+from lab.deformation.measures.scoring import STILL_MM_YR, heart_of, placed, truth_of
 from lab.deformation.training.disturbances import GROUPS
 from lab.simulation.seeds import Purpose, generator
 from lab.simulation.tiles import CELL_M, CELLS, SIDE_M, Tile
@@ -40,7 +39,7 @@ ALARMS = 0.45  # per 1,000 km²; a little under one half, because the count on f
 TABLE = ("pd_4mm_300m", "pd_3mm_800m", "pd_3mm_2000m")
 NAME = "deformation-disturbed"
 DISTURBED = tuple(name for name in GROUPS if name != "regions")  # "regions", cycles over km², look like motion
-FIRST, RELIABILITY_FIRST = 50_000, 20_000  # Numbers of the first tiles: for the offset, and for `reliability`.
+FIRST = 50_000  # Number of the first tile.
 METHODS = {
     "model": Weights(rarity=0.2, wide=0.2, network=0.8, rate=1.0, patch=-2.0, offset=0.0),
     "network": Weights(rarity=0.0, wide=0.0, network=0.8, rate=0.0, patch=0.0, offset=0.0),
@@ -182,18 +181,6 @@ def decisions(by_tile: Sequence[list[list[Evidence]]]) -> dict[str, Any]:
     return chosen
 
 
-def places(folder: Path, number: int) -> NDArray[np.float64]:
-    """Return for each place of a validation tile, (k, 3): 0 by one track or 1 by both, highest score, 1 if it moves."""
-    network, tile = DeformationNetwork.load("deformation", folder), field_tile(NATIONAL, number, Purpose.VALIDATION)
-    rows = []
-    for both in (0, 1):
-        tracks = tile.tracks[: 1 + both]
-        result = decide_with_network([cloud(track) for track in tracks], network)
-        score, moves = places_of(on_tile(result, tile)["probability"], truth_of(tile, tracks))
-        rows.append(np.stack([np.full(score.size, both), score, moves], axis=1))
-    return np.concatenate(rows)
-
-
 def options(about: str | None, folder_help: str, tiles: int, processes: int) -> argparse.Namespace:
     """Parse --folder, --tiles and --processes of a command that writes beside the weights.
 
@@ -212,13 +199,7 @@ def main() -> None:
     by_tile = over_seeds(partial(evidence_of, args.folder), args.tiles, FIRST, args.processes)
     card = read_card("deformation", args.folder)
     card = replace(card, settings=card.settings | {"decision": decisions(by_tile)})
-    write_card(args.folder, card)  # places() reads these decisions, and the reliability is measured with them
-    both, score, moves = np.concatenate(
-        over_seeds(partial(places, args.folder), args.tiles, RELIABILITY_FIRST, args.processes)
-    ).T
-    fitted = [fit(score[both == i], moves[both == i] > 0)._asdict() for i in (0, 1)]
-    rounded = {str(i): {key: round(value, 4) for key, value in one.items()} for i, one in enumerate(fitted, 1)}
-    write_card(args.folder, replace(card, settings=card.settings | {"reliability": rounded}))
+    write_card(args.folder, card)
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ METHODS = (
     ),
     DeformationMethod(
         DEFAULT_METHOD,
-        "16",
+        "17",
         _("neural network"),
         config="ground_motion.methods.deformation.nation:NetworkConfig",
         network="deformation-unet",
@@ -93,7 +93,7 @@ METHODS = (
     ),
     DeformationMethod(
         "network",
-        "15",
+        "16",
         _("neural network alone"),
         config="ground_motion.methods.deformation.nation:NETWORK_ALONE",
         weights="deformation",
@@ -101,7 +101,7 @@ METHODS = (
     ),
     DeformationMethod(
         "without-network",
-        "15",
+        "16",
         _("decision without the neural network"),
         config="ground_motion.methods.deformation.nation:WITHOUT_NETWORK",
         weights="deformation",

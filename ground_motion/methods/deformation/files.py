@@ -18,7 +18,7 @@ from ground_motion.methods.deformation import DeformationMethod
 from ground_motion.methods.deformation.filters.still import assumption
 from ground_motion.methods.deformation.infer import DeformationResult, flagged_areas
 from ground_motion.methods.deformation.inputs import read_clusters
-from ground_motion.methods.deformation.product import Null, detect_product
+from ground_motion.methods.deformation.product import Null, as_strong, detect_product
 from ground_motion.methods.deformation.wide.search import Track, wide_regions
 from ground_motion.rasters.areas import (
     SURE_SHARE,
@@ -114,10 +114,8 @@ def features_of(
     flagged = flagged_areas(result, [track.points for track in tracks])
     areas = [(area._replace(region=before + area.region), n_points) for area, n_points in flagged]
     held = {track.name: SortedPoints(*track.points[:3]) for track in tracks}
-    features = [_feature(area, n_points, result, held) for area, n_points in areas]
-    if null:
-        for feature in features:
-            feature["properties"]["null"] = null.as_dict()
+    stated = null.as_dict() if null else {}
+    features = [_feature(area, n_points, result, held, stated) for area, n_points in areas]
     several = [(area, place) for area, _ in areas if len(area.places) > 1 for place in area.places]
     features += [_feature_of_place(area, place, result, held) for area, place in several]
     for region in wide_regions(tracks, [area.polygon for area, _ in areas]):
@@ -128,9 +126,9 @@ def features_of(
 
 
 def _feature(
-    area: Area, n_points: int, result: DeformationResult, tracks: Mapping[str, SortedPoints]
+    area: Area, n_points: int, result: DeformationResult, tracks: Mapping[str, SortedPoints], null: Mapping[str, Any]
 ) -> dict[str, Any]:
-    epsg, reliability = result.epsg, result.reliability
+    epsg = result.epsg
     _, far_m = reach_of(area.polygon)
     reasons = [
         track_reason(name, area.polygon, *points.near(area.polygon, far_m)).as_dict() for name, points in tracks.items()
@@ -142,7 +140,7 @@ def _feature(
             "class": area.kind,
             "extent": "local",
             "score": round(area.score, 4),
-            "probability": None if reliability is None else round(float(reliability.probability(area.score)), 4),
+            "false_areas_as_strong": as_strong(null, area.score),
             "rate_mm_yr": round(area.rate_mm_yr, 2),
             "peak_rate_mm_yr": round(area.peak_rate_mm_yr, 2),
             "area_m2": _ground_m2(area.polygon, epsg),
@@ -156,6 +154,7 @@ def _feature(
             "core_class_shares": _round(area.core_kinds),
             "rim_class_shares": _round(area.rim_kinds),
             "reasons": reasons,
+            **({"null": null} if null else {}),
         },
     }
 

@@ -28,7 +28,6 @@ from ground_motion.methods.deformation.network import DeformationNetwork
 from ground_motion.methods.deformation.overwrapped import OverwrappedConfig, overwrapped_cnn
 from ground_motion.methods.deformation.places.causes import load_causes, name_cause
 from ground_motion.methods.deformation.places.measure import measure
-from ground_motion.methods.deformation.reliability import Reliability, moves_likely, reliability_of
 from ground_motion.methods.deformation.whitening import WhiteningConfig, whitening
 from ground_motion.rasters.areas import DEFAULT_THRESHOLDS, KINDS, Area, areas_in, count_within
 from ground_motion.rasters.pieces import PieceBands, Pieces
@@ -44,16 +43,14 @@ HIGHEST_MM_YR = 50.0  # Higher detection limits are not stated.
 class DeformationResult(NamedTuple):
     """Maps (rows, cols) with their position. kinds: name -> probability, None for methods without kinds.
 
-    reliability: calibration of the decision score, for methods where it was measured. still_share: share of still
-    cells, 0 if the product's zero is assumed to be still; None for methods that do not estimate it.
-    smallest_rate_mm_yr: rate at which nine in ten bowls of about 800 m would be found, of methods that estimate it.
+    still_share: share of still cells, 0 if the product's zero is assumed to be still; smallest_rate_mm_yr: rate at
+    which nine in ten bowls of about 800 m would be found; None for methods that do not estimate them.
     """
 
     maps: DeformationMaps
     transform: Affine
     epsg: int
     kinds: dict[str, NDArray[np.float32]] | None = None
-    reliability: Reliability | None = None
     still_share: float | None = None
     smallest_rate_mm_yr: NDArray[np.float32] | None = None
 
@@ -211,7 +208,6 @@ def decide_with_network(
         seen.transform,
         tracks[0].epsg,
         dict(zip(KINDS, seen.shares * maps.probability, strict=True)),
-        reliability_of(settings, len(tracks)) if config.decision == "model" else None,
         min(still.share for still in seen.still),
         seen.smallest_rate_mm_yr,
     )
@@ -261,15 +257,7 @@ def flagged_areas(result: DeformationResult, tracks: Sequence[PointCloud]) -> li
     flagged = [area for area in areas if count_within(area.polygon, held) >= DEFAULT_THRESHOLDS.fewest_points]
     bands, causes = result.bands(), load_causes()
     drawn = [
-        name_cause(
-            part._replace(region=number),
-            bands,
-            result.transform,
-            held,
-            causes,
-            result.epsg,
-            moves_likely(result.reliability, part.score),
-        )
+        name_cause(part._replace(region=number), bands, result.transform, held, causes, result.epsg)
         for number, area in enumerate(flagged, 1)
         for part in measure(area, held, result.maps.backgrounds_mm_yr, flagged)
     ]

@@ -10,7 +10,7 @@ finds more on real ground. An area is shown where either exceeds its threshold.
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,7 +28,7 @@ from ground_motion.methods.deformation.gridding.boxes import overlap
 from ground_motion.methods.deformation.gridding.points import Float32, Float64, PointCloud
 from ground_motion.methods.deformation.infer import DeformationResult, detect_tracks
 from ground_motion.methods.deformation.null.surrogates import surrogate
-from ground_motion.methods.deformation.null.tail import block_maxima, tail_of
+from ground_motion.methods.deformation.null.tail import Tail, block_maxima, tail_of
 from ground_motion.rasters.areas import DEFAULT_THRESHOLDS
 from ground_motion.rasters.pieces import Pieces
 
@@ -46,13 +46,15 @@ class Null(NamedTuple):
     """Thresholds from a product's surrogates.
 
     thresholds: log-odds that each of OPINIONS has to exceed, 0 at least; expected_false_areas: in the whole product
-    then, None if too little still ground is left to draw from; km2: ground that was searched; drawn_km2: surrogates.
+    then, None if too little still ground is left to draw from; km2: ground that was searched; drawn_km2: surrogates;
+    tails: the values of each opinion's `Tail`.
     """
 
     thresholds: tuple[float, ...]
     expected_false_areas: float | None
     km2: float
     drawn_km2: float
+    tails: tuple[tuple[float, ...], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the null as JSON."""
@@ -62,6 +64,7 @@ class Null(NamedTuple):
             "expected_false_areas": None if known is None else float(f"{known:.2g}"),
             "searched_km2": round(self.km2, 1),
             "drawn_km2": round(self.drawn_km2, 1),
+            "tails": self.tails,
         }
 
     def sentence(self) -> str:
@@ -70,6 +73,15 @@ class Null(NamedTuple):
             return "Too little ground stands still for false areas to be estimated from it."
         thresholds = " and ".join(f"{at:.1f} ({name})" for name, at in zip(OPINIONS, self.thresholds, strict=True))
         return f"False areas expected here: {self.expected_false_areas:.2g}, at log-odds above {thresholds}."
+
+
+def as_strong(null: Mapping[str, Any], score: float) -> float | None:
+    """Return how many false areas of a score or above are expected in a product; None unknown. null: as `as_dict`."""
+    if not null.get("tails"):
+        return None
+    over = min(math.log(score) - math.log1p(-score), SURE) if score < 1 else SURE
+    thresholds = null["thresholds_log_odds"].values()
+    return sum(Tail(*tail).expected(at + over) for tail, at in zip(null["tails"], thresholds, strict=True))
 
 
 def detect_product(
@@ -154,7 +166,7 @@ def _null(
         min(max(0.0, tail.threshold(level / len(tails))), at) for tail, at in zip(tails, most, strict=True) if tail
     )
     expected = sum(tail.expected(at) for tail, at in zip(tails, thresholds, strict=True) if tail)
-    return Null(thresholds, expected, km2, drawn * cell_km2)
+    return Null(thresholds, expected, km2, drawn * cell_km2, tuple(tuple(tail) for tail in tails if tail))
 
 
 def _digest(tracks: Sequence[PointCloud]) -> bytes:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from affine import Affine
@@ -82,14 +82,13 @@ FEATURES = (
 class Causes(NamedTuple):
     """Fitted coefficients. mean, scale: (features,); coefficients: `table_name` -> (kinds, features + 1), last: bias.
 
-    weights_sha256, settings: of the network to whose shares they were fitted.
+    weights_sha256: of the network to whose shares they were fitted.
     """
 
     mean: Float64
     scale: Float64
     coefficients: Mapping[str, Float64]
     weights_sha256: str
-    settings: Mapping[str, Any] = {}
 
     def shares(self, features: Float64, n_tracks: int, heights: bool = True) -> dict[str, float]:
         """Return the probability of each of KINDS from an area's features.
@@ -123,7 +122,7 @@ def load_causes(folder: Path = WEIGHTS) -> Causes | None:
     if held["weights_sha256"] != network["weights_sha256"] or held["features"] != list(FEATURES):
         return None
     tables = {label: np.array(table) for label, table in held["coefficients"].items()}
-    return Causes(np.array(held["mean"]), np.array(held["scale"]), tables, held["weights_sha256"], network["settings"])
+    return Causes(np.array(held["mean"]), np.array(held["scale"]), tables, held["weights_sha256"])
 
 
 def causes_for(weights_sha256: str) -> Causes | None:
@@ -139,12 +138,11 @@ def name_cause(
     tracks: Sequence[SortedPoints],
     causes: Causes | None,
     epsg: int,
-    likely: bool,
 ) -> Area:
     """Set an area's likeliest kind and the probability of each, or only its sign where no kind can be known.
 
     The area is unchanged if nothing was fitted or measured. bands: KINDS among them, (rows, cols) on `transform`, which
-    is in the system `epsg`; likely: whether motion is likelier than not.
+    is in the system `epsg`.
     """
     if causes is None or not area.places or not set(KINDS) <= set(bands):
         return area
@@ -153,7 +151,7 @@ def name_cause(
     features = features_of(area, core, rim, tracks)
     middle = area.places[0].half.centroid
     on_volcano = volcano_at(*transformer(epsg, 4326).transform(middle.x, middle.y))
-    if not likely or on_volcano or not causes.hold_for(features, transform.a):
+    if on_volcano or not causes.hold_for(features, transform.a):
         return area._replace(kinds={}, kind=CLASSES[int(area.places[0].peak.value > 0)])
     shares = causes.shares(features, len(tracks), heights)
     seen = {max(core, key=lambda name: core[name])} if core else set()

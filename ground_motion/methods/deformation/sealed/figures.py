@@ -14,7 +14,6 @@ from ground_motion.core.areas import area_of, polygons_of
 from ground_motion.methods.deformation.gridding.points import Float32
 from ground_motion.methods.deformation.places.causes import Causes, name_cause
 from ground_motion.methods.deformation.places.measure import measure
-from ground_motion.methods.deformation.reliability import moves_likely, reliability_of
 from ground_motion.rasters.areas import Area, SortedPoints, place_as_dict
 from ground_motion.statistics.reasons import TrackReason, track_reason
 from ground_motion.statistics.series import fit_series
@@ -49,19 +48,7 @@ def measured_areas(
         causes: Coefficients of the network that made the raster, if there are any.
     """
     areas = measure(flagged.areas[number], tracks, backgrounds_mm_yr, flagged.areas)
-    reliability = reliability_of(causes.settings, len(tracks)) if causes else None
-    return [
-        name_cause(
-            area,
-            flagged.bands,
-            flagged.transform,
-            tracks,
-            causes,
-            flagged.epsg,
-            moves_likely(reliability, area.score),
-        )
-        for area in areas
-    ]
+    return [name_cause(area, flagged.bands, flagged.transform, tracks, causes, flagged.epsg) for area in areas]
 
 
 def figures_of(
