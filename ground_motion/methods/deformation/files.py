@@ -18,7 +18,8 @@ from ground_motion.methods.deformation import DeformationMethod
 from ground_motion.methods.deformation.filters.still import assumption
 from ground_motion.methods.deformation.infer import DeformationResult, flagged_areas
 from ground_motion.methods.deformation.inputs import read_clusters
-from ground_motion.methods.deformation.product import Null, as_strong, detect_product
+from ground_motion.methods.deformation.null.tail import as_strong
+from ground_motion.methods.deformation.product import Null, detect_product
 from ground_motion.methods.deformation.wide.search import Track, wide_regions
 from ground_motion.rasters.areas import (
     SURE_SHARE,

@@ -10,7 +10,7 @@ finds more on real ground. An area is shown where either exceeds its threshold.
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,7 +28,7 @@ from ground_motion.methods.deformation.gridding.boxes import overlap
 from ground_motion.methods.deformation.gridding.points import Float32, Float64, PointCloud
 from ground_motion.methods.deformation.infer import DeformationResult, detect_tracks
 from ground_motion.methods.deformation.null.surrogates import surrogate
-from ground_motion.methods.deformation.null.tail import Tail, block_maxima, tail_of
+from ground_motion.methods.deformation.null.tail import block_maxima, tail_of
 from ground_motion.rasters.areas import DEFAULT_THRESHOLDS
 from ground_motion.rasters.pieces import Pieces
 
@@ -73,15 +73,6 @@ class Null(NamedTuple):
             return "Too little ground stands still for false areas to be estimated from it."
         thresholds = " and ".join(f"{at:.1f} ({name})" for name, at in zip(OPINIONS, self.thresholds, strict=True))
         return f"False areas expected here: {self.expected_false_areas:.2g}, at log-odds above {thresholds}."
-
-
-def as_strong(null: Mapping[str, Any], score: float) -> float | None:
-    """Return how many false areas of a score or above are expected in a product; None unknown. null: as `as_dict`."""
-    if not null.get("tails"):
-        return None
-    over = min(math.log(score) - math.log1p(-score), SURE) if score < 1 else SURE
-    thresholds = null["thresholds_log_odds"].values()
-    return sum(Tail(*tail).expected(at + over) for tail, at in zip(null["tails"], thresholds, strict=True))
 
 
 def detect_product(

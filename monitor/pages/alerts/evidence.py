@@ -1,6 +1,5 @@
 """Evidence for an alert: what runs show of it and were made with, what other methods and tracks say, and its seal."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -17,7 +16,7 @@ from detection.kinds import Extent, Family, Kind, family
 from detection.models import Alert, AlertMethods, Detection, SealedEvidence, SurgeSeries
 from detection.rules.lifecycle import LIVING
 from detection.selectors import evidence_of, scans_beside
-from ground_motion.methods.deformation.reliability import BASE_RATE, MOVING_MM_YR, reliability_of
+from ground_motion.methods.deformation.null.tail import as_strong
 from ingest.models import Product, ScenePair
 from ml.runs.selectors import products_of
 from monitor.pages.alerts.pictures import captions
@@ -40,13 +39,14 @@ WHY_UNSEALED = {
     Why.LARGE: gettext_lazy("The data of this alert are too large to be sealed."),
 }
 OWN_CARDS = frozenset({"matched-filter", "multi-kernel"})  # These methods have a model card of their own.
+RAREST, ROUNDED_FROM = 1000, 20  # Rarer errors are stated as rarer than this; from 20 on, tens are stated.
 SURE, HINT = 0.99, 0.1  # a method's scores above which a place is flagged clearly, and above which there is a hint
 
 
 class EvidenceRow:
     """What one run shows of an alert, and what it was made from and with.
 
-    likely: how often such a score is right; weights_sha256, series: may be empty.
+    likely: how rarely errors alone show it; weights_sha256, series: may be empty.
     """
 
     def __init__(self, detection: Detection, card: AlertCard) -> None:
@@ -60,7 +60,7 @@ class EvidenceRow:
         self.product_url = reverse("product-detail", args=[seen.pk]) if run.product else ""
         self.finding = card.voice.finding(detection, seen)
         self.pictures = captions(detection)
-        self.likely = how_likely(version.parameters, detection)
+        self.likely = how_likely(self.prediction.statistics, detection)
         self.score = round(detection.score, 2)
         self.area_label = area_label(detection.area_m2)
         self.method = method_name(version.task, version.method)
@@ -131,16 +131,26 @@ def _sources(detection: Detection) -> list[Product | ScenePair]:
     return [own, *(other for other in others if other.name in shown)]
 
 
-def how_likely(parameters: Mapping[str, Any], detection: Detection) -> str:
-    """Describe how often a detection with this score is right; empty for wide regions and if it is unknown."""
-    reliability = reliability_of(parameters.get("settings", {}), max(1, len(detection.reasons)))
-    if reliability is None or detection.extent != Extent.LOCAL:
+def how_likely(statistics: Mapping[str, Any], detection: Detection) -> str:
+    """Describe how rarely errors alone show such a place in such data; empty for wide regions and if it is unknown.
+
+    statistics: of the detection's prediction.
+    """
+    nulls = [part["null"] for part in statistics.get("clusters", [statistics]) if part.get("null")]
+    chances = [as_strong(null, detection.score) for null in nulls]
+    known = [chance for chance in chances if chance is not None]
+    if not known or len(known) < len(chances) or detection.extent != Extent.LOCAL:
         return ""
-    share = min(99, math.floor(100 * float(reliability.probability(detection.score))))
-    likely = _("Of 100 places that look like this to the computer, about %(share)s move by %(rate)s mm a year or more.")
-    assumed = _("Assumed for that: one place in %(places)s of the country does.")
-    figures = {"share": share, "rate": whole(MOVING_MM_YR), "places": whole(1 / BASE_RATE)}
-    return f"{likely} {assumed}" % figures
+    rarity = min(1 / max(sum(known), 1 / RAREST), RAREST)
+    words = {"number": whole(round(rarity, -1 if rarity >= ROUNDED_FROM else 0))}
+    if rarity >= RAREST:
+        return (
+            _("Measurement errors alone show a place as clear as this in less than one of %(number)s such data sets.")
+            % words
+        )
+    return (
+        _("Measurement errors alone show a place as clear as this in about one of %(number)s such data sets.") % words
+    )
 
 
 def doubt_sentence(alert: Alert) -> str:

@@ -21,7 +21,6 @@ from ground_motion.methods.deformation.places.causes import (
 )
 from ground_motion.methods.deformation.places.context import capped
 from ground_motion.methods.deformation.places.sideways import slope_of
-from ground_motion.methods.deformation.reliability import moves_likely, reliability_of
 from ground_motion.rasters.areas import KINDS, SURE_SHARE, Area, PeakRate, Place, SortedPoints
 from lab.deformation.causes import Sample, fit_all, samples_of
 
@@ -94,7 +93,7 @@ def folder(tmp_path):
 
 
 def test_an_area_gets_the_kind_of_its_core_with_shares_that_add_up(folder):
-    one = name_cause(area(), bands(), TRANSFORM, [points()], load_causes(folder), EPSG, True)
+    one = name_cause(area(), bands(), TRANSFORM, [points()], load_causes(folder), EPSG)
     assert one.kind == "mining_subsidence"
     assert sum(one.kinds.values()) == pytest.approx(1)
     assert one.kinds["mining_subsidence"] == max(one.kinds.values())
@@ -108,21 +107,21 @@ def test_ground_of_unknown_height_is_not_taken_for_flat():
     causes = Causes(np.zeros(len(FEATURES)), np.full(len(FEATURES), 10.0), tables, "")
     blind = points()
     blind.height_m = np.full_like(blind.height_m, np.nan)
-    assert name_cause(area(), bands(), TRANSFORM, [points()], causes, EPSG, True).kind == "fill_or_quarry"
-    assert name_cause(area(), bands(), TRANSFORM, [blind], causes, EPSG, True).kind == "landslide"
+    assert name_cause(area(), bands(), TRANSFORM, [points()], causes, EPSG).kind == "fill_or_quarry"
+    assert name_cause(area(), bands(), TRANSFORM, [blind], causes, EPSG).kind == "landslide"
     del tables["1 without heights"]
-    assert name_cause(area(), bands(), TRANSFORM, [blind], causes, EPSG, True).kind == "fill_or_quarry"
+    assert name_cause(area(), bands(), TRANSFORM, [blind], causes, EPSG).kind == "fill_or_quarry"
     assert slope_of([blind], AT.buffer(500)) is None
     assert slope_of([points()], AT.buffer(500)) is not None
 
 
 def judged_by_shape(kind: str, share: float, of: Area, planes: dict[str, np.ndarray]) -> Area:
     """Name an area whose shape alone gives a kind a share."""
-    return name_cause(of, planes, TRANSFORM, [points()], causes_by_shape(kind, share), EPSG, True)
+    return name_cause(of, planes, TRANSFORM, [points()], causes_by_shape(kind, share), EPSG)
 
 
 def causes_by_shape(kind: str, share: float) -> Causes:
-    """Return coefficients that give a kind a share, with sizes, rates and reliability of those that are shipped."""
+    """Return coefficients that give a kind a share, with sizes and rates of those that are shipped."""
     shipped, table = load_causes(), np.zeros((len(KINDS), len(FEATURES) + 1))
     table[KINDS.index(kind), -1] = np.log(share / (1 - share) * (len(KINDS) - 1))
     return shipped._replace(coefficients={"1": table})
@@ -132,29 +131,23 @@ AT_KIRISHIMA = local_system(130.83, 31.90)
 
 
 @pytest.mark.parametrize(
-    ("score", "cell_m", "peak_mm_yr", "size", "epsg", "kind"),
+    ("cell_m", "peak_mm_yr", "size", "epsg", "kind"),
     [
-        (1.0, 100.0, -30.0, 1.0, EPSG, "mining_subsidence"),
-        (0.99, 200.0, -290.0, 1.0, EPSG, "mining_subsidence"),
-        (0.7, 100.0, -30.0, 1.0, EPSG, "subsidence"),  # Motion has 0.2, like rice land in a delta.
-        (0.95, 100.0, -30.0, 1.0, EPSG, "mining_subsidence"),
-        (0.93, 100.0, -30.0, 1.0, EPSG, "subsidence"),
-        (1.0, 450.0, -30.0, 1.0, EPSG, "subsidence"),  # These are cells of a sinking city.
-        (1.0, 100.0, -900.0, 1.0, EPSG, "subsidence"),
-        (1.0, 100.0, -30.0, 10.0, EPSG, "subsidence"),
-        (1.0, 100.0, -30.0, 0.01, EPSG, "subsidence"),
-        (1.0, 100.0, 30.0, 1.0, AT_KIRISHIMA, "uplift"),  # A crater has the shape of neither a mine nor a landslide.
+        (100.0, -30.0, 1.0, EPSG, "mining_subsidence"),
+        (200.0, -290.0, 1.0, EPSG, "mining_subsidence"),
+        (450.0, -30.0, 1.0, EPSG, "subsidence"),  # These are cells of a sinking city.
+        (100.0, -900.0, 1.0, EPSG, "subsidence"),
+        (100.0, -30.0, 10.0, EPSG, "subsidence"),
+        (100.0, -30.0, 0.01, EPSG, "subsidence"),
+        (100.0, 30.0, 1.0, AT_KIRISHIMA, "uplift"),  # A crater has the shape of neither a mine nor a landslide.
     ],
 )
-def test_no_kind_is_named_before_motion_is_likely_nor_where_none_was_fitted(
-    score, cell_m, peak_mm_yr, size, epsg, kind
-):
+def test_no_kind_is_named_where_none_was_fitted(cell_m, peak_mm_yr, size, epsg, kind):
     (place,) = area().places
     place = place._replace(half=AT.buffer(500 * size), peak=PeakRate(peak_mm_yr, peak_mm_yr, peak_mm_yr))
-    seen = area()._replace(score=score, places=(place,), moving=AT.buffer(2_000 * size))
+    seen = area()._replace(places=(place,), moving=AT.buffer(2_000 * size))
     causes = causes_by_shape("mining_subsidence", 0.9)
-    likely = moves_likely(reliability_of(causes.settings, 1), score)
-    named = name_cause(seen, bands(), Affine(cell_m, 0, 0, 0, -cell_m, 100 * cell_m), [points()], causes, epsg, likely)
+    named = name_cause(seen, bands(), Affine(cell_m, 0, 0, 0, -cell_m, 100 * cell_m), [points()], causes, epsg)
     assert (named.kind, bool(named.kinds)) == (kind, kind in KINDS[:1])
 
 
@@ -187,12 +180,12 @@ def test_coefficients_of_other_weights_are_not_used(folder):
     (folder / "deformation.json").write_text(json.dumps(card | {"weights_sha256": "0" * 64}))
     load_causes.cache_clear()
     assert load_causes(folder) is None
-    assert name_cause(area(), bands(), TRANSFORM, [points()], None, EPSG, True) == area()
+    assert name_cause(area(), bands(), TRANSFORM, [points()], None, EPSG) == area()
 
 
 def test_a_method_that_names_no_kinds_keeps_its_signs(folder):
     signs = {"subsidence": np.ones((100, 100), dtype=np.float32)}
-    assert name_cause(area(), signs, TRANSFORM, [points()], load_causes(folder), EPSG, True) == area()
+    assert name_cause(area(), signs, TRANSFORM, [points()], load_causes(folder), EPSG) == area()
 
 
 def test_the_shipped_coefficients_were_fitted_to_the_shipped_weights():

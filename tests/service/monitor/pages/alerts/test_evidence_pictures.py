@@ -137,15 +137,24 @@ def test_ground_that_sinks_is_brown_also_where_hardly_any_point_stands_beside_it
     assert red > blue + 50
 
 
-STATED = {"settings": {"reliability": {"1": {"offset": 1.0, "slope": 1.2}, "2": {"offset": 0.0, "slope": 1.0}}}}
+def null_of(*tails: tuple[float, float, int, float]) -> dict:
+    return {"thresholds_log_odds": {"model": 1.0, "matched-filter": 2.0}, "tails": tails}
 
 
-def test_a_score_that_is_often_right_says_so_and_never_that_it_is_certain():
-    lines = [how_likely(STATED, Detection(score=score, extent=Extent.LOCAL)) for score in (0.5, 0.99, 1.0)]
-    shares = [int(re.search(r"about (\d+) move", line)[1]) for line in lines]
-    assert shares[0] < 5 < shares[1] <= shares[2] == 99
-    for parameters, extent in (({}, Extent.LOCAL), (STATED, Extent.REGION)):
-        assert how_likely(parameters, Detection(score=1.0, extent=extent)) == ""
+LOUD, QUIET = null_of((0.0, 0.9, 12, 30.0), (1.0, 0.3, 12, 20.0)), null_of((0.0, 0.1, 12, 1.0), (0.0, 0.1, 12, 1.0))
+
+
+def test_an_area_says_how_rarely_errors_alone_show_such_a_place_in_all_clusters_of_its_data():
+    at = [Detection(score=score, extent=Extent.LOCAL) for score in (0.9, 0.999, 1.0)]
+    lines = [how_likely({"null": LOUD}, one) for one in at] + [how_likely({"null": QUIET}, at[1])]
+    numbers = [int(re.search(r"one of ([\d,]+) such", line)[1].replace(",", "")) for line in lines]
+    assert 2 < numbers[0] < numbers[1] < numbers[2] < numbers[3] == 1000
+    assert "less than one of 1,000" in lines[3]
+    assert how_likely({"clusters": [{"null": QUIET}, {"null": LOUD}, {}]}, at[0]) == lines[0]
+    unknown = null_of() | {"expected_false_areas": None}
+    for statistics in ({}, {"null": unknown}, {"clusters": [{"null": LOUD}, {"null": unknown}]}):
+        assert how_likely(statistics, at[0]) == ""
+    assert how_likely({"null": LOUD}, Detection(score=1.0, extent=Extent.REGION)) == ""
 
 
 def test_both_images_their_difference_and_the_result_are_on_the_page_where_their_licence_allows_it(client):
