@@ -12,7 +12,7 @@ from enum import StrEnum
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
-LEAVING_MM_YR = 2.0  # Faster ground moves (deformation.reliability.MOVING_MM_YR); ground below half of it rests.
+LEAVING_MM_YR = 2.0  # Faster ground moves; ground below half of it rests.
 MIN_OBSERVATIONS, MAX_OBSERVATIONS = 2, 12
 MISSED_BY_ALL = 0.01  # All observations miss an ongoing event with this probability.
 MIN_REST, MAX_REST = timedelta(days=90), timedelta(days=3 * 365)

@@ -10,9 +10,10 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ground_motion.methods.deformation.filters.baseline import logistic
 from ground_motion.methods.deformation.motion.series import WITHIN_90
-from ground_motion.methods.deformation.reliability import balanced_regression
 from ground_motion.methods.structures import buildings
 from ground_motion.methods.structures.footprints import Float64, candidates_of, footprints_of, nearest_of
 from ground_motion.statistics.intervals import Interval, bootstrap_over
@@ -22,6 +23,7 @@ from lab.structures.towns import draw_town
 
 BENCHMARK = "buildings"
 SIZE_M, FIRST_YEARS, MORE_YEARS = 1000.0, 3.0, 6  # Side of a town; products span 3 to 8 years.
+NEWTON_ROUNDS = 50
 MOVING_MM_YR, RESTING_MM_YR = 5.0, 0.5  # Rates against the ground around.
 FALSE = {"1_in_1000": 0.001, "1_in_100": 0.01, "5_in_100": 0.05}  # Shares of stable buildings that may be false alarms.
 CLASSES = {"negligible": 1, "slight": 2, "moderate": 3}
@@ -80,6 +82,24 @@ def fit(rows: Float64) -> None:
     each = 1 / (np.count_nonzero(seen) + 1)  # So far outward, quantiles of few known tilts hold 90 of 100 new ones.
     steps = np.quantile(((rows[:, TILT] - rows[:, SIZE]) / rows[:, NOISE])[seen], [0.05 - each, 0.95 + each])
     print(steps.round(2), np.quantile((rows[:, TILT] / whole)[~seen], 0.9).round(3))
+
+
+def balanced_regression(design: Float64, positive: NDArray[np.bool_], ridge: float) -> Float64:
+    """Fit a logistic regression in which both outcomes weigh the same, by Newton's method; return its coefficients.
+
+    Args:
+        design: (n, coefficients).
+        positive: (n,), with both outcomes.
+        ridge: Penalty on every coefficient.
+    """
+    weight = np.where(positive, 0.5 / positive.mean(), 0.5 / (~positive).mean())
+    at = np.zeros(design.shape[1])
+    for _ in range(NEWTON_ROUNDS):
+        p = logistic(design @ at)
+        gradient = design.T @ (weight * (positive - p)) - ridge * at
+        curvature = (design * (weight * p * (1 - p))[:, None]).T @ design + ridge * np.eye(at.size)
+        at += np.linalg.solve(curvature, gradient)
+    return at
 
 
 def figures_of(rows: list[Float64]) -> dict[str, Interval]:

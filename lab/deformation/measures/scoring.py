@@ -11,7 +11,6 @@ from ground_motion.methods.deformation.gridding.boxes import overlap
 from ground_motion.methods.deformation.gridding.cells import distance_to_points_m, middles
 from ground_motion.methods.deformation.gridding.points import Float32, Float64
 from ground_motion.methods.deformation.infer import DeformationResult
-from ground_motion.methods.deformation.reliability import MOVING_MM_YR, highest_of_places
 from ground_motion.rasters.areas import (
     DEFAULT_THRESHOLDS,
     Motion,
@@ -86,15 +85,6 @@ def large_motions(bands: Mapping[str, Float32], points: NDArray[np.int64], cell_
         if motion.region.mask.sum() * cell_m**2 >= limits.smallest_m2
         and points[motion.region.window][motion.region.mask].sum() >= limits.fewest_points
     ]
-
-
-def places_of(score: Float32, rate_mm_yr: Float32) -> tuple[Float64, Float64]:
-    """Return for each known place the highest score, and 1 if its ground moves, else 0; (k,) each."""
-    known = np.isfinite(score)
-    highest = highest_of_places(score).ravel()
-    speed = highest_of_places(np.where(known, np.abs(rate_mm_yr), np.float32(np.nan))).ravel()
-    seen = np.isfinite(highest)
-    return highest[seen].astype(np.float64), (speed[seen] >= MOVING_MM_YR).astype(np.float64)
 
 
 def heart_of(tile: Tile, radius_m: float) -> tuple[Float64, Float64]:
