@@ -9,7 +9,7 @@ from ground_motion.methods.deformation import product
 from ground_motion.methods.deformation.bowls.edges import CANDIDATE
 from ground_motion.methods.deformation.gridding.points import PointCloud
 from ground_motion.methods.deformation.infer import detect_tracks, flagged_areas
-from ground_motion.methods.deformation.null.tail import block_maxima, tail_of
+from ground_motion.methods.deformation.null.tail import as_strong, block_maxima, tail_of
 from ground_motion.methods.deformation.product import PER_1000KM2, SIDE_CELLS, detect_product
 
 
@@ -64,6 +64,9 @@ def test_waves_of_a_product_are_below_its_own_threshold_and_a_bowl_that_exceeds_
     assert area.polygon.centroid.x == pytest.approx(3_600, abs=300)
     assert null.expected_false_areas == pytest.approx(PER_1000KM2 * product.MIN_KM2 / 1000)
     assert min(null.thresholds) > 0
+    stated = [as_strong(null.as_dict(), score) for score in (0.5, 0.9, 0.999, 1.0)]
+    assert stated[0] == pytest.approx(null.expected_false_areas, rel=0.05)
+    assert stated == sorted(stated, reverse=True)
     assert len(flagged_areas(detect_tracks([moved], "model"), [moved])) >= 1
     again = detect_product([moved], "model")
     assert again[1] == null
