@@ -210,17 +210,9 @@ def scans_beside(*, alert: Alert) -> list[Scan]:
     return list(latest.select_related("prediction__run__product").distinct("prediction__run__product_id"))
 
 
-def detection_of(*, alert: Alert, number: int) -> Detection | None:
-    """Return one detection of an alert, with its run."""
-    return alert.detections.select_related("scan__prediction__run__product").filter(pk=number).first()
-
-
-def alerts_public(*, kind: str = "", state: str = "") -> QuerySet[Alert]:
-    """Return the alerts that everybody may see, most important first; rejected ones only on request."""
-    alerts = Alert.objects.filter(state__in=[state] if state else [s.value for s in PUBLIC_STATES])
-    if kind:
-        alerts = alerts.filter(kind=kind)
-    return alerts.order_by(*MOST_IMPORTANT_FIRST)
+def alerts_public() -> QuerySet[Alert]:
+    """Return the alerts that everybody may see, most important first."""
+    return Alert.objects.filter(state__in=[state.value for state in PUBLIC_STATES]).order_by(*MOST_IMPORTANT_FIRST)
 
 
 def alert_by_code(*, code: str) -> Alert:
@@ -268,22 +260,10 @@ def alerts_missed(
     )
 
 
-def alerts_awaiting_update(*, reported_before: datetime) -> QuerySet[Alert]:
-    """Return living alerts last reported before a time, and updated since their last report."""
-    known = Alert.objects.filter(state__in=LIVING, life__told_at__lt=reported_before, updated_at__gt=F("life__told_at"))
-    return known.select_related("life").order_by("pk")
-
-
 def alerts_uncompared() -> QuerySet[Alert]:
     """Return followed alerts of velocity fields that other methods have not examined since they last changed."""
     stale = Q(methods=None) | Q(methods__compared_at__lt=F("updated_at"))
     return Alert.objects.filter(stale, state__in=FOLLOWED_STATES, kind__in=FAMILIES[Family.VELOCITY]).order_by("id")
-
-
-def alerts_related(*, alert: Alert) -> list[AlertRelation]:
-    """Return the merges and splits of an alert, whether it is the part or the whole."""
-    relations = AlertRelation.objects.filter(Q(alert=alert) | Q(other=alert))
-    return list(relations.select_related("alert", "other").defer("alert__area", "other__area"))
 
 
 def alerts_nested(*, alert: Alert) -> list[Alert]:

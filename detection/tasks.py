@@ -4,15 +4,18 @@ import logging
 from collections.abc import Iterable
 
 from celery import shared_task
+from django.db.models import F
 from django.utils import timezone
 
 from detection import selectors
 from detection.alerts import evidence, passes, services, standing
 from detection.alerts import glaciers as glacier_services
 from detection.glaciers import selectors as glacier_selectors
+from detection.models import Alert
+from detection.rules.lifecycle import LIVING
 from detection.rules.updates import MUTED_FOR
 from ingest.foundation.locks import Lock, short_text_key, try_lock
-from ingest.jobs.steps import Step, attempt, rows_due, stage
+from ingest.jobs.steps import Step, attempt, rows_due, rows_work, stage
 from ml.models import Prediction
 
 logger = logging.getLogger(__name__)
@@ -50,37 +53,30 @@ def _scan(due: Iterable[Prediction]) -> None:
 @stage
 def follow_glaciers() -> None:
     """Measure glaciers in every searched pair, then compute the motion of each glacier with new measurements."""
-    for prediction in rows_due(Step.MEASURE, glacier_selectors.predictions_unmeasured()):
-        with attempt(Step.MEASURE, prediction):
-            glacier_services.glaciers_measure(prediction=prediction)
-    for motion in rows_due(Step.FOLLOW, glacier_selectors.glaciers_stale()):
-        with attempt(Step.FOLLOW, motion):
-            glacier_services.glacier_follow(motion=motion)
+    unmeasured = glacier_selectors.predictions_unmeasured()
+    rows_work(Step.MEASURE, unmeasured, lambda pair: glacier_services.glaciers_measure(prediction=pair))
+    stale = glacier_selectors.glaciers_stale()
+    rows_work(Step.FOLLOW, stale, lambda motion: glacier_services.glacier_follow(motion=motion))
 
 
 @stage
 def follow_passes() -> None:
     """Make alerts of ground that new passes show leaving its forecast, and let searched releases replace them."""
-    for row in rows_due(Step.BENDS, passes.dates_unfollowed()):
-        with attempt(Step.BENDS, row):
-            passes.date_follow(row=row)
-    for alert in rows_due(Step.RELEASE, passes.alerts_superseded()):
-        with attempt(Step.RELEASE, alert):
-            passes.alert_release(alert=alert)
+    rows_work(Step.BENDS, passes.dates_unfollowed(), lambda row: passes.date_follow(row=row))
+    rows_work(Step.RELEASE, passes.alerts_superseded(), lambda alert: passes.alert_release(alert=alert))
 
 
 @stage
 def complete_evidence() -> None:
     """Run other methods on the ground of every new or changed alert, and examine its series if not done yet."""
-    for alert in rows_due(Step.COMPARE, selectors.alerts_uncompared()):
-        with attempt(Step.COMPARE, alert):
-            evidence.evidence_complete(alert=alert)
+    rows_work(Step.COMPARE, selectors.alerts_uncompared(), lambda alert: evidence.evidence_complete(alert=alert))
 
 
 @stage
 def follow_alerts() -> None:
     """Report changes that had to wait because of an earlier report; a failing alert does not stop the others."""
-    for alert in selectors.alerts_awaiting_update(reported_before=timezone.now() - MUTED_FOR):
+    changed = Alert.objects.filter(state__in=LIVING, updated_at__gt=F("life__told_at")).select_related("life")
+    for alert in changed.filter(life__told_at__lt=timezone.now() - MUTED_FOR).order_by("pk"):
         try:
             services.alert_follow(alert=alert)
         except Exception:

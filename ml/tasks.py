@@ -12,7 +12,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from ingest.foundation.disk import disk_full
-from ingest.jobs.steps import Step, attempt, rows_due, stage
+from ingest.jobs.steps import Step, rows_work, stage
 from ingest.models import Product, StepFailure
 from ml.models import Run
 from ml.runs import events, queue, selectors
@@ -76,9 +76,7 @@ def extend_living_series() -> None:
     """Prolong one release by its new passes, and let newer releases replace provisional values."""
     from ml.runs import living  # Only a worker loads scipy.
 
-    for series in rows_due(Step.REPLACE, living.living_to_replace()):
-        with attempt(Step.REPLACE, series):
-            living.living_replace(series=series)
+    rows_work(Step.REPLACE, living.living_to_replace(), lambda series: living.living_replace(series=series))
     _work_on_one(Step.PASSES, living.living_due, living.living_extend)
 
 
@@ -100,8 +98,5 @@ def make_ledgers() -> None:
 
 def _work_on_one(step: StepFailure.Step, pending: Callable[[], QuerySet[Product]], work: Callable[..., object]) -> None:
     """Work on the first product that is due, unless the disk is full, so that the worker is soon free again."""
-    if disk_full():
-        return
-    for product in rows_due(step, pending())[:1]:
-        with attempt(step, product):
-            work(product=product)
+    if not disk_full():
+        rows_work(step, pending(), lambda product: work(product=product), most=1)

@@ -49,7 +49,10 @@ GEOS_LIBRARY_PATH = wheel_library(rasterio, "libgeos_c-")
 # the application. Where only DATABASE_URL is set, its role is all three.
 # PgBouncer in transaction mode: nothing of a session outlives a transaction (docs/decisions/0012)
 DATABASE_POOLER = variables.text("DATABASE_POOLER")
-DATABASES = process.databases(is_pooled=bool(DATABASE_POOLER))
+DATABASES = {
+    "default": process.database(variables.server("DATABASE_URL"))
+    | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True, "DISABLE_SERVER_SIDE_CURSORS": bool(DATABASE_POOLER)}
+}
 DATABASE_OWNER = process.database(variables.text("DATABASE_OWNER_URL", "") or variables.server("DATABASE_URL"))
 DATABASE_READER_URL = variables.text("DATABASE_READER_URL", "") or variables.server("DATABASE_URL")
 DATABASE_ROLES = {

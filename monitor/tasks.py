@@ -12,7 +12,7 @@ from django.utils import timezone
 from shapely import Polygon, from_wkb
 
 from detection.alerts import sealed
-from ingest.jobs.steps import Step, attempt, rows_due, stage
+from ingest.jobs.steps import Step, rows_work, stage
 from ingest.sources.client.scene import coarse
 from ml.models import GroundEvent
 from ml.runs import catalogues
@@ -52,9 +52,7 @@ def ask_who_takes_up() -> None:
 @stage
 def seal_evidence() -> None:
     """Seal the evidence of every new or changed alert."""
-    for alert in rows_due(Step.SEAL, sealed.alerts_unsealed())[:SEALED_AT_ONCE]:
-        with attempt(Step.SEAL, alert):
-            sealed.evidence_seal(alert=alert)
+    rows_work(Step.SEAL, sealed.alerts_unsealed(), lambda alert: sealed.evidence_seal(alert=alert), SEALED_AT_ONCE)
 
 
 @stage
@@ -68,9 +66,7 @@ def read_lines() -> None:
     """Read how one line of an organisation moves, and where it breaks."""
     from monitor.subscribers.organisations import line_readings  # Only a worker imports shapely and scipy.
 
-    for line in rows_due(Step.LINES, line_readings.lines_due())[:1]:
-        with attempt(Step.LINES, line):
-            line_readings.line_read(line=line)
+    rows_work(Step.LINES, line_readings.lines_due(), lambda line: line_readings.line_read(line=line), most=1)
 
 
 @stage
@@ -82,9 +78,7 @@ def announce_breaks() -> None:
 @stage
 def issue_cap_messages() -> None:
     """Issue a CAP message of every alert that has changed; a bad one does not hold up the others."""
-    for transition in rows_due(Step.CAP, cap.transitions_due()):
-        with attempt(Step.CAP, transition):
-            cap.message_issue(transition=transition)
+    rows_work(Step.CAP, cap.transitions_due(), lambda transition: cap.message_issue(transition=transition))
 
 
 @stage
@@ -189,11 +183,12 @@ def take_events() -> None:
         return
     from ground_motion.core.http.faults import SourceError
     from ingest.sources import configured  # HTTP clients are imported only where catalogues are asked
+    from ingest.sources.client import quakes
     from ingest.sources.orders.services import pairs_order
 
     for url in settings.EVENT_FEEDS:
         try:
-            reports = configured.event_reports(url=url, now=timezone.now())
+            reports = quakes.fetch(url=url, allowed=configured.allow_list(), now=timezone.now())
         except SourceError as fault:
             logger.warning("no events are taken: %s", fault)
             continue

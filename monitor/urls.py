@@ -56,7 +56,6 @@ of_organisation = [
     path("lines/<int:line>/profile.geojson", lines.line_sections, name="organisation-line-sections"),
     path("lines/<int:line>/<slug:name>.csv", lines.line_file, name="organisation-line-file"),
     path("export.json", organisations.organisation_export, name="organisation-export"),
-    path("buildings.csv", organisations.organisation_buildings, name="organisation-buildings"),
 ]
 of_workbench = [  # Dash requests the addresses that begin with _dash.
     path("", desk.desk, name="workbench"),
@@ -203,7 +202,6 @@ urlpatterns = [
     path("review/taken/", decisions.review_taken, name="review-taken"),
     path("review/texts/", decisions.review_texts, name="review-texts"),
     path("review/reports/", decisions.review_reports, name="review-reports"),
-    path("review/reports/<int:report>/photo/", decisions.review_report_photo, name="review-report-photo"),
     path("review/<str:code>/", reviews.review_case, name="review-case"),
     path("review/<str:code>/edit/", edits.review_edit, name="review-edit"),
     path("review/<str:code>/edit/undo/", edits.review_edit_undo, name="review-edit-undo"),

@@ -73,11 +73,6 @@ def cases_wanted(*, wanted: Wanted, person: User, now: datetime) -> QuerySet[Ale
     return cases
 
 
-def rows_proposed() -> set[int]:
-    """Return the primary keys of alerts with a proposal that waits for a second person."""
-    return set(Proposal.objects.filter(outcome=Proposal.Outcome.WAITING).values_list("alert", flat=True))
-
-
 def sort_cases(*, cases: QuerySet[Any], now: datetime, order: str = "") -> list[int]:
     """Return the primary keys of cases in one of ORDERS; reads no outlines.
 
@@ -85,19 +80,13 @@ def sort_cases(*, cases: QuerySet[Any], now: datetime, order: str = "") -> list[
 
     Urgency is the importance plus steps for the time since somebody last judged the case, or else since it was found.
     """
-    waits = _waited_s(now) / (86_400.0 * DAYS_PER_STEP)
+    waits = seconds_waited(now) / (86_400.0 * DAYS_PER_STEP)
     urgency = F("importance") + Least(waits, MAX_WAIT_STEPS, output_field=FloatField())
     own = [ORDERS[order]] if order else []
     return list(cases.order_by(*own, "visit_planned", urgency.desc(), "-id").values_list("pk", flat=True))
 
 
-def with_wait(*, cases: QuerySet[Any], now: datetime) -> QuerySet[Any]:
-    """Return cases with `waited_s`: for how long each has waited, s."""
-    waiting: QuerySet[Any] = cases.annotate(waited_s=_waited_s(now))
-    return waiting
-
-
-def _waited_s(now: datetime) -> Extract:
+def seconds_waited(now: datetime) -> Extract:
     """Return an expression for the seconds since somebody last judged a case, or else since it was found."""
     judged = Review.objects.filter(alert=OuterRef("pk")).order_by("-created_at").values("created_at")[:1]
     return Extract(Value(now) - Coalesce(Subquery(judged), F("created_at")), "epoch")

@@ -1,17 +1,20 @@
-"""Standing verdicts, and the precision of detection, for the public record and for training."""
+"""Standing verdicts and how long cases wait for one; the precision of detection. For public record and training."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from statistics import mean
 from typing import TYPE_CHECKING, NamedTuple, TypedDict, TypeVar
 
-from django.db.models import OuterRef, QuerySet, Subquery
+import numpy as np
+from django.db.models import Min, OuterRef, QuerySet, Subquery
 
 from detection.models import Alert, AlertTransition, Detection, Review
 from detection.rules.lifecycle import Source
+from detection.rules.severity import Severity
 from detection.rules.verdicts import Verdict
 from detection.selectors import UNREVIEWED_STATES
 from ground_motion.core.errors import promised
@@ -43,6 +46,15 @@ class Precision(NamedTuple):
     share: Interval
 
 
+class Waiting(NamedTuple):
+    """Median and 90th percentile of the time until cases of one severity were decided."""
+
+    severity: str
+    decided: int
+    median: timedelta
+    nine_of_ten: timedelta
+
+
 def judgements(*, source: Source = Source.COMPUTER) -> QuerySet[JudgedReview]:
     """Return the standing verdict on each alert of a source, latest first.
 
@@ -63,11 +75,6 @@ def judgements(*, source: Source = Source.COMPUTER) -> QuerySet[JudgedReview]:
     score = Subquery(Detection.objects.filter(alert=OuterRef("alert")).order_by("id").values("score")[:1])
     reviews = Review.objects.filter(pk__in=latest).annotate(found_as=found_as, score=score)
     return reviews.select_related("alert", "transition").order_by("-created_at", "-id")
-
-
-def n_unjudged(*, simulated: bool) -> int:
-    """Return how many alerts nobody has judged yet."""
-    return Alert.objects.filter(simulated=simulated, state__in=[state.value for state in UNREVIEWED_STATES]).count()
 
 
 def precision(reviews: Iterable[Row], group_of: Callable[[Row], str]) -> list[Precision]:
@@ -92,3 +99,29 @@ def reliability(reviews: Iterable[JudgedReview]) -> list[tuple[float, Precision]
     for review in scored:
         grouped[group_of(review)].append(promised(review.score))
     return [(mean(grouped[row.group]), row) for row in precision(scored, group_of)]
+
+
+def time_to_review(*, since: datetime, simulated: bool) -> list[Waiting]:
+    """Return the time from first detection to first standing verdict by severity, strongest first."""
+    decided = (
+        Review.objects.filter(verdict__in=(*JUDGED, Verdict.DUPLICATE), taken_back_by=None, alert__simulated=simulated)
+        .filter(alert__source=Source.COMPUTER)
+        .values("alert", "alert__severity", "alert__created_at")
+        .annotate(first=Min("created_at"))
+        .filter(first__gte=since)
+        .order_by()
+    )
+    took: dict[str, list[float]] = {}
+    for row in decided:
+        took.setdefault(row["alert__severity"], []).append((row["first"] - row["alert__created_at"]).total_seconds())
+    rows = []
+    for grade in (grade for grade in reversed(Severity) if grade in took):
+        half, most = (timedelta(seconds=float(np.quantile(took[grade], share))) for share in (0.5, 0.9))
+        rows.append(Waiting(grade, len(took[grade]), half, most))
+    return rows
+
+
+def oldest_waiting(*, simulated: bool) -> tuple[int, datetime | None]:
+    """Return the number of waiting cases, and since when the oldest one has been waiting."""
+    waiting = Alert.objects.filter(state__in=list(UNREVIEWED_STATES), simulated=simulated)
+    return waiting.count(), waiting.aggregate(first=Min("created_at"))["first"]

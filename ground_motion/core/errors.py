@@ -159,10 +159,3 @@ class DiskFull(_Passing):
 
 class StorageFailed(_Passing):
     """Error for a failed request to the object store. No result was kept; the work can be done later."""
-
-
-def sentence_of(fault: Exception) -> str:
-    """Return why work failed: the sentence of an UnusableData, else a statement that this program has a fault."""
-    if isinstance(fault, UnusableData):
-        return fault.sentence
-    return one_line(f"A fault in this program ({type(fault).__name__}: {fault}).")

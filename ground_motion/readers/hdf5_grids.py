@@ -116,17 +116,14 @@ def mapped_epsg(path: Path, stated: Mapping[str, str]) -> int:
         if wkt:
             codes.add(CRS.from_wkt(wkt).to_epsg(min_confidence=25))
         elif not number:
-            codes.add(CRS.from_cf({key: _as_number(text) for key, text in stated.items()}).to_epsg(min_confidence=25))
+            numbers = {key: value for key, text in stated.items() if (value := number_of(text)) is not None}
+            codes.add(CRS.from_cf({**stated, **numbers}).to_epsg(min_confidence=25))
     if len(codes - {None}) != 1:
         named = " and ".join(f"EPSG:{code}" for code in sorted(code for code in codes if code))
         raise InputError(path, f"its grid mapping names {named or 'no EPSG number'}", REMEDY)
     (epsg,) = (code for code in codes if code)
     metric_crs(path, epsg)
     return epsg
-
-
-def _as_number(text: str) -> float | str:
-    return text if (value := number_of(text)) is None else value
 
 
 def evenly(path: Path, name: str, values: Float64) -> tuple[float, float]:

@@ -44,11 +44,6 @@ def regions_listed(*, text: str = "", level: int | None = None, covered: bool = 
     return regions.order_by("level", "search_name", "pk")
 
 
-def levels_loaded() -> list[int]:
-    """Return the administrative levels that are loaded."""
-    return list(AdministrativeRegion.objects.order_by("level").values_list("level", flat=True).distinct())
-
-
 def regions_around(*, region: AdministrativeRegion) -> list[AdministrativeRegion]:
     """Return the larger units around a region, the largest first; a simulated region gets simulated units only."""
     return list(

@@ -13,7 +13,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError
 from django.db.models import TextChoices
 from kombu.exceptions import OperationalError as BrokerError
 
-from ground_motion.core.errors import FULL_DISK_ERRNOS, DiskFull, StorageFailed, UnusableData, one_line, sentence_of
+from ground_motion.core.errors import FULL_DISK_ERRNOS, DiskFull, StorageFailed, UnusableData, one_line
 from ground_motion.core.http.faults import SignInRefused, SourceError
 
 FIRST_DELAY, MAX_DELAY = timedelta(minutes=1), timedelta(minutes=30)
@@ -99,7 +99,10 @@ def reason_of(fault: Exception) -> str:
     if cause in (Cause.DATABASE, Cause.BROKER):
         name = cause.label.capitalize()
         return one_line(f"{name} could not be used ({first_line(fault)}): see whether it runs.")
-    return str(fault) if isinstance(fault, SourceError) else sentence_of(fault)
+    if isinstance(fault, SourceError):
+        return str(fault)
+    named = f"A fault in this program ({type(fault).__name__}: {fault})."
+    return fault.sentence if isinstance(fault, UnusableData) else one_line(named)
 
 
 def full_disk(fault: Exception) -> str:

@@ -5,14 +5,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ground_motion.core.errors import FULL_DISK_ERRNOS, InputError
-from ground_motion.readers.given import boundaries, lines, pictures, sites
+from ground_motion.readers.given import boundaries, lines, pictures
 from ingest.jobs.confine import hide_process
 
 READERS: dict[str, Callable[..., bytes]] = {
     "boundary": boundaries.read,
     "line": lines.read,
     "picture": pictures.read,
-    "sites": sites.read,
 }
 
 

@@ -111,7 +111,7 @@ class NotRead(Exception):
 def read_given(reader: str, content: bytes, **options: float) -> bytes:
     """Run a reader of ingest.given on a file's content and return its answer.
 
-    reader: "boundary", "line", "picture" or "sites". Raises its InputError, NotRead, and DiskFull.
+    reader: "boundary", "line" or "picture". Raises its InputError, NotRead, and DiskFull.
     """
     with TemporaryDirectory(prefix="given-") as folder, open(os.memfd_create("answer"), "rb") as answer:
         given = Path(folder) / "given"

@@ -343,8 +343,3 @@ def _declared_facts(submission: Submission) -> dict[str, object]:
 def jobs_lately(*, limit: int) -> QuerySet[IngestJob]:
     """Return the newest jobs with their products and scenes, the newest first."""
     return IngestJob.objects.prefetch_related("products", "scenes").order_by("-id")[:limit]
-
-
-def is_waiting(*, sha256: str) -> bool:
-    """Return whether a file with this content is already waiting or being read."""
-    return IngestJob.objects.filter(sha256=sha256, state__in=IngestJob.UNSETTLED).exists()

@@ -56,6 +56,15 @@ def attempt(step: StepFailure.Step, row: Model) -> Iterator[None]:
         failure.save()
 
 
+def rows_work(
+    step: StepFailure.Step, pending: QuerySet[Row], work: Callable[[Row], object], most: int | None = None
+) -> None:
+    """Do `work` on each of a step's due rows, on `most` of them at most; a failing one does not stop the others."""
+    for row in rows_due(step, pending)[:most]:
+        with attempt(step, row):
+            work(row)
+
+
 def failures_retry(*, failures: QuerySet[StepFailure]) -> int:
     """Make failed and delayed steps due now; return their number."""
     return failures.update(state=State.QUEUED, faults=0, next_try_at=None)

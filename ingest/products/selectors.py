@@ -274,10 +274,10 @@ def points_count_within(*, product: Product, area: GEOSGeometry) -> int:
     return MeasurementPoint.objects.filter(product=product, tile_point__intersects=area).count()
 
 
-def pids_within(*, product: Product, area: GEOSGeometry, most: int = MAX_AVERAGED) -> list[str]:
-    """Return the ids of the points in an area (EPSG:4326), of at most `most`: those of `series_within`."""
+def pids_within(*, product: Product, area: GEOSGeometry) -> list[str]:
+    """Return the ids of the points in an area (EPSG:4326): those whose series `area_series` averages."""
     sql = f"SELECT p.pid FROM {POINTS} p {SAMPLED_WITHIN}"  # noqa: S608
-    return [pid for (pid,) in rows_of(sql, [product.pk, bytes(area.ewkb), most])]
+    return [pid for (pid,) in rows_of(sql, [product.pk, bytes(area.ewkb), MAX_AVERAGED])]
 
 
 def series_within(*, product: Product, area: GEOSGeometry, most: int) -> tuple[int, Float32]:

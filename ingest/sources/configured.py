@@ -15,9 +15,9 @@ from shapely import Polygon
 from ground_motion.core.http.allow_list import AllowList
 from ground_motion.core.http.faults import SearchFailed, SignInRefused
 from ground_motion.core.http.transport import Credential, guard
-from ingest.sources.client import asf, geocoder, hyp3, quakes, stac
+from ingest.sources.client import asf, geocoder, hyp3, stac
 from ingest.sources.client.scene import CatalogueScene
-from ingest.sources.client.tokens import Account, Tokens, token_end
+from ingest.sources.client.tokens import Account, Tokens
 
 SOURCES = (asf.SOURCE, stac.SOURCE)
 IF_DENIED = {
@@ -69,12 +69,6 @@ def stac_account() -> Account:
     pair, other, server = settings.STAC_TOKEN.partition("@https://")
     name, _, password = pair.partition(":")
     return Account(f"https://{server}" if other else settings.STAC_SIGN_IN_URL, name, password)
-
-
-def token_ends() -> dict[str, datetime]:
-    """Return name of a setting -> when its token ends, for fixed tokens that state their end."""
-    ends = {name: token_end(getattr(settings, name)) for name in ("EARTHDATA_TOKEN", "STAC_TOKEN")}
-    return {name: end for name, end in ends.items() if end}
 
 
 def download_session() -> requests.Session:
@@ -131,8 +125,3 @@ def geocode(*, text: str, language: str, most: int) -> list[geocoder.Found]:
         allowed=allow_list(),
         contact=settings.PUBLIC_URL,
     )
-
-
-def event_reports(*, url: str, now: datetime) -> quakes.Reports:
-    """Return what the catalogue of events at an address of EVENT_FEEDS reports. Raises SourceError."""
-    return quakes.fetch(url=url, allowed=allow_list(), now=now)

@@ -11,15 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import ruptures
 
-from ground_motion.methods.deformation.living.changes import (
-    MIN_CLUSTERS,
-    MIN_DATES,
-    MIN_NOISE_MM,
-    MIN_SCORE,
-    Bends,
-    Clusters,
-    bends,
-)
+from ground_motion.methods.deformation.living import changes
+from ground_motion.methods.deformation.living.changes import Clusters
 from ground_motion.methods.deformation.series.regression import DAYS_PER_YEAR, Float32, Float64
 from ground_motion.statistics.robust import MAD_TO_SIGMA
 from lab.living.passes import Series
@@ -40,7 +33,7 @@ class Bowl(NamedTuple):
     cluster: int
 
 
-class Told(NamedTuple):
+class Reports(NamedTuple):
     """Number of hidden dates after which a bend is reported, by our method and by the control; None if never."""
 
     ours: int | None
@@ -49,7 +42,7 @@ class Told(NamedTuple):
 
 def draw_bowl(rng: np.random.Generator, series: Series, clusters: Clusters, known: int, draw: int) -> Bowl | None:
     """Draw a bowl around a cluster of MIN_POINTS points; every other one accelerates. None without such a cluster."""
-    if clusters.tested.size < MIN_CLUSTERS:
+    if clusters.tested.size < changes.MIN_CLUSTERS:
         return None
     counts = np.bincount(clusters.own, minlength=clusters.tested.max() + 1)[clusters.tested]
     cluster = int(rng.choice(np.flatnonzero(counts >= min(MIN_POINTS, counts.max()))))
@@ -62,12 +55,12 @@ def draw_bowl(rng: np.random.Generator, series: Series, clusters: Clusters, know
     return Bowl(np.exp(-((away / RADIUS_M) ** 2)).astype(np.float32), rng.choice([-1, 1]) * curve, cluster)
 
 
-def told_after(days: Sequence[date], deviation_mm: Float64, bowl: Bowl) -> Told:
+def reports_after(days: Sequence[date], deviation_mm: Float64, bowl: Bowl) -> Reports:
     """Return when a bowl is reported. days: last day of the release, then those of deviation_mm, (clusters, dates)."""
-    sign, counts = np.sign(bowl.curve_mm[-1]), range(MIN_DATES, len(days))
-    ours = (at for at in counts if sign * _bends(days, deviation_mm[:, :at]).score[bowl.cluster] >= MIN_SCORE)
+    sign, counts = np.sign(bowl.curve_mm[-1]), range(changes.MIN_DATES, len(days))
+    ours = (at for at in counts if sign * _scores(days, deviation_mm[:, :at])[bowl.cluster] >= 1)
     control = (at for at in counts if pelt(deviation_mm[:, :at], bowl.cluster))
-    return Told(next(ours, None), next(control, None))
+    return Reports(next(ours, None), next(control, None))
 
 
 def false_reports(days: Sequence[date], deviation_mm: Float64, true_mm: Float64) -> tuple[int, int]:
@@ -75,10 +68,10 @@ def false_reports(days: Sequence[date], deviation_mm: Float64, true_mm: Float64)
 
     A report is false if the real series gives none within the year; for our method, none in the same direction.
     """
-    counts = range(MIN_DATES, len(days))
-    told, true = (np.array([_bends(days, values[:, :at]).score for at in counts]) for values in (deviation_mm, true_mm))
-    false = sum((sign * told >= MIN_SCORE).any(axis=0) & ~(sign * true >= MIN_SCORE).any(axis=0) for sign in (1, -1))
-    clusters = range(len(true_mm) if len(true_mm) >= MIN_CLUSTERS else 0)
+    counts = range(changes.MIN_DATES, len(days))
+    told, true = (np.array([_scores(days, values[:, :at]) for at in counts]) for values in (deviation_mm, true_mm))
+    false = sum((sign * told >= 1).any(axis=0) & ~(sign * true >= 1).any(axis=0) for sign in (1, -1))
+    clusters = range(len(true_mm) if len(true_mm) >= changes.MIN_CLUSTERS else 0)
 
     def tells(values: Float64, cluster: int) -> bool:
         return any(pelt(values[:, :at], cluster) for at in counts)
@@ -87,14 +80,14 @@ def false_reports(days: Sequence[date], deviation_mm: Float64, true_mm: Float64)
     return int(np.count_nonzero(false)), control
 
 
-def _bends(days: Sequence[date], deviation_mm: Float64) -> Bends:
-    return bends(days[0], days[1 : 1 + deviation_mm.shape[1]], deviation_mm)
+def _scores(days: Sequence[date], deviation_mm: Float64) -> Float64:
+    return changes.bends(days[0], days[1 : 1 + deviation_mm.shape[1]], deviation_mm).score / changes.MIN_SCORE
 
 
 def pelt(deviation_mm: Float64, cluster: int) -> bool:
     """Return whether PELT finds a change in the deviations of a cluster from its forecast."""
-    noise = np.maximum(MAD_TO_SIGMA * np.nanmedian(np.abs(deviation_mm), axis=0), MIN_NOISE_MM)
+    noise = np.maximum(MAD_TO_SIGMA * np.nanmedian(np.abs(deviation_mm), axis=0), changes.MIN_NOISE_MM)
     signal = (deviation_mm[cluster] / noise)[np.isfinite(deviation_mm[cluster])]
-    return (
-        signal.size >= MIN_DATES and len(ruptures.Pelt(model="l2", min_size=2, jump=1).fit(signal).predict(PENALTY)) > 1
-    )
+    if signal.size < changes.MIN_DATES:
+        return False
+    return len(ruptures.Pelt(model="l2", min_size=2, jump=1).fit(signal).predict(PENALTY)) > 1

@@ -28,7 +28,7 @@ from ground_motion.readers.formats import registry
 from ground_motion.readers.records import Declaration, join_batches
 from ground_motion.statistics.intervals import Interval, bootstrap_over, proportion
 from lab.deformation.injected.places import MAPPINGS
-from lab.living.bends import SOON, Told, draw_bowl, false_reports, told_after
+from lab.living.bends import SOON, Reports, draw_bowl, false_reports, reports_after
 from lab.living.passes import CASES, Case, Passes, Series
 from lab.real_data import folder
 from lab.results import code_of, recording, write
@@ -108,7 +108,7 @@ def measure(release: Release, place: str, case: Case, draws: int, purpose: Purpo
     """Measure a case at a place."""
     series, days = release.series, release.series.dates[release.known - 1 :]
     last = np.array([day > days[-1] - LAST for day in days[1:]])
-    rows, told, false = [], list[Told](), list[tuple[int, int]]()
+    rows, told, false = [], list[Reports](), list[tuple[int, int]]()
     for draw in range(draws):
         rng = generator(purpose, f"hidden year {place}", draw)
         seed = int(rng.integers(2**31))
@@ -120,7 +120,7 @@ def measure(release: Release, place: str, case: Case, draws: int, purpose: Purpo
         bowl = draw_bowl(rng, series, release.clusters, release.known, draw)
         if bowl:
             moved = (series.displacement_mm + bowl.share[:, None] * bowl.curve_mm).astype(np.float32)
-            told.append(told_after(days, prolong(release, moved, seed, case).deviation_mm, bowl))
+            told.append(reports_after(days, prolong(release, moved, seed, case).deviation_mm, bowl))
     figures = {
         "rmse_12_months_mm": bootstrap_over(rows, lambda drawn: float(np.sqrt(drawn[:, 0].mean()))),
         "rmse_mm": bootstrap_over(rows, lambda drawn: float(np.sqrt(drawn[:, 1].mean()))),
@@ -131,7 +131,7 @@ def measure(release: Release, place: str, case: Case, draws: int, purpose: Purpo
     return figures | bend_figures(told, false, release.clusters.tested.size * draws)
 
 
-def bend_figures(told: Sequence[Told], false: Sequence[tuple[int, int]], cluster_years: int) -> dict[str, Interval]:
+def bend_figures(told: Sequence[Reports], false: Sequence[tuple[int, int]], cluster_years: int) -> dict[str, Interval]:
     """Return figures of bends. A bend not reported in the year counts as missed; one that PELT misses is never late."""
     figures = {}
     if told and cluster_years:
@@ -162,15 +162,8 @@ def main() -> None:
             release = release_of(read_series(*PLACES.get(place, (place,))))
             for name in args.cases:
                 metrics[f"{place}: {name}"] = measure(release, place, CASES[name], args.draws, Purpose[args.purpose])
-    write(
-        args.json,
-        "lab.living.hidden_year",
-        metrics,
-        {},
-        task="deformation",
-        benchmark="hidden-year",
-        code=code_of(used),
-    )
+    code = code_of(used)
+    write(args.json, "lab.living.hidden_year", metrics, {}, task="deformation", benchmark="hidden-year", code=code)
 
 
 if __name__ == "__main__":

@@ -55,9 +55,7 @@ def draw_route(rng: np.random.Generator, length_m: float, steps: bool) -> Route:
     steps_m = places[on[near] - on[near - 1] < 3 * spacing] if steps else np.empty(0)
     step_widths = rng.uniform(*STEP_WIDTH_M, steps_m.size)
     heights = rng.choice([-1, 1], steps_m.size) * STEP_MM_M * step_widths
-
     shared_m, shared_mm = rng.uniform(*SHARED_M), rng.uniform(*SHARED_MM)
-
     knots_m = np.arange(0, length_m + KNOT_M, KNOT_M)
 
     def wave(at: Float64, size_mm: float, wide_m: float) -> Float64:
@@ -72,7 +70,7 @@ def draw_route(rng: np.random.Generator, length_m: float, steps: bool) -> Route:
     )
     motion = smooth.copy()
     after = on[:, np.newaxis] - steps_m
-    ramps = np.clip(after / step_widths + 0.5, 0, 1) * _recovered(after, rng.uniform(*SETTLED_M, steps_m.size))
+    ramps = np.clip(after / step_widths + 0.5, 0, 1) * np.clip(1 - after / rng.uniform(*SETTLED_M, steps_m.size), 0, 1)
     motion[: on.size] += ramps @ heights
     motion[on.size :] += rng.normal(0, 1.0, beside.size)  # Houses and fields settle by themselves.
     noise = rng.uniform(*NOISE_MM)
@@ -87,8 +85,3 @@ def draw_route(rng: np.random.Generator, length_m: float, steps: bool) -> Route:
     seen += rng.normal(0, 1, seen.shape) * rng.uniform(*GEOLOCATION_M, 2)
     stated = noise * 1.3 ** rng.uniform(-1, 1) * np.exp(rng.normal(0, 0.15, every.size))
     return Route(line, seen[:, 0], seen[:, 1], value, stated, steps_m)
-
-
-def _recovered(after_m: Float64, length_m: Float64) -> Float64:
-    """Return which share of a step's height is left, from 1 at the step to 0 at length_m behind it."""
-    return np.asarray(np.clip(1 - after_m / length_m, 0, 1))

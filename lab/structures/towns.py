@@ -52,7 +52,8 @@ class Town(NamedTuple):
 
 def draw_town(rng: np.random.Generator, size_m: float) -> Town:
     """Draw a town of size_m x size_m."""
-    polygons = np.concatenate([_houses(rng, east, north) for east, north in _blocks(rng, size_m)])
+    blocks = [(east, north) for east in _sides(rng, size_m) for north in _sides(rng, size_m)]
+    polygons = np.concatenate([_houses(rng, *block) for block in blocks])
     n = len(polygons)
     middle = shapely.get_coordinates(shapely.centroid(polygons))
     bowls = [(rng.uniform(0, size_m, 2), rng.uniform(150, 800), rng.uniform(-12, 4)) for _ in range(rng.integers(0, 4))]
@@ -75,9 +76,8 @@ def draw_town(rng: np.random.Generator, size_m: float) -> Town:
 
     def own_motion(house: Index, away_m: Float64) -> Float64:
         up_m = np.einsum("...kx,...x->...k", away_m, toward[house]).T
-        return np.asarray(
-            (deviation[house] + steepness[house] * up_m + bend[house] * np.maximum(up_m - crack_m[house], 0)).T
-        )
+        bent = bend[house] * np.maximum(up_m - crack_m[house], 0)
+        return np.asarray((deviation[house] + steepness[house] * up_m + bent).T)
 
     places, heights, on = _reflectors(rng, polygons, size_m)
     motion = field(places)
@@ -95,18 +95,13 @@ def draw_town(rng: np.random.Generator, size_m: float) -> Town:
     return Town(polygons, moved, deviation, own_motion, steepest, seen[:, 0], seen[:, 1], heights, measured, stated)
 
 
-def _blocks(rng: np.random.Generator, size_m: float) -> list[tuple[tuple[float, float], tuple[float, float]]]:
-    """Return the blocks between streets: (west, east), (south, north)."""
-
-    def sides() -> list[tuple[float, float]]:
-        found, at = [], 0.0
-        while at < size_m:
-            width = rng.uniform(60, 160)
-            found.append((at, at + width))
-            at += width + rng.uniform(10, 25)
-        return found
-
-    return [(east, north) for east in sides() for north in sides()]
+def _sides(rng: np.random.Generator, size_m: float) -> list[tuple[float, float]]:
+    """Return both ends of each block along a line of blocks, with streets between them."""
+    found, at = [], 0.0
+    while at < size_m:
+        found.append((at, at + rng.uniform(60, 160)))
+        at = found[-1][1] + rng.uniform(10, 25)
+    return found
 
 
 def _houses(rng: np.random.Generator, east: tuple[float, float], north: tuple[float, float]) -> NDArray[np.object_]:
@@ -140,21 +135,17 @@ def _reflectors(
         roof = tries[shapely.contains_xy(polygon, *tries.T)]
         ring = shapely.get_coordinates(polygon.exterior)
         step = np.diff(ring, axis=0)
-        outward = np.sign(shapely.area(polygon)) * step[:, 1]  # Rings run either way; `look` tries both signs.
-        facing = np.maximum(look * outward, 0)
-        walls = [
-            ring[side] + rng.random((rng.poisson(facing[side] / wall_m), 1)) * step[side] for side in range(len(step))
-        ]
+        facing = np.maximum(look * step[:, 1], 0)  # Boxes run all the same way round.
+        walls = [ring[at] + rng.random((rng.poisson(facing[at] / wall_m), 1)) * step[at] for at in range(len(step))]
         part = np.concatenate([roof, *walls])
         places.append(part)
         heights.append(np.concatenate([np.full(len(roof), height), rng.uniform(0, height, len(part) - len(roof))]))
         on.append(np.full(len(part), number))
     ground = rng.uniform(0, size_m, (rng.poisson(size_m**2 / ground_m2), 2))
     free = shapely.STRtree(polygons).query(shapely.points(ground), predicate="within")[0]
-    ground = np.delete(ground, free, axis=0)
-    places.append(ground)
-    heights.append(np.zeros(len(ground)))
-    on.append(np.full(len(ground), -1))
+    places.append(np.delete(ground, free, axis=0))
+    heights.append(np.zeros(len(places[-1])))
+    on.append(np.full(len(places[-1]), -1))
     return np.concatenate(places), np.concatenate(heights), np.concatenate(on)
 
 

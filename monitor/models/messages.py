@@ -224,8 +224,6 @@ class Notification(models.Model):
     withdrawn_at = models.DateTimeField(null=True, help_text="it was overtaken before it was sent")
     created_at = models.DateTimeField(auto_now_add=True)
 
-    sites: dict[int, str] | None = None  # Sites concerned, which monitor.subscribers.subscriptions.assets reads.
-
     class Meta:
         ordering = ["id"]
         constraints = [models.UniqueConstraint(fields=["transition", "subscription"], name="notified_once")]

@@ -102,7 +102,7 @@ class Alarm(models.Model):
         return f"{self.condition}: {self.sentence}"
 
 
-class ResidentReport(Holding):
+class ResidentReport(models.Model):
     """Report of damage or of a change of the ground. Only number, kind and month of accepted reports are public."""
 
     class Kind(models.TextChoices):
@@ -121,7 +121,6 @@ class ResidentReport(Holding):
     place = models.PointField(srid=4326, geography=True)
     seen_on = models.DateField()
     text = models.TextField(blank=True, help_text="for operators only")
-    photo = models.BinaryField(null=True, help_text="JPEG without metadata, for operators only")
     email = models.EmailField(blank=True, help_text="in lower case; empty once it is confirmed")
     created_at = models.DateTimeField(auto_now_add=True)
     confirmed_at = models.DateTimeField(null=True, help_text="nobody sees it before")
@@ -136,13 +135,3 @@ class ResidentReport(Holding):
 
     def __str__(self) -> str:
         return f"report {self.pk}: {self.kind}"
-
-
-class UnconfirmedPhoto(models.Model):
-    """Photo of a report until its sender confirms the report. The table is not backed up."""
-
-    report = models.OneToOneField(ResidentReport, models.CASCADE, related_name="unconfirmed_photo")
-    content = models.BinaryField(help_text="JPEG without metadata, which nobody sees")
-
-    class Meta:
-        default_permissions = ()

@@ -84,7 +84,7 @@ class Membership(models.Model):
         return self.role == self.Role.OWNER
 
 
-class Subscription(Holding):
+class Subscription(models.Model):
     """Subscription of an address to alerts: region and filters. Nothing is sent before it is confirmed."""
 
     class Frequency(models.TextChoices):
@@ -110,7 +110,6 @@ class Subscription(Holding):
     region = models.MultiPolygonField(srid=4326)
     label = models.CharField(max_length=200, help_text="the region in words")
     name = models.CharField(max_length=80, blank=True, help_text="what its owner calls it; of a seat, the organisation")
-    n_assets = models.PositiveIntegerField(default=0, help_text="sites, where the region is a list of them")
     kinds = ArrayField(models.CharField(max_length=30), help_text="of detection.kinds.Kind")
     lowest_severity = models.CharField(max_length=10, choices=[(step.value, step.value) for step in Severity])
     unreviewed = models.BooleanField(help_text="also alerts that nobody has reviewed yet")
@@ -119,8 +118,6 @@ class Subscription(Holding):
     frequency = models.CharField(max_length=10, choices=Frequency.choices)
     language = models.CharField(max_length=10, default=language_of_request, help_text="of settings.LANGUAGES")
     time_zone = models.CharField(max_length=64, default="UTC", help_text="as the tz database names it")
-    quiet_from = models.PositiveSmallIntegerField(null=True, help_text="hour of the reader's day, 0-23: no message")
-    quiet_until = models.PositiveSmallIntegerField(null=True, help_text="and from this hour on messages again")
     sign_of_life = models.BooleanField(default=False, help_text="a message each quarter that brought nothing")
     bulletins = models.BooleanField(default=False, help_text="also each bulletin about its region")
     last_sign_at = models.DateTimeField(null=True)
@@ -150,22 +147,3 @@ class Subscription(Holding):
     def title(self) -> str:
         """Return the name under which its owner knows the subscription."""
         return self.name or self.label
-
-    @property
-    def source(self) -> int:
-        """Return the key of the subscription with the list of sites: for a seat the organisation's, else this one."""
-        return self.shared_id or self.pk
-
-
-class Asset(models.Model):
-    """Site of a subscription's list; the subscription's region is the union of all its sites' areas."""
-
-    subscription = models.ForeignKey(Subscription, models.CASCADE, related_name="assets")
-    name = models.CharField(max_length=120)
-    longitude = models.FloatField(help_text="degrees")
-    latitude = models.FloatField(help_text="degrees")
-    radius_m = models.FloatField()
-    area = models.MultiPolygonField(srid=4326)
-
-    class Meta:
-        ordering = ["id"]

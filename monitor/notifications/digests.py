@@ -22,7 +22,7 @@ from ingest.foundation.locks import Lock, hold_lock
 from monitor.models.messages import Notification, OutgoingMessage, Rank
 from monitor.models.subscriptions import Subscription
 from monitor.notifications.outbox import message_about, message_key, notifications_waiting
-from monitor.subscribers.subscriptions.selectors import awake, signs_due, subscriptions_active, subscriptions_resume_due
+from monitor.subscribers.subscriptions.selectors import signs_due, subscriptions_active, subscriptions_resume_due
 
 MANY_PLACES = 10  # A message about more places is a summary.
 HOLD = timedelta(days=1)  # Alerts that no person has reviewed wait this long after a summary.
@@ -74,9 +74,8 @@ def duplicates_withdraw(*, waiting: QuerySet[Notification]) -> None:
 
 
 def _waiting(channel: str, now: datetime) -> QuerySet[Notification]:
-    """Return waiting notifications of "at once" readers, except those held back by quiet hours or after a summary."""
+    """Return waiting notifications of "at once" readers, except those held back after a summary."""
     readers = subscriptions_active().filter(frequency=Subscription.Frequency.AT_ONCE, channel=channel)
-    readers = awake(subscriptions=readers, now=now)
     summaries = _messages(channel).filter(kind=Kind.SUMMARY, created_at__gt=now - HOLD)
     held = Exists(summaries.filter(address=OuterRef("subscription__email")))
     waiting = notifications_waiting().filter(subscription__in=readers)
@@ -163,7 +162,7 @@ def digests_queue(*, now: datetime | None = None) -> int:
 
 def _digests_of(frequency: str, zone: str, now: datetime) -> int:
     queued, moment = 0, last_moment(frequency=frequency, now=now, zone=zone)
-    due = awake(subscriptions=subscriptions_active().filter(frequency=frequency, time_zone=zone), now=now)
+    due = subscriptions_active().filter(frequency=frequency, time_zone=zone)
     if frequency == Subscription.Frequency.AT_ONCE:  # A message waits only after a change from daily or weekly.
         due = due.exclude(channel__in=settings.GATHERING)
     else:
@@ -188,7 +187,7 @@ def _digest_queue(reader: dict[str, str], moment: datetime, now: datetime) -> bo
         )
         if not created:
             return False
-        mine = awake(subscriptions=subscriptions_active().filter(**reader), now=now)
+        mine = subscriptions_active().filter(**reader)
         waiting = notifications_waiting().filter(subscription__in=mine)
         duplicates_withdraw(waiting=waiting)
         Notification.objects.filter(pk__in=list(waiting.values_list("pk", flat=True))).update(message=message)

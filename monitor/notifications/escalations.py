@@ -33,7 +33,7 @@ from monitor.subscribers.organisations.services import alone
 from monitor.subscribers.subscriptions import selectors as subscriptions
 from monitor.subscribers.subscriptions.endpoints import message_to
 from monitor.subscribers.subscriptions.limits import allowed_for_organisation
-from monitor.subscribers.subscriptions.selectors import SEVERITIES, is_held
+from monitor.subscribers.subscriptions.selectors import SEVERITIES
 
 MAX_ASKED = 50  # An organisation is asked about this many alerts a day, the most important first.
 REST = timedelta(hours=1)  # Least time between two mails to operators.
@@ -155,7 +155,7 @@ def _is_over(step: EscalationStep, row: Escalation, now: datetime) -> bool:
         return min(sent) + timedelta(hours=step.hours) <= now
     waiting = step.messages.filter(state__in=[State.QUEUED, State.SENDING], attempts__lt=MAX_TRIES)
     paused = ChannelPause.objects.values("channel")
-    return not waiting.exclude(channel__in=paused).exclude(is_held(now=now)).exists()
+    return not waiting.exclude(channel__in=paused).exists()
 
 
 def _messages_to_contact(step: EscalationStep, contact: Contact) -> list[OutgoingMessage]:

@@ -18,7 +18,7 @@ from monitor.models.subscriptions import Subscription
 from monitor.notifications.base import Channel, Delivered, InHand, Later, Never, Outcome, Refused
 from monitor.subscribers.organisations.escalations import escalations_of_operators, escalations_waiting
 from monitor.subscribers.subscriptions import endpoints, selectors
-from monitor.subscribers.subscriptions.selectors import is_held, subscriptions_active
+from monitor.subscribers.subscriptions.selectors import subscriptions_active
 
 logger = logging.getLogger(__name__)
 
@@ -60,9 +60,9 @@ def channels_due(*, now: datetime) -> set[str]:
 
 
 def messages_due(*, now: datetime) -> QuerySet[OutgoingMessage]:
-    """Return queued messages whose time has come, and those whose sender died, except those held by quiet hours."""
+    """Return queued messages whose time has come, and those whose sender died."""
     due = Q(state=State.QUEUED, next_try_at__lte=now) | LEASE.is_expired()
-    return OutgoingMessage.objects.filter(due).exclude(is_held(now=now)).order_by("rank", "next_try_at", "id")
+    return OutgoingMessage.objects.filter(due).order_by("rank", "next_try_at", "id")
 
 
 def messages_to_deliver(*, now: datetime) -> QuerySet[OutgoingMessage]:
@@ -76,7 +76,7 @@ def messages_to_deliver(*, now: datetime) -> QuerySet[OutgoingMessage]:
     return (
         messages_due(now=now)  # type: ignore[no-redef]  # the model declares `news` for its readers
         .select_related("subscription", "transition__alert", "transition__update", "step__escalation__alert", *ABOUT)
-        .defer("subscription__region", "transition__alert__area", "report__photo", "step__escalation__alert__area")
+        .defer("subscription__region", "transition__alert__area", "step__escalation__alert__area")
         .defer("notice__line__geometry")
         .prefetch_related(Prefetch("notifications", queryset=news, to_attr="news"))
     )

@@ -16,7 +16,6 @@ from monitor.models.subscriptions import DEFAULT_CHANNEL
 from monitor.notifications import base, outbox
 from monitor.notifications.outbox import message_claim, message_deliver, message_put_off, message_settle
 from monitor.subscribers.subscriptions import endpoints
-from monitor.subscribers.subscriptions.assets import concerned_read
 
 logger = logging.getLogger(__name__)
 
@@ -151,7 +150,6 @@ class _Round:
         try:
             self.channel = self.channel or base.channel_open(name=self.name)
             self.channel.read_ahead(batch)
-            concerned_read(news=[item for message in batch for item in message.news])
             endpoints.news_read(messages=[message for message in batch if message.server])
         except LookupError:
             return  # Each of the messages is put off.

@@ -21,7 +21,7 @@ from monitor.subscribers.extracts.formats import KINDS
 from monitor.subscribers.quotas.services import Claim, network_key, room_check
 from monitor.subscribers.quotas.stores import EXTRACTS
 from monitor.subscribers.subscriptions import limits
-from monitor.subscribers.subscriptions.places import WHERE_WORDS, WhereForm, form_of
+from monitor.subscribers.subscriptions.places import WhereForm, form_of
 from monitor.web.request_limits import ACTS, GIVEN_FILES, PREVIEWS, RASTERS, costly, network_of
 from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
@@ -33,8 +33,7 @@ WISH = ("file_format", "with_series")
 class ExtractForm(EmailForm, WhereForm):
     """Form of an area, the kind of file and a mail address; it counts the points of the area."""
 
-    name = sites = None  # type: ignore[assignment]  # Django's way to leave a field out
-    where = forms.ChoiceField(choices=[word for word in WHERE_WORDS if word[0] != "sites"])
+    name = None  # type: ignore[assignment]  # Django's way to leave a field out
     file_format = forms.ChoiceField(
         choices=Extract.Format.choices, error_messages={"required": gettext_lazy("Choose a kind of file.")}
     )

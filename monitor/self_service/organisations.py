@@ -11,9 +11,8 @@ from django.views.decorators.http import require_GET
 
 from detection.models import Alert
 from detection.rules.lifecycle import LIVING
-from monitor.maps.rasters.answers import csv_response
 from monitor.models.escalations import Contact, EscalationStep
-from monitor.models.subscriptions import Asset, Membership, Organisation, Subscription
+from monitor.models.subscriptions import Membership, Organisation, Subscription
 from monitor.self_service.channels import ways_page
 from monitor.self_service.subscriptions.forms import ChoiceForm, EmailForm
 from monitor.self_service.subscriptions.links import download, owner_of, private_page
@@ -23,9 +22,8 @@ from monitor.subscribers.organisations.names import MAX_TITLE_LENGTH
 from monitor.subscribers.subscriptions import members, places, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions.selectors import WISH
-from monitor.web.request_limits import ACTS, GIVEN_FILES, PREVIEWS, REPORTS, costly, network_of
+from monitor.web.request_limits import ACTS, GIVEN_FILES, PREVIEWS, costly, network_of
 from monitor.web.secret_links import Expired
-from monitor.wording.cards.buildings import site_rows
 from monitor.wording.cards.cards import alert_card, alert_cards
 from monitor.wording.refusals import Refusal, number_or_none
 
@@ -115,16 +113,6 @@ def organisation_export(request: HttpRequest, token: str, organisation: int) -> 
     """Export all data held of an organisation."""
     mine = member_of(token, organisation, as_owner=True)
     return download(services.organisation_exported(organisation=mine.organisation), "ground-motion-organisation.json")
-
-
-@costly(REPORTS)
-@private_page
-@require_GET
-def organisation_buildings(request: HttpRequest, token: str, organisation: int) -> HttpResponse:
-    """Export how the buildings at the organisation's sites move, one row for each site of its lists."""
-    mine = member_of(token, organisation)
-    sites = Asset.objects.filter(subscription__organisation=mine.organisation, subscription__ended_at=None)
-    return csv_response("buildings", site_rows(list(sites.values_list("name", "longitude", "latitude"))))
 
 
 @costly(posted=ACTS)
@@ -287,7 +275,6 @@ def _page(request: HttpRequest, token: str, mine: Membership, status: int = 200,
         "mine": mine,
         "organisation": organisation,
         "places": [subscriptions.described(one) | {"seat": seats.get(one.pk)} for one in followed],
-        "has_sites": any(one.n_assets for one in followed),
         "has_all_mails": mine.wants_mails and len(seats) == len(followed),
         "members": joined,
         "owners": [one for one in joined if one.is_owner],
@@ -306,7 +293,7 @@ def _place(request: HttpRequest, token: str, organisation: Organisation, shared:
     form_class: type[ChoiceForm] = ChangeForm if shared else ChoiceForm
     form, status = places.form_of(form_class, request, DEFAULTS | known)
     if form.is_valid():
-        wanted = form.choice() | {name: form.cleaned_data[name] for name in ("name", "sites")}
+        wanted = form.choice() | {"name": form.cleaned_data["name"]}
         try:
             if shared:
                 services.shared_change(shared=shared, **wanted)

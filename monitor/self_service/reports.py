@@ -22,8 +22,7 @@ from monitor.self_service.subscriptions.links import private_page
 from monitor.self_service.subscriptions.views import too_many, within_limits
 from monitor.subscribers.reports.selectors import KEEP, NEAR_M
 from monitor.subscribers.reports.services import MAX_TEXT_LENGTH, read_report_token, report_confirm, report_request
-from monitor.subscribers.subscriptions.given_files import photo
-from monitor.web.request_limits import ACTS, GIVEN_FILES, PREVIEWS, costly, network_of
+from monitor.web.request_limits import ACTS, PREVIEWS, costly
 from monitor.web.secret_links import Expired
 from monitor.wording.cards.filters import alert_or_404
 from monitor.wording.refusals import Refusal
@@ -33,7 +32,7 @@ FIRST_ZONE = timezone.get_fixed_timezone(14 * 60)  # Each day begins first in th
 
 
 class ReportForm(EmailForm, PlaceForm):
-    """Form for what a resident saw, where and when, with a photo if there is one, and the mail address last."""
+    """Form for what a resident saw, where and when, and the mail address last."""
 
     asks_geocoder = True
 
@@ -51,11 +50,6 @@ class ReportForm(EmailForm, PlaceForm):
         max_length=MAX_TEXT_LENGTH,
         widget=forms.Textarea(attrs={"rows": 4}),
     )
-    photo = forms.FileField(
-        label=gettext_lazy("A photo, if you have one (JPEG or PNG, up to 10 MB)"),
-        required=False,
-        widget=forms.FileInput(attrs={"accept": "image/jpeg,image/png"}),
-    )
 
     def clean_seen_on(self) -> date:
         """Return the day. Raises ValidationError if it has begun nowhere yet, or is before EARLIEST."""
@@ -71,36 +65,21 @@ class ReportForm(EmailForm, PlaceForm):
             self.add_error("text", _("Describe what you see."))
         return cleaned
 
-    def read_photo(self) -> bool:
-        """Re-encode the photo without its metadata; return False, with the field's error, if it cannot be read."""
-        file = self.cleaned_data["photo"]
-        try:
-            self.cleaned_data["photo"] = photo(content=file.read(), name=file.name) if file else None
-        except Refusal as refusal:
-            self.add_error("photo", refusal.error)
-        return self.is_valid()
 
-
-@costly(posted=PREVIEWS, files=GIVEN_FILES)
+@costly(posted=PREVIEWS)
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def resident_report(request: HttpRequest) -> HttpResponse:
     """Show the form, perhaps at the place of an alert (?alert=) or of a house (?lat=&lon=); on POST, save a report."""
     if request.method != "POST":
         return _page(request, ReportForm(initial=_prefilled(request)))
-    form = ReportForm(request.POST, request.FILES)
+    form = ReportForm(request.POST)
     if not form.is_valid():
         return _page(request, form, status=422)
     if not within_limits(request):
         return too_many(request)
-    if not form.read_photo():  # Decoding a photo is expensive, so that the limit comes first.
-        return _page(request, form, status=422)
-    given = {name: form.cleaned_data[name] for name in ("email", "kind", "seen_on", "text", "photo")}
-    try:
-        report_request(**given, place=form.cleaned_data["position"], ip=network_of(request))
-    except Refusal as refusal:
-        form.add_error("photo", refusal.error)
-        return _page(request, form, status=422)
+    given = {name: form.cleaned_data[name] for name in ("email", "kind", "seen_on", "text")}
+    report_request(**given, place=form.cleaned_data["position"])
     return redirect("subscribe-sent")
 
 
@@ -108,21 +87,17 @@ def resident_report(request: HttpRequest) -> HttpResponse:
 @private_page
 def report_link(request: HttpRequest, token: str) -> HttpResponse:
     """Show a report to whoever sent it, who confirms or deletes it. Mail scanners open links, so a GET does neither."""
-    report = ResidentReport.objects.filter(pk=read_report_token(token)).defer("photo").first()
+    report = ResidentReport.objects.filter(pk=read_report_token(token)).first()
     if report is None:
         raise Expired("it was deleted in the meantime")
-    deed, refusal = request.POST.get("deed") if request.method == "POST" else "", ""
+    deed = request.POST.get("deed") if request.method == "POST" else ""
     if deed == "delete":
         report.delete()
         return render(request, "self_service/reports/deleted.html")
     if deed == "confirm":
-        try:
-            report_confirm(report=report)
-            return redirect("report-link", token=token)
-        except Refusal as full:
-            refusal = full.error
-    context = {"report": report, "refusal": refusal}
-    return render(request, "self_service/reports/link.html", context, status=409 if refusal else 200)
+        report_confirm(report=report)
+        return redirect("report-link", token=token)
+    return render(request, "self_service/reports/link.html", {"report": report})
 
 
 def _prefilled(request: HttpRequest) -> dict[str, str]:

@@ -18,7 +18,6 @@ from monitor.start import variables
 
 GDAL_CACHE_MB = "256"  # GDAL's own cache is a share of all memory in each process.
 POSTGIS = "django.contrib.gis.db.backends.postgis"
-KEPT_SECONDS = 60  # A connection to the database is used again within this time.
 
 
 def process_prepare(**signal: object) -> None:
@@ -72,12 +71,6 @@ def database(address: str) -> dict[str, Any]:
     """Return the settings of a connection to a PostGIS database."""
     connection: dict[str, Any] = environ.Env.db_url_config(address, engine=POSTGIS)
     return connection
-
-
-def databases(*, is_pooled: bool) -> dict[str, dict[str, Any]]:
-    """Return DATABASES. is_pooled: behind PgBouncer, no cursor outlives a transaction on the server."""
-    lasting = {"CONN_MAX_AGE": KEPT_SECONDS, "CONN_HEALTH_CHECKS": True, "DISABLE_SERVER_SIDE_CURSORS": is_pooled}
-    return {"default": database(variables.server("DATABASE_URL")) | lasting}
 
 
 def limit_statements() -> None:

@@ -114,74 +114,6 @@ class Permissions:
     view_work = cached_property(lambda self: may_view_work(self._user))
 
 
-def reviewers_only(view: ViewFunction) -> ViewFunction:
-    """Guard a case: viewers read, operators decide."""
-    refusal = gettext_lazy("Your account may not review alerts. An administrator can add it to the operators.")
-    return never_cache(_guarded(view, _reads_or_reviews, refusal, _to_case))
-
-
-def publishers_only(view: ViewFunction) -> ViewFunction:
-    """Guard views in which a second person agrees to a colleague's proposal."""
-    refusal = gettext_lazy(
-        "Your account may not publish what a colleague proposed. An administrator can add it to the publishers."
-    )
-    return never_cache(_guarded(view, lambda request: may_publish(request.user), refusal, _to_case))
-
-
-def loaders_only(view: ViewFunction) -> ViewFunction:
-    """Guard uploads; no part of the body is read before the check."""
-    refusal = gettext_lazy("Your account may not add data. An administrator can add it to the operators.")
-    return never_cache(_guarded(view, lambda request: may_load(request.user), refusal, _to_data))
-
-
-def operators_only(view: ViewFunction) -> ViewFunction:
-    """Guard images, pairs and events: viewers read, operators change."""
-    refusal = gettext_lazy(
-        "Your account may not see or do this. An administrator can add it to the viewers or the operators."
-    )
-    return _guarded(view, _reads_or_reviews, refusal, lambda request, kwargs: request.get_full_path())
-
-
-def deciders_only(view: ViewFunction) -> ViewFunction:
-    """Guard pages that are for operators alone, such as what residents report in confidence: viewers see nothing."""
-    refusal = gettext_lazy("Your account may not see or do this. An administrator can add it to the operators.")
-    return never_cache(
-        _guarded(view, lambda request: may_review(request.user), refusal, lambda request, kwargs: request.path)
-    )
-
-
-def inviters_only(view: ViewFunction) -> ViewFunction:
-    """Guard the list of accounts and the invitations: an invitation gives no right that an administrator lacks."""
-    refusal = gettext_lazy("Accounts are listed for administrators, who also invite.")
-    return never_cache(_guarded(view, lambda request: may_administrate(request.user), refusal, _to_page("accounts")))
-
-
-def superusers_only(view: ViewFunction) -> ViewFunction:
-    """Guard changes of accounts."""
-    refusal = gettext_lazy("Accounts are managed by superusers only.")
-    return never_cache(_guarded(view, lambda request: may_manage_accounts(request.user), refusal, _to_page("accounts")))
-
-
-def job_keepers_only(view: ViewFunction) -> ViewFunction:
-    """Guard jobs: viewers read, operators retry and cancel. Who has to sign in first is then led to the list."""
-    refusal = gettext_lazy(
-        "Your account may not see or change jobs. An administrator can add it to the viewers or the operators."
-    )
-    return never_cache(_guarded(view, _reads_or_reviews, refusal, _to_page("job-list")))
-
-
-def demo_only(view: ViewFunction) -> ViewFunction:
-    """Guard pages that exist only in a demo whose mails are kept as files."""
-
-    @wraps(view)
-    def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
-        if not mails_are_shown():
-            raise Http404("There are no mails to look at here.")
-        return view(request, **kwargs)
-
-    return guarded
-
-
 def _to_case(request: HttpRequest, kwargs: dict[str, Any]) -> str:
     """Return the address to open after signing in: that of the case, not of a form."""
     return reverse("review-case", args=[kwargs["code"]]) if "code" in kwargs else request.path
@@ -192,30 +124,93 @@ def _to_data(request: HttpRequest, kwargs: dict[str, Any]) -> str:
     return reverse("product-detail", args=[kwargs["product"]]) if "product" in kwargs else reverse("uploads")
 
 
-def _to_page(name: str) -> Callable[[HttpRequest, dict[str, Any]], str]:
-    return lambda request, kwargs: reverse(name)
+def _reads_or_reviews(user: Reader, method: str | None) -> bool:
+    return may_view_work(user) if method in READING else may_review(user)
 
 
-def _reads_or_reviews(request: HttpRequest) -> bool:
-    return may_view_work(request.user) if request.method in READING else may_review(request.user)
-
-
-def _guarded(
-    view: ViewFunction,
-    may: Callable[[HttpRequest], bool],
+def _guard(
     refusal: Promise,
-    back: Callable[[HttpRequest, dict[str, Any]], str],
-) -> ViewFunction:
-    """Redirect an anonymous visitor to sign in and then to `back`; refuse an account that fails `may`."""
+    may: Callable[[Reader], bool] | None = None,
+    back: Callable[[HttpRequest, dict[str, Any]], str] = lambda request, kwargs: request.path,
+    *,
+    may_be_kept: bool = False,
+) -> Callable[[ViewFunction], ViewFunction]:
+    """Return a decorator: redirect an anonymous visitor to sign in and then to `back`; refuse an account without right.
+
+    may: whether an account has the right; None: viewers read and operators change. may_be_kept: whether a browser may
+    keep the answer.
+    """
+
+    def guard(view: ViewFunction) -> ViewFunction:
+        @wraps(view)
+        def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
+            if not request.user.is_authenticated:
+                return redirect_to_login(back(request, kwargs))
+            if second_factor_missing(request.user):
+                return redirect("mfa_activate_totp")
+            if not (may(request.user) if may else _reads_or_reviews(request.user, request.method)):
+                raise PermissionDenied(str(refusal))
+            return view(request, **kwargs)
+
+        return guarded if may_be_kept else never_cache(guarded)
+
+    return guard
+
+
+# A case: viewers read, operators decide.
+reviewers_only = _guard(
+    gettext_lazy("Your account may not review alerts. An administrator can add it to the operators."), back=_to_case
+)
+# A second person agrees to a colleague's proposal.
+publishers_only = _guard(
+    gettext_lazy(
+        "Your account may not publish what a colleague proposed. An administrator can add it to the publishers."
+    ),
+    may_publish,
+    _to_case,
+)
+# Uploads: no part of the body is read before the check.
+loaders_only = _guard(
+    gettext_lazy("Your account may not add data. An administrator can add it to the operators."), may_load, _to_data
+)
+# Images, pairs and events: viewers read, operators change.
+operators_only = _guard(
+    gettext_lazy("Your account may not see or do this. An administrator can add it to the viewers or the operators."),
+    back=lambda request, kwargs: request.get_full_path(),
+    may_be_kept=True,
+)
+# Pages for operators alone, such as what residents report in confidence: viewers see nothing.
+deciders_only = _guard(
+    gettext_lazy("Your account may not see or do this. An administrator can add it to the operators."), may_review
+)
+# The list of accounts and the invitations: an invitation gives no right that an administrator lacks.
+inviters_only = _guard(
+    gettext_lazy("Accounts are listed for administrators, who also invite."),
+    may_administrate,
+    lambda request, kwargs: reverse("accounts"),
+)
+# Changes of accounts.
+superusers_only = _guard(
+    gettext_lazy("Accounts are managed by superusers only."),
+    may_manage_accounts,
+    lambda request, kwargs: reverse("accounts"),
+)
+# Jobs: viewers read, operators retry and cancel. Who has to sign in first is then led to the list.
+job_keepers_only = _guard(
+    gettext_lazy(
+        "Your account may not see or change jobs. An administrator can add it to the viewers or the operators."
+    ),
+    back=lambda request, kwargs: reverse("job-list"),
+)
+
+
+def demo_only(view: ViewFunction) -> ViewFunction:
+    """Guard pages that exist only in a demo whose mails are kept as files."""
 
     @wraps(view)
     def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
-        if not request.user.is_authenticated:
-            return redirect_to_login(back(request, kwargs))
-        if second_factor_missing(request.user):
-            return redirect("mfa_activate_totp")
-        if not may(request):
-            raise PermissionDenied(str(refusal))
+        if not mails_are_shown():
+            raise Http404("There are no mails to look at here.")
         return view(request, **kwargs)
 
     return guarded

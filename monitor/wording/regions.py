@@ -56,13 +56,6 @@ def disc(longitude: float, latitude: float, distance_m: float) -> MultiPolygon:
         raise Refusal(gettext(str(fault))) from fault
 
 
-def discs(joined: MultiPolygon, n_sites: int) -> Region:
-    """Return the joined discs of a list of sites as one region. Raises Refusal."""
-    _check_size(joined, gettext("The sites cover %(size)s km²; the limit is %(most)s km². Give them smaller radii."))
-    label = ngettext("%(number)s site of a list", "%(number)s sites of a list", n_sites)
-    return Region(joined, label % {"number": whole(n_sites)})
-
-
 def uploaded(border: MultiPolygon, size_m2: float) -> Region:
     """Return the area of an uploaded file as a region. size_m2: its size before the border was simplified."""
     middle = border.representative_point()

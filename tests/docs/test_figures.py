@@ -188,7 +188,7 @@ SENTENCES = [  # document, result, method (of a bench: the line), digits, metric
         "structures-buildings",
         "model",
         2,
-        ["known", "within_90", "moving_within_90", "deviation_within_90"],
+        ["known", "within_90", "moving_within_90", "moving_told_within_90", "deviation_within_90"],
     ),
     ("structures", "structures-buildings", "model", 2, ["tilt_within_90", "tilt_limit_within_90", *FOUND, *DAMAGE]),
     ("structures", "structures-buildings", "nearest", 2, ["within_90", *FOUND]),

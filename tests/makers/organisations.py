@@ -3,7 +3,6 @@
 from detection.kinds import KIND_LABELS
 from monitor.models.subscriptions import Membership, Subscription
 from monitor.subscribers.organisations import services
-from monitor.subscribers.subscriptions.assets import SiteArea
 from monitor.wording import regions
 
 WISH = {"kinds": sorted(KIND_LABELS), "lowest_severity": "minor", "unreviewed": True}
@@ -28,9 +27,7 @@ def make_member(owner: Membership, email: str) -> Membership:
     return invited
 
 
-def share(
-    owner: Membership, longitude: float = -12.0, sites: tuple[SiteArea, ...] = (), **wish: object
-) -> Subscription:
+def share(owner: Membership, longitude: float = -12.0, **wish: object) -> Subscription:
     """Within 5 km of the made alert, unless it is elsewhere."""
     region = regions.circle(longitude, 47.0, 5000)
-    return services.shared_add(organisation=owner.organisation, region=region, sites=sites, **(WISH | wish))
+    return services.shared_add(organisation=owner.organisation, region=region, **(WISH | wish))

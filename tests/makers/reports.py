@@ -29,7 +29,7 @@ def make_report(
     place: tuple[float, float] = (-12.0, 47.0), accepted_by: User | None = None, confirmed: bool = True, **values
 ) -> ResidentReport:
     """A report of cracks; confirmed, and accepted where somebody is named who does that."""
-    known = {"kind": "cracks", "seen_on": date(2026, 5, 3), "text": "In the cellar.", "photo": None, "ip": "192.0.2.1"}
+    known = {"kind": "cracks", "seen_on": date(2026, 5, 3), "text": "In the cellar."}
     n = ResidentReport.objects.count()
     report = report_request(email=f"resident{n}@example{n}.org", place=place, **known | values)
     if confirmed:

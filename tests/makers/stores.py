@@ -19,8 +19,8 @@ from django.test import Client
 from detection.models import AuditEntry
 from monitor.models.lines import LineReading
 from monitor.models.messages import Bulletin, CapMessage, Endpoint
-from monitor.models.operations import UnconfirmedPhoto
-from monitor.models.subscriptions import Asset
+from monitor.models.operations import ResidentReport
+from monitor.models.subscriptions import Subscription
 from monitor.subscribers.quotas import stores
 
 # What limits a table that visitors fill and that is not in STORES.
@@ -31,8 +31,8 @@ BOUNDED: dict[type[Model], str] = {
     UserSession: "the first letters of the name of an account's browser; deleted with the session",
     AuditEntry: "few words for each press of an organisation's member; limited in a day",
     LineReading: "counted with its line",
-    UnconfirmedPhoto: "counted with its report",
-    Asset: "counted with its subscription",
+    ResidentReport: "1,000 letters; few for each mailbox and network in a day",
+    Subscription: "a region of at most 500 corners; few for each mailbox and organisation",
     Authenticator: "keys of fixed length; accounts are made by invitation",
 }
 # Tables that no visitor fills.

@@ -112,11 +112,6 @@ class TestTheBuildOfTorch:
         assert torch_installer.chosen("2.0", gpu=False).version == "2.0+cpu"
         assert torch_installer.chosen("2.0", gpu=True).version == "2.0"
 
-    def test_where_an_index_has_cuda_only_it_is_taken_with_a_warning(self, torch_installer, monkeypatch, capsys):
-        monkeypatch.setattr(torch_installer, "offered", {"torch==2.0": torch_installer.Build("2.0", True)}.get)
-        assert torch_installer.chosen("2.0", gpu=False).cuda
-        assert "TORCH_INDEX_URL" in capsys.readouterr().err
-
 
 class TestTheHashOfTorch:
     """pip itself, in an environment of its own, and an index of small files that are called torch."""

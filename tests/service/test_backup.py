@@ -29,12 +29,10 @@ from monitor.operations.backups import services
 from monitor.operations.retention.services import Busy, prune
 from monitor.start.process import command_run
 from monitor.subscribers.extracts.services import extract_read, extract_token
-from monitor.subscribers.reports.services import report_confirm
 from monitor.web.secret_links import Expired
 from tests.fixtures.servers import ADDRESSES, python
 from tests.fixtures.servers import services as servers
 from tests.fixtures.storage import fill_up, small_file_system
-from tests.makers.reports import make_report
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DROPPED = {*ADDRESSES, "SECRET_KEY"}
@@ -189,25 +187,17 @@ def test_nothing_is_deleted_while_a_backup_is_made_and_the_other_way_round(tmp_p
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif("DATABASE_POOLER" in os.environ, reason="pg_dump connects directly")
-def test_files_of_areas_and_unconfirmed_photos_are_in_no_backup_and_their_rows_go_after_a_restore(
-    tmp_path, settings, make_extract_with_file
-):
+def test_files_of_areas_are_in_no_backup_and_their_rows_go_after_a_restore(tmp_path, settings, make_extract_with_file):
     settings.DATABASE_OWNER = settings.DATABASE_OWNER | {"NAME": connection.settings_dict["NAME"]}
     ready, waiting = make_extract_with_file(), make_extract_with_file(file="")
-    unconfirmed, shown = (make_report(photo=b"photo " + name, confirmed=False) for name in (b"hidden", b"shown"))
-    report_confirm(report=shown)
     folder = tmp_path / "backup"
     made = services.backup_make(folder=folder)
     assert not [name for name in made.files if "extract" in name]
     assert made.missing == []
-    rows = services._run("pg_restore", "--data-only", "--file=-", str(folder / made.database))
-    assert b"photo shown".hex() in rows
-    assert b"photo hidden".hex() not in rows
     services.unsaved_rows_delete()
     assert list(Extract.objects.all()) == [waiting]  # it is made anew
     with pytest.raises(Expired):
         extract_read(extract_token(ready.pk))
-    report_confirm(report=unconfirmed)  # a report whose photo is gone is one without a photo
     assert list(raster_entries())  # of the row that is gone: deleted as a file without a row
 
 

@@ -23,7 +23,7 @@ OURS = {"ingest", "ml", "detection", "monitor"}
 TAKEN_OVER = "0001_tables_of_0_4_0"  # the migration of each app that stands in place of those of 0.4.0
 NOT_DATA = {"django_migrations", "spatial_ref_sys"}
 # These tables are gone; their rows are in the audit, and the tables come back empty.
-GONE = {"detection_assignment", "detection_secondlook", "detection_reviewbatch", "ml_piececlaim"}
+GONE = {"detection_assignment", "detection_secondlook", "detection_reviewbatch", "ml_piececlaim", "monitor_asset"}
 WORK_OF_A_TEAM = """
     INSERT INTO detection_reviewbatch (id, reviewer_id, created_at)
         SELECT 7, min(id), now() FROM auth_user;
@@ -36,7 +36,8 @@ WORK_OF_A_TEAM = """
     INSERT INTO monitor_organisation (id, name, created_at) VALUES (11, 'Village', now());
     INSERT INTO monitor_endpoint (id, channel, email, organisation_id, url, name, keys, language, created_at, failures,
         end_reason) VALUES (12, 'chat', '', 11, 'https://chat.example.org/', '', '{}', 'en', now(), 0, '');
-    UPDATE monitor_subscription SET feed_key = 'secret' WHERE id = (SELECT min(id) FROM monitor_subscription);
+    UPDATE monitor_subscription SET feed_key = 'secret', n_assets = 340, quiet_from = 22, quiet_until = 7
+        WHERE id = (SELECT min(id) FROM monitor_subscription);
 """
 
 
@@ -144,7 +145,7 @@ def test_a_database_of_0_4_0_is_taken_over_as_it_is_and_goes_back(restored):
         transaction.set_rollback(True)
     now = columns_of_tables()
     assert before.keys() - now.keys() == GONE
-    were["detection_auditentry"] = Content(were["detection_auditentry"].rows + 5, "")
+    were["detection_auditentry"] = Content(were["detection_auditentry"].rows + 7, "")
     were["monitor_endpoint"] = Content(were["monitor_endpoint"].rows - 1, "")
     for table in before.keys() - ONLY_GROWS - GONE:
         assert content(table, now[table]).rows == were[table].rows, f"{table} has lost rows"
@@ -195,6 +196,8 @@ def the_audit_has_the_work_of_a_team() -> None:
     assert set(gone.values_list("subject", "before", "detail")) == {
         ("organisation 11", "chat", "1 endpoints, 0 of them contacts"),
         ("readers", "", "1 secret feeds"),
+        ("readers", "", "1 subscriptions"),
+        ("readers", "", "340 sites in 1 lists"),
     }
 
 

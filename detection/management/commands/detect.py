@@ -8,7 +8,7 @@ from detection import selectors
 from detection.alerts import glaciers as glacier_services
 from detection.alerts import services, standing
 from detection.glaciers import selectors as glacier_selectors
-from ingest.jobs.steps import Step, attempt, failures_retry, rows_due
+from ingest.jobs.steps import Step, attempt, failures_retry, rows_due, rows_work
 from ingest.models import StepFailure
 
 
@@ -35,9 +35,7 @@ class Command(BaseCommand):
                         self.stdout.write(f"{prediction}: {scan.n_detections} areas")
         self.stdout.write(f"{n_areas} areas")
         standing.alerts_settle()
-        for prediction in rows_due(Step.MEASURE, measure()):
-            with attempt(Step.MEASURE, prediction):
-                glacier_services.glaciers_measure(prediction=prediction)
+        rows_work(Step.MEASURE, measure(), lambda pair: glacier_services.glaciers_measure(prediction=pair))
         for motion in rows_due(Step.FOLLOW, follow()):
             with attempt(Step.FOLLOW, motion):
                 self.stdout.write(str(glacier_services.glacier_follow(motion=motion)))

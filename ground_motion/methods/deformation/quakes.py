@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 MIN_MOTION_MM = 10.0  # Least motion in the line of sight that an interferogram shows.
 MIN_OFFSETS_M = 0.5  # Offsets between two amplitude images show no smaller motion.
 TROPOSPHERE_MM = 2.5  # Tropospheric error per square root of the distance in km.
-INCIDENCE, LOOKS = np.radians(37.0), np.radians([258.0, 102.0])  # Azimuths toward the satellite on its two passes.
+# Incidence angle; azimuths toward the satellite on ascending and descending orbits.
+INCIDENCE, SATELLITE_AZIMUTHS = np.radians(37.0), np.radians([258.0, 102.0])
 STRIKES = np.radians(np.arange(0.0, 360.0, 15.0))  # The strike counts as unknown: motion is the mean over these.
 CRUST_KM = 40.0
 RIGIDITY_PA = (30e9, 70e9)  # in the crust, and below it
@@ -83,7 +84,7 @@ def mechanism_of(rake_deg: float) -> Mechanism:
 
 @lru_cache(maxsize=256)
 def quake_reach(magnitude: float, depth_km: float, mechanism: Mechanism | None = None) -> Reach | None:
-    """Return the motion expected of an earthquake ; None if it probably cannot be measured.
+    """Return the motion expected of an earthquake; None if it probably cannot be measured.
 
     Args:
         magnitude: Moment magnitude.
@@ -105,7 +106,7 @@ def quake_reach(magnitude: float, depth_km: float, mechanism: Mechanism | None =
     along, across, up = np.moveaxis(
         potency_m3 / 1e6 * _rupture_motion(at_km, fault, middle_km, length_km, width_km), -1, 0
     )
-    toward = (LOOKS - STRIKES[:, np.newaxis])[..., np.newaxis, np.newaxis]
+    toward = (SATELLITE_AZIMUTHS - STRIKES[:, np.newaxis])[..., np.newaxis, np.newaxis]
     seen_m = np.abs(np.sin(INCIDENCE) * (along * np.cos(toward) - across * np.sin(toward)) + np.cos(INCIDENCE) * up)
     of_radius_m = seen_m.max(axis=(1, 3)).mean(axis=0)
     needed_mm = np.maximum(MIN_MOTION_MM, TROPOSPHERE_MM * np.sqrt(np.hypot(RADII_KM, middle_km)))

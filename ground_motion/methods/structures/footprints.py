@@ -45,11 +45,6 @@ class Footprints(NamedTuple):
     node_y_m: Float64
     node_m2: Float64
 
-    @property
-    def size(self) -> int:
-        """Return the number of footprints."""
-        return len(self.x_m)
-
 
 class Candidates(NamedTuple):
     """Buildings that may have reflected points, by point. Arrays (pairs,) but for `ground`.
@@ -62,11 +57,11 @@ class Candidates(NamedTuple):
     point: Index
     building: Index
     weight: Float64
+    ground: Float64
     along: Float64
     across: Float64
     along_var: Float64
     across_var: Float64
-    ground: Float64
 
 
 def footprints_of(polygons: NDArray[np.object_]) -> Footprints:
@@ -86,19 +81,10 @@ def footprints_of(polygons: NDArray[np.object_]) -> Footprints:
     nodes = [_nodes(polygon, m2) for polygon, m2 in zip(polygons, area, strict=True)]
     counts = np.array([len(part) for part in nodes])
     owner = np.repeat(every, counts)
-    x, y = np.concatenate(nodes).T
-    middle = corners[:, :4].mean(axis=1)
-    return Footprints(
-        middle[:, 0],
-        middle[:, 1],
-        sides[every, longer] / lengths[every, longer, np.newaxis],
-        lengths.max(axis=1),
-        lengths.min(axis=1),
-        owner,
-        x,
-        y,
-        (area / counts)[owner],
-    )
+    along = sides[every, longer] / lengths[every, longer, np.newaxis]
+    (x_m, y_m), (width_m, length_m) = corners[:, :4].mean(axis=1).T, np.sort(lengths).T
+    node_x_m, node_y_m = np.concatenate(nodes).T
+    return Footprints(x_m, y_m, along, length_m, width_m, owner, node_x_m, node_y_m, (area / counts)[owner])
 
 
 def _nodes(polygon: shapely.Polygon, area_m2: float) -> Float64:
@@ -117,37 +103,30 @@ def candidates_of(
 ) -> Candidates:
     """Return the buildings that may have reflected points (n,). above_ground_m: of each point; NaN: not known."""
     nodes = KDTree(np.column_stack([footprints.node_x_m, footprints.node_y_m]))
-    near = KDTree(np.column_stack([x_m, y_m])).sparse_distance_matrix(
-        nodes, REACH * geolocation_m, output_type="ndarray"
-    )
+    points = KDTree(np.column_stack([x_m, y_m]))
+    near = points.sparse_distance_matrix(nodes, REACH * geolocation_m, output_type="ndarray")
     node = near["j"]
     mass = footprints.node_m2[node] * np.exp(-0.5 * (near["v"] / geolocation_m) ** 2) / (2 * np.pi * geolocation_m**2)
-    key = near["i"] * footprints.size + footprints.owner[node]
-    pairs, row = np.unique(key, return_inverse=True)
-    point, building = np.divmod(pairs, footprints.size)
+    owner, n = footprints.owner[node], len(footprints.x_m)
+    pairs, row = np.unique(near["i"] * n + owner, return_inverse=True)
+    point, building = np.divmod(pairs, n)
     total = np.bincount(row, mass)
-    owner = footprints.owner[node]
     east, north = footprints.node_x_m[node] - footprints.x_m[owner], footprints.node_y_m[node] - footprints.y_m[owner]
     unit = footprints.along[owner]
     along = (east * unit[:, 0] + north * unit[:, 1]) / footprints.length_m[owner]
     across = (north * unit[:, 0] - east * unit[:, 1]) / footprints.width_m[owner]
-    mean_along, mean_across = (np.bincount(row, mass * part) / total for part in (along, across))
-    along_var, across_var = (
-        np.bincount(row, mass * (part - mean[row]) ** 2) / total
-        for part, mean in ((along, mean_along), (across, mean_across))
+    places = along, across
+    means = [np.bincount(row, mass * part) / total for part in places]
+    variances = (
+        np.bincount(row, mass * (part - mean[row]) ** 2) / total for part, mean in zip(places, means, strict=True)
     )
     covered = np.minimum(np.bincount(point, total, len(x_m)), 1.0)
-    on_roof, on_ground = _height_densities(above_ground_m)
-    return Candidates(
-        point,
-        building,
-        _contrast(footprints, covered, geolocation_m) * total * on_roof[point],
-        mean_along,
-        mean_across,
-        along_var,
-        across_var,
-        (1 - covered) * on_ground,
-    )
+    # Densities of heights above the ground, for points on buildings and on the ground.
+    sigmas, known = above_ground_m / HEIGHT_SIGMA_M, np.isfinite(above_ground_m)
+    on_roof = np.where(known, (ndtr(sigmas) - ndtr(sigmas - MAX_HEIGHT_M / HEIGHT_SIGMA_M)) / MAX_HEIGHT_M, 1.0)
+    on_ground = np.where(known, np.exp(-0.5 * sigmas**2) / (HEIGHT_SIGMA_M * np.sqrt(2 * np.pi)), 1.0)
+    weight = np.asarray(_contrast(footprints, covered, geolocation_m) * total * on_roof[point], np.float64)
+    return Candidates(point, building, weight, (1 - covered) * on_ground, *means, *variances)
 
 
 def nearest_of(footprints: Footprints, x_m: Float64, y_m: Float64, within_m: float = GEOLOCATION_M) -> Index:
@@ -155,15 +134,6 @@ def nearest_of(footprints: Footprints, x_m: Float64, y_m: Float64, within_m: flo
     nodes = KDTree(np.column_stack([footprints.node_x_m, footprints.node_y_m]))
     _, node = nodes.query(np.column_stack([x_m, y_m]), distance_upper_bound=within_m)
     return np.asarray(np.append(footprints.owner, -1)[node], dtype=np.intp)
-
-
-def _height_densities(above_ground_m: Float64) -> tuple[Float64, Float64]:
-    """Return densities (points,) of heights above the ground, for points on buildings and on the ground; unknown: 1."""
-    sigmas = above_ground_m / HEIGHT_SIGMA_M
-    on_roof = (ndtr(sigmas) - ndtr(sigmas - MAX_HEIGHT_M / HEIGHT_SIGMA_M)) / MAX_HEIGHT_M
-    on_ground = np.exp(-0.5 * sigmas**2) / (HEIGHT_SIGMA_M * np.sqrt(2 * np.pi))
-    unknown = np.isnan(above_ground_m)
-    return np.where(unknown, 1.0, on_roof), np.where(unknown, 1.0, on_ground)
 
 
 def _contrast(footprints: Footprints, covered: Float64, geolocation_m: float) -> float:

@@ -6,7 +6,6 @@ height by its standard deviation as the line's own quiet stations show it, becau
 score is high, the station is then chosen by likelihood, and the ground may recover on one side, as behind a bridge.
 """
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -121,7 +120,10 @@ def breaks_of(
         score /= max(1.0, float(np.median(quiet)) / HALF_NORMAL_MEDIAN)
     score = np.where(np.abs(height) >= min_height, score, 0.0)
     found: list[Break] = []
-    for place in _peaks(station_m, score):
+    free = score >= MIN_SCORE
+    while free.any():
+        place = int(np.where(free, score, -1.0).argmax())
+        free &= np.abs(station_m - station_m[place]) > APART_M
         new = _placed(points, value, sigma, float(station_m[place]), float(score[place]))
         if abs(new.height) >= min_height and all(abs(new.station_m - one.station_m) > SAME_M for one in found):
             found.append(new)
@@ -151,28 +153,8 @@ def _placed(points: Along, value: Float64, sigma: Float64, near_m: float, score:
     ratios = np.abs(heights) / widths_m[:, np.newaxis]
     ratio = float((likely * ratios).sum())
     spread = (likely * ((ratios - ratio) ** 2 + (sigma_of_height / widths_m[:, np.newaxis]) ** 2)).sum()
-    return Break(
-        float(weight @ station_m),
-        float(station_m[low] - STATION_M / 2),
-        float(station_m[high] + STATION_M / 2),
-        height,
-        sigma_of_height,
-        float(widths_m[best]),
-        score,
-        ratio,
-        float(np.sqrt(spread)),
-    )
-
-
-def _ramps(away_m: Float64, fades_m: tuple[float, ...]) -> Iterator[tuple[float, Float64]]:
-    """Yield widths and shapes of breaks at distances from a station: ramps that last, or fade out on either side."""
-    for width_m in WIDTHS_M:
-        yield width_m, np.clip(away_m / width_m, -0.5, 0.5)
-        for fade_m in fades_m:
-            for side in (1, -1):
-                ahead_m = side * away_m
-                fading = np.exp(-np.maximum(ahead_m, 0) / fade_m)
-                yield width_m, side * (np.clip(ahead_m / width_m, -0.5, 0.5) + 0.5) * fading
+    place_m = weight @ station_m, station_m[low] - STATION_M / 2, station_m[high] + STATION_M / 2
+    return Break(*map(float, (*place_m, height, sigma_of_height, widths_m[best], score, ratio, np.sqrt(spread))))
 
 
 def weigh_by_motion(along: Along, value: Float64, sigma: Float64) -> Along:
@@ -250,16 +232,19 @@ def _fits(
 ) -> tuple[Float64, Float64, Float64]:
     """Return gain in log-likelihood over the unbroken line and height, (shapes, n), and the shapes' widths in metres.
 
-    level: terms of the unbroken line, (n, points) each. given: what `_mixture` takes after its terms.
+    A break is a ramp that lasts, or fades out on either side. level: terms of the unbroken line, (n, points) each.
+    given: what `_mixture` takes after its terms.
     """
     still, *_ = _mixture(np.stack(level, axis=-1), *given)
-    widths_m, gains, heights = [], [], []
-    for width_m, ramp in _ramps(away_m, fades_m):
-        likely, motion, _ = _mixture(np.stack([*level, ramp], axis=-1), *given)
-        widths_m.append(width_m)
-        gains.append(likely - still)
-        heights.append(motion[:, 2])
-    return np.stack(gains), np.stack(heights), np.array(widths_m)
+    fades = [(side, np.exp(-np.maximum(side * away_m, 0) / fade_m)) for fade_m in fades_m for side in (1, -1)]
+    gains, heights = [], []
+    for width_m in WIDTHS_M:
+        ramp = np.clip(away_m / width_m, -0.5, 0.5)
+        for shape in (ramp, *((ramp + side / 2) * fading for side, fading in fades)):
+            likely, motion, _ = _mixture(np.stack([*level, shape], axis=-1), *given)
+            gains.append(likely - still)
+            heights.append(motion[:, 2])
+    return np.stack(gains), np.stack(heights), np.repeat(WIDTHS_M, 1 + len(fades))
 
 
 def _mixture(
@@ -293,12 +278,3 @@ def _weighted(terms: Float64, weight: Float64, value: Float64) -> tuple[Float64,
     weighted = (terms * weight[..., np.newaxis]).transpose(0, 2, 1)
     normal = weighted @ terms + RIDGE * np.eye(terms.shape[-1])
     return np.asarray(np.linalg.solve(normal, weighted @ value[..., np.newaxis])[..., 0]), normal
-
-
-def _peaks(station_m: Float64, score: Float64) -> Iterator[int]:
-    """Yield the places whose score is the highest within APART_M, the highest first."""
-    free = score >= MIN_SCORE
-    while free.any():
-        place = int(np.where(free, score, -1.0).argmax())
-        yield place
-        free &= np.abs(station_m - station_m[place]) > APART_M

@@ -12,11 +12,11 @@ from defusedxml.ElementTree import iterparse
 from numpy.typing import NDArray
 from shapely import LineString, Point, STRtree, get_coordinates, get_parts, linestrings, to_wkb
 
-from ground_motion.core.errors import InputError, UnusableData, gettext_noop, refusing
+from ground_motion.core.errors import InputError, gettext_noop, refusing
 from ground_motion.core.geometry import METRES_PER_DEGREE, longitude_near
 from ground_motion.core.projections import EARTH
 from ground_motion.readers.given.boundaries import GPX, MAX_UNPACKED_BYTES, SIMPLIFY, suffix_of
-from ground_motion.readers.given.sites import read_table, site_of
+from ground_motion.readers.given.tables import corner_of, read_table
 from ground_motion.readers.vectors import layers
 from ground_motion.readers.vectors.features import ROADS, read_features
 from ground_motion.readers.vectors.packages import unpack
@@ -107,10 +107,10 @@ def _corners_of_table(path: Path) -> Corners:
     columns, rows = read_table(path)
     corners = []
     for number, row in islice(rows, MAX_CORNERS + 1):
-        try:
-            corners.append(site_of(path, row, columns, 0.0)[1:3])
-        except (InputError, UnusableData) as fault:
-            raise InputError(path, gettext_noop("row %(row)s is no corner"), DEGREES, row=number) from fault
+        corner = corner_of(row, columns)
+        if corner is None:
+            raise InputError(path, gettext_noop("row %(row)s is no corner"), DEGREES, row=number)
+        corners.append(corner)
     if len(corners) < 2:
         problem = gettext_noop("it has fewer than two corners")
         raise InputError(path, problem, gettext_noop("Add one row for each corner"))

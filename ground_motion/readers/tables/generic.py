@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from ground_motion.core.errors import InputError, UnknownColumns
+from ground_motion.core.files import begins
 from ground_motion.readers import gate, records
 from ground_motion.readers.tables import columns, dates, geoparquet, layers, long, mapping, text_table
 from ground_motion.readers.tables.columns import Plan, Source
@@ -37,7 +38,7 @@ SAMPLED_PLACES = 100_000  # This number of places shows a grid and is read in a 
 
 def recognises(path: Path) -> bool:
     """Return whether a text table has columns for a position, and a velocity or dates; True for other kinds."""
-    if layers.is_layer(path) or geoparquet.is_parquet(path):
+    if layers.is_layer(path) or begins(path, geoparquet.SUFFIXES, geoparquet.MAGIC):
         return True
     if path.suffix.lower() not in text_table.SUFFIXES or not path.is_file():
         return False

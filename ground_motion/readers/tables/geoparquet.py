@@ -15,7 +15,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ground_motion.core.errors import InputError, refusing
-from ground_motion.core.files import begins
 from ground_motion.readers.tables import text_table
 from ground_motion.readers.tables.columns import GEOMETRY, TEXT, Source, places_of, typed_array
 from ground_motion.readers.vectors import packages
@@ -35,11 +34,6 @@ class Geometry(NamedTuple):
     name: str
     encoding: str
     epsg: int | None
-
-
-def is_parquet(path: Path) -> bool:
-    """Return whether a file has the signature and an extension of Parquet."""
-    return begins(path, SUFFIXES, MAGIC)
 
 
 def source(path: Path) -> Source:

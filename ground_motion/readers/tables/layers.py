@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from ground_motion.core.errors import InputError
-from ground_motion.core.files import head_of, names_in
+from ground_motion.core.files import begins, head_of, names_in
 from ground_motion.readers.tables.columns import GEOMETRY, Source, places_of, typed_array
 from ground_motion.readers.vectors import layers
 
@@ -23,7 +23,8 @@ GEOJSON_HEAD_BYTES = 2**16  # GeoJSON says that it is one before its points.
 def is_layer(path: Path) -> bool:
     """Return whether a path is a layer, a geodatabase, or a folder of just one shapefile's parts. Never raises."""
     if path.is_dir():
-        return layers.is_geodatabase(path) or _only_shapefile(path) is not None
+        is_geodatabase = begins(path / layers.CATALOGUE, {".gdbtable"}, *layers.CATALOGUE_STARTS)
+        return is_geodatabase or _only_shapefile(path) is not None
     if path.suffix.lower() in layers.GEOJSON | {layers.KML}:
         return path.is_file() and (path.suffix.lower() != ".json" or b'"Feature' in head_of(path, GEOJSON_HEAD_BYTES))
     return any(layers.is_layer(path, suffix) for suffix in layers.STARTS)

@@ -330,7 +330,7 @@ def record_batches(path: Path, table: Table, types: Types, block_bytes: int = BL
 
     Blocks of whole lines are parsed in parallel: on two cores twice as fast as pyarrow's streaming reader.
     """
-    parse = partial(_parse, path, table, types)
+    parse = partial(_parse, table, types)
     done = 0
     with csv_stream(path) as stream, ThreadPoolExecutor(PARSERS) as pool:
         waiting = deque[Waiting]()
@@ -378,7 +378,7 @@ def _whole_lines(path: Path, blocks: Iterator[bytes]) -> Iterator[bytes]:
         yield begun
 
 
-def _parse(path: Path, table: Table, types: Types, block: bytes) -> list[pa.RecordBatch]:
+def _parse(table: Table, types: Types, block: bytes) -> list[pa.RecordBatch]:
     convert = pa_csv.ConvertOptions(
         column_types=dict(types), include_columns=list(types), null_values=MISSING, decimal_point=table.decimal
     )
@@ -412,7 +412,7 @@ def _parse_block(path: Path, table: Table, types: Types, done: int, waiting: Wai
     except (pa.ArrowInvalid, pa.ArrowKeyError) as fault:
         reason = one_line(str(fault).splitlines()[0])
     try:
-        batches = _parse(path, table, dict.fromkeys(types, pa.binary()), block)
+        batches = _parse(table, dict.fromkeys(types, pa.binary()), block)
     except (pa.ArrowInvalid, pa.ArrowKeyError) as fault:
         problem = f"the table cannot be read ({reason:.150})"
         raise InputError(path, problem, "Export it with one separator throughout") from fault

@@ -120,7 +120,7 @@ def _feature(
         return Feature(properties, None, f"{wanted.a_geometry} with a coordinate that is not a number")
     if kind.endswith("Polygon"):
         flat = _split(path, flat)
-    _check_degrees(path, wanted, flat.bounds)
+    _check_degrees(path, flat.bounds)
     if max(map(abs, flat.bounds[1::2])) > 90:  # Areas beyond the poles would be no numbers.
         flat = transform(flat, lambda degrees: degrees.clip((-np.inf, -90), (np.inf, 90)))
     return Feature(properties, flat)
@@ -138,7 +138,7 @@ def _split(path: Path, outline: BaseGeometry) -> BaseGeometry:
     return split_at_180(whole)
 
 
-def _check_degrees(path: Path, wanted: Wanted, bounds: tuple[float, ...]) -> None:
+def _check_degrees(path: Path, bounds: tuple[float, ...]) -> None:
     west, south, east, north = bounds
     within = 180 + TOLERANCE_DEGREES
     if south < -90 - TOLERANCE_DEGREES or north > 90 + TOLERANCE_DEGREES or west < -within or east > within:

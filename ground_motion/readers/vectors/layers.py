@@ -98,11 +98,6 @@ def is_layer(path: Path, suffix: str) -> bool:
     return begins(path, {suffix}, STARTS[suffix])
 
 
-def is_geodatabase(folder: Path) -> bool:
-    """Return whether a folder is a File Geodatabase of Esri. Never raises."""
-    return begins(folder / CATALOGUE, {".gdbtable"}, *CATALOGUE_STARTS)
-
-
 def parts_of(path: Path) -> tuple[Path, ...]:
     """Return the files of a geodatabase, those of .shp, .dbf, .prj that exist, or the path itself for other layers."""
     if path.is_dir():

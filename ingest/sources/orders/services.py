@@ -26,7 +26,7 @@ from ingest.foundation.failures import Cause, cause_of, next_step, reason_of
 from ingest.foundation.geos import geos
 from ingest.foundation.leases import NO_FAULT, Overtaken
 from ingest.foundation.locks import Lock, hold_lock
-from ingest.jobs.steps import attempt, rows_due
+from ingest.jobs.steps import attempt, rows_work
 from ingest.models import Charge, EventOrder, PairOrder, SceneDownload, StandingOrder, StepFailure
 from ingest.sources import configured
 from ingest.sources.client import asf, hyp3
@@ -107,13 +107,9 @@ def passes_look() -> None:
     now = timezone.now()
     costly = Q(processor__in=StandingOrder.PAID, credits_a_month=0)
     orders = StandingOrder.objects.filter(_searched_before(now - SEARCH_EVERY), is_on=True).exclude(costly)
-    for order in rows_due(Step.ORDERS, orders):
-        with attempt(Step.ORDERS, order):
-            _order_look(order)
+    rows_work(Step.ORDERS, orders, _order_look)
     events = EventOrder.objects.filter(_searched_before(now - EVENT_SEARCH_EVERY), spans__gt=now - EVENT_AGE)
-    for event in rows_due(Step.EVENT_ORDERS, events):
-        with attempt(Step.EVENT_ORDERS, event):
-            _event_look(event)
+    rows_work(Step.EVENT_ORDERS, events, _event_look)
 
 
 def _searched_before(moment: datetime) -> Q:

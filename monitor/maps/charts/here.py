@@ -239,11 +239,11 @@ def _alerts_near(longitude: float, latitude: float) -> list[AlertNear]:
     return [AlertNear(card, *one[:2]) for one, card in zip(near, cards, strict=True)]
 
 
-def track_curves(here: Here, most: int = 2) -> list[dict[str, Any]]:
-    """Return the charts of the first tracks with a series, for `shared/_series.html`."""
+def track_curves(here: Here) -> list[dict[str, Any]]:
+    """Return the charts of the first two tracks with a series, for `shared/_series.html`."""
     shown = [track.trace for track in here.tracks if track.trace.product.component in AHEAD and len(track.trace.dates)]
     series = []
-    for one in shown[:most]:
+    for one in shown[:2]:
         known = np.isfinite(one.values_mm)
         dates = [day for day, keep in zip(one.dates, known, strict=True) if keep]
         lines = (np.asarray(line)[known] for line in (one.values_mm, one.low_mm, one.high_mm))

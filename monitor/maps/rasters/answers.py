@@ -33,12 +33,10 @@ class ImageGone(LookupError):
     """Error for a picture whose file is missing from the storage or damaged. The message is for readers."""
 
 
-def png_response(
-    request: HttpRequest, etag: str, make: Callable[[], bytes], cache: str = "public, max-age=300"
-) -> HttpResponseBase:
-    """Answer with a PNG, or 404 if make raises ImageGone. cache: value of the header Cache-Control."""
+def png_response(request: HttpRequest, etag: str, make: Callable[[], bytes]) -> HttpResponseBase:
+    """Answer with a PNG, or 404 if make raises ImageGone."""
     try:
-        return unless_held(request, etag, make, "image/png", cache)
+        return unless_held(request, etag, make, "image/png", "public, max-age=300")
     except ImageGone as gone:
         return HttpResponse(f"{gone}\n", status=404, content_type="text/plain; charset=utf-8")
 

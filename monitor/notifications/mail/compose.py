@@ -27,7 +27,6 @@ from monitor.maps.rasters.visibility import (
 from monitor.models.messages import Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications.mail import letters, returns
-from monitor.subscribers.subscriptions.assets import sites_of_news
 from monitor.subscribers.subscriptions.selectors import (
     subscriptions_of,
     subscriptions_silent,
@@ -123,12 +122,10 @@ class Composer:
             return letters.to_reader("sign", {"places": places}, key=message.key, subscriptions=list(silent))
         subscriptions = list({item.subscription_id: item.subscription for item in message.news}.values())
         to: letters.To = {"key": message.key, "subscriptions": subscriptions}
-        sites = sites_of_news(message.news)
         if kind in DIGESTS:
             return letters.digest_mail(
                 **to,
                 places=self._places(message.news),
-                sites=sites,
                 draw=partial(picture_of, make=letters.card_part),
             )
         transition = promised(message.transition)
@@ -138,7 +135,7 @@ class Composer:
         about = (alert.pk, translation.get_language())
         unseen = self._unseen.get_or_make(about, lambda: visibility_around(alert.area))
         picture = picture_of(alert, card, letters.map_part)
-        return letters.alert_mail(**to, card=card, transition=transition, unseen=unseen, sites=sites, picture=picture)
+        return letters.alert_mail(**to, card=card, transition=transition, unseen=unseen, picture=picture)
 
     def _places(self, news: list[Notification]) -> list[letters.RegionNews]:
         """Return the news by region. Each alert is in one region only, with all its steps since the last digest."""

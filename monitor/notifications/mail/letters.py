@@ -255,21 +255,19 @@ def alert_mail(
     card: AlertCard,
     transition: AlertTransition,
     unseen: str,
-    sites: Sequence[str] = (),
     picture: MIMEImage | None = None,
     **to: Unpack[To],
 ) -> EmailMultiAlternatives:
     """Return the mail about what is new about one alert."""
     # unseen: what would not be detected around it; that of each reader's own region stands in digests and on the page
-    # of the subscription. sites: which of a person's sites it concerns. picture: of `map_part`.
-    context = {"sites": sites, "unseen": unseen, "map_cid": _cid(picture), **news_context(card, transition)}
+    # of the subscription. picture: of `map_part`.
+    context = {"unseen": unseen, "map_cid": _cid(picture), **news_context(card, transition)}
     return to_reader("alert", context, [picture], **to)
 
 
 def digest_mail(
     *,
     places: Sequence[RegionNews],
-    sites: Sequence[str] = (),
     draw: Drawer,
     **to: Unpack[To],
 ) -> EmailMultiAlternatives:
@@ -279,7 +277,6 @@ def digest_mail(
     many = len(cards) > MANY_PLACES
     parts = [Part(place, many, draw) for place in places]
     context = {
-        "sites": sites,
         "places": parts,
         "n_alerts": len(cards),
         "place_names": sorted({card.place for card in cards.values()}),

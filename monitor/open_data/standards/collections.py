@@ -10,7 +10,7 @@ from django.db.models import Max, Min, QuerySet
 from ninja import Schema
 
 from monitor.maps.rasters.catalogue import BoundsOf
-from monitor.open_data.standards.cql2 import Queryables, expression_of, field_of, narrowed, schema_of
+from monitor.open_data.standards.cql2 import Condition, Queryables, expression_of, field_of, schema_of
 from monitor.open_data.standards.queries import FEW, Filter, Query
 from monitor.wording.places import Bounds
 from monitor.wording.refusals import Refusal, number_or_none
@@ -143,7 +143,12 @@ class Rows(Collection):
         rows = self.rows(query)
         if query.ids:
             rows = rows.filter(pk__in=[key for key in map(number_or_none, query.ids) if key is not None])
-        return rows if query.tree is None else narrowed(rows, query.tree, self.queryables)
+        if query.tree is None:
+            return rows
+        condition = Condition(rows, self.queryables)
+        wanted = condition.of(query.tree)  # This fills the condition's expressions.
+        narrower: QuerySet[Any] = rows.alias(**condition.expressions).filter(wanted)
+        return narrower
 
     def every(self) -> QuerySet[Any]:
         """Return every row."""

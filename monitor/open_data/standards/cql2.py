@@ -93,14 +93,6 @@ def check_text(text: str) -> None:
         raise Refusal(f"filter has more than {limits}", "Send it as filter-lang=cql2-json.")
 
 
-def narrowed(rows: QuerySet[Any], tree: Tree, queryables: Queryables) -> QuerySet[Any]:
-    """Return the rows that match a filter. Raises Refusal."""
-    condition = Condition(rows, queryables)
-    wanted = condition.of(tree)
-    narrower: QuerySet[Any] = rows.alias(**condition.expressions).filter(wanted)
-    return narrower
-
-
 def expression_of(queryable: Any) -> Any:
     """Return the expression of a field's path, or an expression as it is."""
     return F(queryable) if isinstance(queryable, str) else queryable

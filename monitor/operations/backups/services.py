@@ -209,8 +209,6 @@ def _rasters_restore(folder: Path, manifest: Manifest) -> None:
 def _dump(path: str, snapshot: str) -> None:
     """Write the database as it was at an exported snapshot. Raises Unusable."""
     options = ["--format=custom", "--no-owner", "--no-privileges", "--no-comments", f"--snapshot={snapshot}"]
-    emptied = [model for model in _unsaved() if not file_fields(model)]
-    options += [f"--exclude-table-data={model._meta.db_table}" for model in emptied]
     _run("pg_dump", *options, f"--file={path}")
 
 

@@ -8,14 +8,12 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Case, DurationField, ExpressionWrapper, F, Max, Min, Q, QuerySet, When
 from django.db.models.functions import Greatest, Now
-from django.utils import timezone
 
 from ingest.models import IngestJob, PairOrder, Product, Scene, SceneDownload, StepFailure
 from ml.models import Run
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import SignOfLife
 from monitor.models.subscriptions import DEFAULT_CHANNEL
-from monitor.subscribers.subscriptions.selectors import is_held
 
 State = OutgoingMessage.State
 KINDS: dict[str, type[Run | IngestJob | SceneDownload | PairOrder | OutgoingMessage | StepFailure]] = {
@@ -51,7 +49,6 @@ def waiting() -> dict[str, QuerySet[Any]]:
         "order": PairOrder.objects.filter(state=PairOrder.State.WANTED, standing_order__is_on=True).annotate(since=due),
         "message": OutgoingMessage.objects.filter(state=State.QUEUED)
         .exclude(Q(attempts__gt=0) & ~Q(channel=DEFAULT_CHANNEL))  # messages that a subscriber's own server refuses
-        .exclude(is_held(now=timezone.now()))
         .annotate(since=Case(tried, default=F("next_try_at"))),
     }
 

@@ -13,7 +13,8 @@ from ground_motion.core.http.faults import SourceError
 from ingest.foundation.disk import disk_full, disk_places
 from ingest.foundation.failures import Cause
 from ingest.models import PairOrder, SceneDownload, StandingOrder
-from ingest.sources.configured import processor, token_ends
+from ingest.sources.client.tokens import token_end
+from ingest.sources.configured import processor
 from ingest.sources.orders.queue import charges_of_month, orders_paid
 from ml.runs.catalogues import events_counted
 from monitor.celery import app
@@ -226,10 +227,11 @@ def archive() -> str:
     waiting = SceneDownload.objects.filter(state=SceneDownload.State.WANTED).exclude(error="").order_by("-started_at")
     if refused := waiting.filter(cause=Cause.SIGN_IN).first():
         raise Wrong(one_line(f"images wait, because the archive does not accept the sign-in: {refused.error}"))
-    for name, end in token_ends().items():
-        if end <= now:
+    for name in ("EARTHDATA_TOKEN", "STAC_TOKEN"):
+        end = token_end(getattr(settings, name))
+        if end and end <= now:
             raise Wrong(f"the token of {name} ended on {end:%Y-%m-%d}: nothing is fetched")
-        if end < now + TOKEN_WARNING:
+        if end and end < now + TOKEN_WARNING:
             raise Wrong(f"the token of {name} ends on {end:%Y-%m-%d}: make a new one in time")
     if late := waiting.filter(created_at__lt=now - MAX_DOWNLOAD_WAIT).first():
         age = duration_words((now - late.created_at).total_seconds())

@@ -7,7 +7,6 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_safe
 
 from detection.lists import Order, alert_counts
-from detection.selectors import detection_of
 from monitor.maps.map.plans import card_fingerprint, card_svg
 from monitor.maps.map.series import alert_body
 from monitor.maps.rasters.answers import png_response, ranged_file, unless_held
@@ -79,7 +78,8 @@ def report(request: HttpRequest, code: str) -> HttpResponse:
 @require_safe
 def alert_picture(request: HttpRequest, code: str, detection: int, name: str) -> HttpResponseBase:
     """Answer with a picture of an alert: score map, points, wrapped rates, change, or the images of a pair."""
-    shown = detection_of(alert=alert_or_404(code), number=detection)
+    detections = alert_or_404(code).detections.select_related("scan__prediction__run__product")
+    shown = detections.filter(pk=detection).first()
     if shown and name == "change" and (since := since_release([shown])):
         return change_picture(request, since)
     if shown is None or name not in {caption.name for caption in captions(shown)}:

@@ -99,11 +99,6 @@ def values_map(
     return _section(name, heading, sentences(said, words.where(PARTS, ground.medians(values))), drawn, numbers)
 
 
-def map_data(maps: dict[str, dict[str, Any]], **linked: Any) -> Component:
-    """Return the data that the page's script draws. maps: by name; linked: data that link a map with the charts."""
-    return dcc.Store(id="ground", data={"maps": maps, **linked})
-
-
 def positions(longitude: NDArray[Any], latitude: NDArray[Any], values: NDArray[Any], *, unit: str) -> dict[str, Any]:
     """Return the data of one map. values: (n,), shown as colours, mm/yr."""
     made = {"longitude": packed(longitude), "latitude": packed(latitude), "value": packed(values)}

@@ -82,7 +82,10 @@ def points_about(*, product: Product, ground: GEOSGeometry | None) -> int:
     boxes = geos(box_around(ground))
     if len(boxes) > 1:  # The area lies on both sides of 180 degrees.
         return sum(points_about(product=product, ground=box) for box in boxes)
-    west, north, east, south = _cells_around(ground, 1.0)
+    west, south, east, north = ground.extent
+    x, y = transformer(4326, 3857).transform([west, east], [min(north, 85.0), max(south, -85.0)])
+    west, east = ((1 + edge / HALF_WORLD_M) / 2 for edge in x)  # shares of a web map, from its north-western corner
+    north, south = ((1 - edge / HALF_WORLD_M) / 2 for edge in y)
     zoom = FINEST_ZOOM
     while zoom and max(east - west, south - north) * CELLS * 2**zoom > 200:  # 200 cells a side are enough
         zoom -= 1
@@ -99,25 +102,11 @@ def points_about(*, product: Product, ground: GEOSGeometry | None) -> int:
         return int(cursor.fetchone()[0])
 
 
-def _cells_around(ground: GEOSGeometry, side: float) -> tuple[float, float, float, float]:
-    """Return west, north, east, south of an area's bounding box, in cells of a web map that is `side` cells wide."""
-    west, south, east, north = ground.extent
-    x, y = transformer(4326, 3857).transform([west, east], [min(north, 85.0), max(south, -85.0)])
-    (left, right), (top, bottom) = ([edge / HALF_WORLD_M for edge in edges] for edges in (x, y))
-    return (1 + left) / 2 * side, (1 - top) / 2 * side, (1 + right) / 2 * side, (1 - bottom) / 2 * side
-
-
 def _stated(attribute: Attribute, product: Product, ground: GEOSGeometry | None) -> str:
     """Return the SQL of an attribute as float8, NaN where the file does not state it."""
     west, south, east, north = join_halves(ground or product.footprint).bounds
     value = attribute.sql.format(longitude=repr((west + east) / 2), latitude=repr((south + north) / 2))
     return f"coalesce(({value})::float8, 'NaN')"
-
-
-def _on(ground: GEOSGeometry | None) -> str:
-    if ground is None:
-        return ""
-    return f"AND ST_Intersects(tile_point, ST_Transform('{ground.hexewkb.decode()}'::geometry, 3857))"
 
 
 def _read(sql: str, columns: int, pids: str) -> tuple[Float64, list[str]]:
@@ -156,9 +145,12 @@ def _sample_sql(product: Product, ground: GEOSGeometry | None, most: int, column
     """
     n_points = points_about(product=product, ground=ground)
     share = sampling.share_leaving(n_points=n_points, most=most)
+    within = (
+        f"AND ST_Intersects(tile_point, ST_Transform('{ground.hexewkb.decode()}'::geometry, 3857))" if ground else ""
+    )
     sql = f"""
         SELECT {columns} FROM (
-            SELECT * FROM {POINTS} WHERE product_id = {product.pk:d} AND {sampling.condition(share)} {_on(ground)}
+            SELECT * FROM {POINTS} WHERE product_id = {product.pk:d} AND {sampling.condition(share)} {within}
             ORDER BY {sampling.ORDER} LIMIT {most:d}
         ) AS points"""  # noqa: S608
     return n_points, share, sql

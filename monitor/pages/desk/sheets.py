@@ -103,7 +103,7 @@ def _points(view: View, product: Product) -> list[Component]:
         ),
         parts.points_listed(marks),
         dcc.Store(id="choice"),
-        parts.map_data({"points": shown}, linked=linked),
+        dcc.Store(id="ground", data={"maps": {"points": shown}, "linked": linked}),
     ]
 
 

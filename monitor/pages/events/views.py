@@ -15,6 +15,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext
 from django.views.decorators.cache import never_cache
@@ -23,6 +24,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from rasterio.errors import RasterioError
 
 from detection.lists import alerts_matching
+from detection.models import Alert
 from detection.reviews.audit import audit_write
 from detection.selectors import alerts_of_runs
 from ground_motion.core.areas import bounds_of
@@ -32,14 +34,15 @@ from ground_motion.methods.offsets.motion import PixelScale
 from ingest.foundation.storage import stored_tiff
 from ingest.models import Scene, ScenePair
 from ingest.scenes.looks import looks_at
-from ml.models import GroundEvent, Prediction
+from ml.models import GroundEvent, Prediction, Run
 from ml.runs import events
 from ml.runs.events import event_report
 from monitor.maps.imaging.pixels import Around, near_coherence, near_motion
 from monitor.maps.map.place_search import NumberField, PlaceForm
 from monitor.maps.map.selectors import map_at
+from monitor.maps.rasters.catalogue import raster_group
+from monitor.maps.rasters.layers import LAYER_OF_TASK
 from monitor.pages.events import words
-from monitor.pages.events.rows import run_rows
 from monitor.web.guards import account_in, may_view_work, operators_only
 from monitor.wording import images as image_words
 from monitor.wording.cards.cards import alert_cards
@@ -186,7 +189,7 @@ def _results(event: GroundEvent, pairs: Sequence[dict[str, Any]], after: Scene |
 
 def _pair(event: GroundEvent, pair: ScenePair) -> dict[str, Any]:
     runs = events.runs_of_pair(pair=pair)
-    rows = run_rows(pair, runs, alerts_of_runs(pair=pair))
+    rows = _run_rows(pair, runs, alerts_of_runs(pair=pair))
     predictions = {run.pk: run.prediction for run in runs if hasattr(run, "prediction")}
     for row in rows:
         # The sentences about the surroundings of the event come first; what they already say is not repeated.
@@ -272,3 +275,40 @@ def _detail(request: HttpRequest, event: GroundEvent | None) -> HttpResponse:
         **(_reported(event, pairs, images[1]) if event.reports else {}),
     }
     return render(request, "pages/events/detail.html", context)
+
+
+def _run_rows(pair: ScenePair, runs: Sequence[Run], alerts: dict[int, list[Alert]]) -> list[dict[str, Any]]:
+    """Return a row for each run on a pair, sorted by task, and a row for each task without a run."""
+    cards = {card.code: card for card in alert_cards({a.pk: a for of_run in alerts.values() for a in of_run}.values())}
+    rows = []
+    for task in sorted(events.TASKS):
+        label, of_task = image_words.TASKS[task], [run for run in runs if run.model_version.task == task]
+        rows += [_run_row(pair, run, label, [cards[alert.code] for alert in alerts.get(run.pk, [])]) for run in of_task]
+        if not of_task:
+            rows.append({"task": task, "label": label, "state": "none", "not_run": image_words.NOT_RUN[task]})
+    return rows
+
+
+def _run_row(pair: ScenePair, run: Run, label: Promise, cards: list[Any]) -> dict[str, Any]:
+    task = run.model_version.task
+    row: dict[str, Any] = {
+        "id": run.pk,
+        "row": run,
+        "task": task,
+        "label": label,
+        "method": image_words.method_name(task, run.model_version.method),
+        "state": run.state,
+        "state_words": image_words.run_state(run.state, run.share_done),
+        "alerts": cards,
+    }
+    prediction = getattr(run, "prediction", None)
+    if prediction is None or run.state != Run.State.SUCCEEDED:
+        return row
+    (_, group), where = promised(raster_group(prediction)), map_at(*bounds_of(pair.footprint))
+    has_values = prediction.statistics.get("known_share") != 0
+    posting_m, days = promised(pair.reference.posting_m), pair.temporal_baseline_days
+    return row | {
+        "sentences": image_words.result_sentences(task, prediction.statistics, posting_m, days),
+        "map_url": f"{reverse('map')}?raster={LAYER_OF_TASK[task].name}&date={group}{where}" if has_values else "",
+        "download_url": reverse("prediction-raster", args=[prediction.pk]),
+    }

@@ -113,7 +113,7 @@ def glacier_detail(request: HttpRequest, glacier: str) -> HttpResponse:
     speed, usual = promised(motion.speed_m_day), promised(motion.usual_m_day)
     last_day, sigma = promised(motion.last_day), motion.sigma_m_day
     seasons = (words.season_sentence(middles(view), view["usual_m_day"]) for view in motion.views)
-    alerts = alerts_public(kind=Kind.GLACIER_SURGE).filter(area__intersects=outline)
+    alerts = alerts_public().filter(kind=Kind.GLACIER_SURGE, area__intersects=outline)
     context = {
         "glacier": row | {"id": motion.glacier.glacier_id, "attribution": motion.glacier.layer.attribution},
         "verdict": words.verdict(motion.state, speed, sigma, usual, last_day, motion.n_pairs),

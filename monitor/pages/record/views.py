@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 
 from detection.kinds import KIND_LABELS
 from detection.models import Alert, Detection, Review
-from detection.reviews.record import Precision, judgements, n_unjudged, precision, reliability
+from detection.reviews.record import Precision, judgements, oldest_waiting, precision, reliability
 from detection.rules.lifecycle import Source
 from detection.rules.verdicts import Verdict
 from detection.selectors import UNREVIEWED_STATES
@@ -43,7 +43,7 @@ def record_of(reviews: Sequence[JudgedReview], simulated: bool) -> dict[str, Any
     return {
         "simulated": simulated,
         "total": next((_row(one) for one in precision(own, lambda review: "")), None),
-        "n_unjudged": n_unjudged(simulated=simulated),
+        "n_unjudged": oldest_waiting(simulated=simulated)[0],
         "provisional": _provisional(simulated),
         "reliability": [_dot(score, one) for score, one in sorted(reliability(own))],
         "groups": [

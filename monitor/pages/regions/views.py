@@ -35,7 +35,7 @@ from detection.reviews.claims import Overtaken
 from detection.reviews.proposals import text_propose
 from detection.rules.lifecycle import LIVING, State
 from ground_motion.readers.context.records import MAX_PAGE_LENGTH, PAGE, PHONE
-from ingest.context.regions import levels_loaded, regions_around, regions_listed, regions_within
+from ingest.context.regions import regions_around, regions_listed, regions_within
 from ingest.context.selectors import Contact
 from ingest.models import AdministrativeRegion, Product, Scene
 from ingest.products.selectors import last_date
@@ -135,7 +135,8 @@ def _table(counts: Sequence[AlertCount]) -> list[dict[str, Any]]:
 def region_list(request: HttpRequest) -> HttpResponse:
     """List regions with measurements, by name; ?q= searches, ?level= chooses a level, ?all=1 lists all."""
     text = " ".join(request.GET.get("q", "").split())[:LONGEST]
-    levels, everything = levels_loaded(), request.GET.get("all") == "1"
+    levels = list(AdministrativeRegion.objects.order_by("level").values_list("level", flat=True).distinct())
+    everything = request.GET.get("all") == "1"
     chosen = next((level for level in levels if str(level) == request.GET.get("level")), None)
     regions = regions_listed(text=text, level=chosen, covered=not everything)
     context = {

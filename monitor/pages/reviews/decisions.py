@@ -1,22 +1,21 @@
 """Lists that operators decide: residents' reports, texts that stand beside alerts, and who has what.
 
-Nobody but operators sees a report's text and photo. Texts, such as a region's office, wait for a second person.
+Nobody but operators sees a report's text. Texts, such as a region's office, wait for a second person.
 """
 
 from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 
 from detection.models import Alert, PublicText
 from detection.reviews.proposals import MAX_ANSWER_LENGTH, Outcome, proposal_decline, proposal_withdraw, text_publish
-from ground_motion.core.errors import promised
 from ingest.models import AdministrativeRegion
 from monitor.maps.map.selectors import map_at
 from monitor.models.messages import Bulletin
@@ -63,18 +62,6 @@ def review_reports(request: HttpRequest) -> HttpResponse:
     accepted = state == State.ACCEPTED
     messages.success(request, _("The report was accepted.") if accepted else _("The report was not accepted."))
     return HttpResponseRedirect(reverse("review-reports"))
-
-
-@require_safe
-@deciders_only
-def review_report_photo(request: HttpRequest, report: int) -> HttpResponse:
-    """Return the photo of a report, which was re-encoded when it was uploaded."""
-    kept = get_object_or_404(ResidentReport, pk=report, confirmed_at__isnull=False, photo__isnull=False)
-    headers = {
-        "X-Content-Type-Options": "nosniff",
-        "Content-Disposition": f'attachment; filename="report{kept.pk}.jpg"',
-    }
-    return HttpResponse(bytes(promised(kept.photo)), content_type="image/jpeg", headers=headers)
 
 
 def _reports_page(request: HttpRequest, fault: str = "", status: int = 200) -> HttpResponse:

@@ -16,9 +16,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from detection import selectors as detections
-from detection.models import Alert
-from detection.reviews.queue import ORDERS, Wanted, cases_wanted, rows_proposed, sort_cases, with_wait
-from detection.reviews.waiting import oldest_waiting, time_to_review
+from detection.models import Alert, Proposal
+from detection.reviews.queue import ORDERS, Wanted, cases_wanted, seconds_waited, sort_cases
+from detection.reviews.record import oldest_waiting, time_to_review
 from detection.rules.codes import encode
 from detection.rules.importance import DAYS_PER_STEP
 from detection.rules.lifecycle import State
@@ -128,10 +128,10 @@ def queue_context(request: HttpRequest, chosen: Alert | None = None) -> dict[str
     position = at + 1 if 0 <= at < len(rows) else 0
     per_page = PER_TABLE if choice.is_table and not chosen else PER_PAGE
     page = Paginator(rows, per_page).get_page(math.ceil(position / per_page) or request.GET.get("page"))
-    cases = with_wait(cases=detections.alerts_to_review(states=list(State)), now=now)
+    cases = detections.alerts_to_review(states=list(State)).annotate(waited_s=seconds_waited(now))
     alerts = cases.in_bulk(page.object_list) if rows else {}
     waiting = [alerts[number] for number in page if number in alerts]
-    proposed = rows_proposed()
+    proposed = {*Proposal.objects.filter(outcome=Proposal.Outcome.WAITING).values_list("alert", flat=True)}
     listed = _listed([*waiting, *lately], proposed, request, now)
     return {
         "choice": choice.fields(),

@@ -139,7 +139,7 @@ def _receive(
             fault = _("%(file)s is not the file that was loaded. Choose %(name)s: only what is declared of it changes.")
             faults.append(fault % {"file": file.name, "name": corrected.file_name})
             continue
-        if job_selectors.is_waiting(sha256=file.sha256):
+        if IngestJob.objects.filter(sha256=file.sha256, state__in=IngestJob.UNSETTLED).exists():
             fault = _("%(file)s is in the list already, waiting or being read. It was not added again.")
             faults.append(fault % {"file": file.name})
             continue

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django import forms
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from detection.kinds import KIND_LABELS
@@ -39,7 +38,6 @@ FREQUENCY_WORDS = [
     (Frequency.WEEKLY.value, gettext_lazy("Once a week: one mail on Monday, if there is something new")),
     (Frequency.MONTHLY.value, gettext_lazy("Once a month: one mail on the first day, if there is something new")),
 ]
-HOURS = [(str(hour), f"{hour:02}:00") for hour in range(24)]
 
 
 class ChoiceForm(WhereForm):
@@ -59,18 +57,8 @@ class ChoiceForm(WhereForm):
         required=False,
     )
     frequency = forms.ChoiceField(choices=FREQUENCY_WORDS)
-    quiet_from = forms.TypedChoiceField(choices=HOURS, coerce=int, empty_value=None, required=False)
-    quiet_until = forms.TypedChoiceField(choices=HOURS, coerce=int, empty_value=None, required=False)
     sign_of_life = forms.BooleanField(required=False)
     bulletins = forms.BooleanField(required=False)
-
-    def clean(self) -> dict[str, Any]:
-        """Check that the quiet hours are two different hours, or none."""
-        cleaned = super().clean() or {}
-        hours = {cleaned.get("quiet_from"), cleaned.get("quiet_until")}
-        if (len(hours) == 1 and hours != {None}) or (len(hours) == 2 and None in hours):
-            self.add_error("quiet_from", _("Choose two different hours, or none."))
-        return cleaned
 
     def choice(self) -> dict[str, Any]:
         """Return the chosen region, filters and frequency as keyword arguments of the services."""

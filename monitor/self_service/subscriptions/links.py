@@ -15,13 +15,11 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from monitor.maps.rasters.visibility import visibility_sentence
 from monitor.models.subscriptions import Membership, Subscription
-from monitor.self_service.subscriptions.forms import HOURS
 from monitor.self_service.subscriptions.views import DEFAULTS, news_of, where_config
-from monitor.subscribers.quotas.known import network_of_person
 from monitor.subscribers.subscriptions import places, selectors, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions.members import memberships_of
-from monitor.web.request_limits import ACTS, GIVEN_FILES, PREVIEWS, costly, network_of
+from monitor.web.request_limits import ACTS, GIVEN_FILES, PREVIEWS, costly
 from monitor.web.secret_links import Expired, Wrong
 from monitor.wording.refusals import Refusal
 
@@ -85,8 +83,8 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
             subscriptions.person_delete(email=email)
             return render(request, "self_service/subscriptions/deleted.html")
         if request.POST.get("deed") == "read":
-            names = ("language", "time_zone", "quiet_from", "quiet_until")
-            subscriptions.reader_set(email=email, **{name: request.POST.get(name, "") for name in names})
+            wish = {name: request.POST.get(name, "") for name in ("language", "time_zone")}
+            subscriptions.reader_set(email=email, **wish)
             return redirect("subscription-manage", token=token)
         wish = {name: request.POST.get(name, "") for name in ("deed", "until")}
         answer = subscriptions.change(email=email, pk=request.POST.get("subscription", ""), **wish)
@@ -101,7 +99,6 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
         "newest": newest,
         "is_owner": memberships_of(email=email).filter(role=Membership.Role.OWNER).exists(),
         "answer": request.GET.get("answer", ""),
-        "hours": HOURS,
         "languages": settings.LANGUAGES,
         "time_zones": sorted(available_timezones()) if newest else [],
         "subscriptions": [subscriptions.described(one) | {"unseen": visibility_sentence(one.region)} for one in active],
@@ -122,13 +119,9 @@ def move(request: HttpRequest, token: str, subscription: int) -> HttpResponse:
     as_it_is = DEFAULTS | {"where": places.KEEP, "name": mine.name}
     form, status = places.form_of(places.MoveForm, request, as_it_is)
     if form.is_valid():
-        wanted = {name: form.cleaned_data[name] for name in ("name", "region", "sites")}
-        try:
-            network = network_of_person(email=mine.email, ip=network_of(request))
-            subscriptions.subscription_move(subscription=mine, network=network, **wanted)
-            return redirect("subscription-manage", token=token)
-        except Refusal as refusal:
-            form.add_error("where", refusal.error)
+        wanted = {name: form.cleaned_data[name] for name in ("name", "region")}
+        subscriptions.subscription_move(subscription=mine, **wanted)
+        return redirect("subscription-manage", token=token)
     context = {"subscription": mine, "token": token, "form": form, "where_config": where_config(form, mine.region)}
     return render(request, "self_service/subscriptions/where.html", context, status=status)
 

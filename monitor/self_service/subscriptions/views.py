@@ -27,11 +27,11 @@ from monitor.maps.rasters.visibility import visibility_sentence
 from monitor.models.messages import Notification
 from monitor.models.subscriptions import DEFAULT_CHANNEL, Subscription
 from monitor.notifications.digests import AUTOMATIC, HOLD, MANY_PLACES, Pace, last_moment, paces
-from monitor.self_service.subscriptions.forms import HOURS, ChoiceForm, EmailForm, SubscribeForm
+from monitor.self_service.subscriptions.forms import ChoiceForm, EmailForm, SubscribeForm
 from monitor.subscribers.quotas.known import is_known
 from monitor.subscribers.subscriptions import limits, places, selectors
 from monitor.subscribers.subscriptions import services as subscriptions
-from monitor.subscribers.subscriptions.selectors import Quiet, Wanted, quiet_ends, step_of, steps_in, wants
+from monitor.subscribers.subscriptions.selectors import Wanted, step_of, steps_in, wants
 from monitor.web.request_limits import GIVEN_FILES, PREVIEWS, costly, network_of
 from monitor.wording import regions
 from monitor.wording.cards.cards import alert_cards, what_happened
@@ -44,7 +44,7 @@ from monitor.wording.updates import preview_sentence
 PREVIEW_YEARS = 2
 SHOWN = 20
 MOST = 300
-ENTERED = ("email", "name", "sites", "quiet_from", "quiet_until", "sign_of_life", "bulletins")
+ENTERED = ("email", "name", "sign_of_life", "bulletins")
 DEFAULTS = {
     "where": "circle",
     "distance": "2000",
@@ -73,11 +73,7 @@ def subscribe(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, form, status=422)
     entered = {name: form.cleaned_data[name] for name in ENTERED}
-    try:
-        return _keep(request, **entered, **form.choice())
-    except Refusal as refusal:
-        form.add_error("where", refusal.error)
-        return _page(request, form, status=422)
+    return _keep(request, **entered, **form.choice())
 
 
 @require_POST
@@ -140,10 +136,8 @@ def _past_news(form: ChoiceForm) -> dict[str, Any]:
     """Return the past news that a valid form's choices would have brought, for the page and its script."""
     choice = form.choice()
     region, frequency = choice.pop("region"), choice.pop("frequency")
-    outline, start = geos(region.outline), form.cleaned_data["quiet_from"]
-    zone = subscriptions.time_zone_known(form.data.get("time_zone", ""))
-    quiet = None if start is None else Quiet(zone, start, form.cleaned_data["quiet_until"])
-    past = replay(region=outline, wish=Wanted(**choice), frequency=frequency, quiet=quiet)
+    outline = geos(region.outline)
+    past = replay(region=outline, wish=Wanted(**choice), frequency=frequency)
     n_more = len(past.steps) - SHOWN
     more = ngettext("And %(n)s older one.", "And %(n)s older ones.", max(0, n_more))
     return {
@@ -174,7 +168,7 @@ def too_many(request: HttpRequest) -> HttpResponse:
 
 
 def _keep(request: HttpRequest, **choice: Any) -> HttpResponse:
-    choice |= {"ip": network_of(request), "time_zone": request.POST.get("time_zone", "")}
+    choice["time_zone"] = request.POST.get("time_zone", "")
     return _mailed(request, choice["email"], lambda: subscriptions.subscription_request(**choice))
 
 
@@ -197,7 +191,6 @@ def within_limits(request: HttpRequest) -> bool:
 def _page(request: HttpRequest, form: ChoiceForm, status: int = 200, with_past: bool = False) -> HttpResponse:
     context = {
         "form": form,
-        "hours": HOURS,
         "past": _past_news(form) if with_past and form.is_valid() else None,
         "where_config": where_config(form),
     }
@@ -253,14 +246,14 @@ class Replay(NamedTuple):
     n_mails: int
 
 
-def replay(*, region: GEOSGeometry, wish: Wanted, frequency: str, quiet: Quiet | None = None) -> Replay:
+def replay(*, region: GEOSGeometry, wish: Wanted, frequency: str) -> Replay:
     """Return the news that a subscription would have brought, without alerts that were rejected later."""
     past = steps_in(region=region, years=PREVIEW_YEARS).exclude(alert__state__in=TAKEN_BACK)
     past = past.order_by("-created_at", "-id")
     steps = [one for one in past if wants(wish, step_of(one))]
     if frequency == Subscription.Frequency.AT_ONCE:
         pace = paces().get(DEFAULT_CHANNEL, Pace(timedelta(0), timedelta(0)))
-        return Replay(steps, _gathered(steps, pace, quiet))
+        return Replay(steps, _gathered(steps, pace))
     return Replay(steps, len({last_moment(frequency=frequency, now=step.created_at) for step in steps}))
 
 
@@ -271,13 +264,13 @@ def rows_of(steps: Sequence[AlertTransition]) -> list[dict[str, Any]]:
     return [{"card": cards[step.alert_id], "at": step.created_at, "happened": what_happened(step)} for step in steps]
 
 
-def _gathered(steps: Sequence[AlertTransition], pace: Pace, quiet: Quiet | None) -> int:
+def _gathered(steps: Sequence[AlertTransition], pace: Pace) -> int:
     """Return the number of mails that `monitor.notifications.digests` would have made of these steps."""
     waiting = [(step.created_at, step) for step in sorted(steps, key=lambda step: step.created_at)]
     count, last = 0, None
     while waiting:
         leaves = waiting[0][0] + pace.delay
-        leaves = quiet_ends(max(leaves, last + pace.rest) if last else leaves, quiet)
+        leaves = max(leaves, last + pace.rest) if last else leaves
         reported = {one.alert_id for at, one in waiting if at <= leaves}
         waiting = [each for each in waiting if each[0] > leaves]
         if len(reported) > MANY_PLACES:

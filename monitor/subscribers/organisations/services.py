@@ -18,12 +18,9 @@ from monitor.models.lines import BREAK_FIGURES
 from monitor.models.messages import OutgoingMessage
 from monitor.models.subscriptions import Membership, Organisation, Subscription, language_of_request
 from monitor.subscribers.organisations.names import title_of
-from monitor.subscribers.quotas.known import network_of_organisation
-from monitor.subscribers.quotas.services import Claim, mailbox_key, network_key, organisation_key, room_held
-from monitor.subscribers.quotas.stores import PLACES
+from monitor.subscribers.quotas.services import mailbox_key, network_key
 from monitor.subscribers.subscriptions import limits, services
 from monitor.subscribers.subscriptions import selectors as subscriptions
-from monitor.subscribers.subscriptions.assets import SiteArea, assets_replace
 from monitor.subscribers.subscriptions.endpoints import endpoints_exported
 from monitor.subscribers.subscriptions.members import invitations, members, memberships_of, owners
 from monitor.subscribers.subscriptions.selectors import WISH
@@ -36,10 +33,10 @@ MAX_SHARED = 20
 MAX_OWNED = 3  # One mailbox may own or have founded this many.
 MAX_FOUNDED = 5  # One mailbox may found this number in a day.
 MAX_INVITATIONS = 20  # One organisation may send this number in a day.
-FOLLOWED = ("region", "label", "n_assets", *WISH)
+FOLLOWED = ("region", "label", *WISH)
 MEMBER_EXPORTED = ("email", "role", "wants_mails", "created_at", "confirmed_at", "left_at")
 LINE_EXPORTED = ("name", "kind", "created_at", "length_m", "half_width_m", "first_station_m", "limit_mm_m_yr")
-READER = ("language", "time_zone", "quiet_from", "quiet_until")
+READER = ("language", "time_zone")
 
 
 def organisation_found(*, email: str, name: str, ip: str = "") -> Membership:
@@ -163,31 +160,21 @@ def mails_set(*, membership: Membership, wanted: bool) -> None:
         seats_settle(organisation=organisation)
 
 
-def shared_add(
-    *, organisation: Organisation, region: Region, name: str = "", sites: Sequence[SiteArea] = (), **wish: Any
-) -> Subscription:
+def shared_add(*, organisation: Organisation, region: Region, name: str = "", **wish: Any) -> Subscription:
     """Add a place for all members. wish: the same fields as for `subscription_request`. Raises Refusal."""
     with alone(organisation) as mine:
         if mine.subscriptions.filter(ended_at=None).count() >= MAX_SHARED:
             raise Refusal(_("An organisation has %(number)s places at most.") % {"number": whole(MAX_SHARED)})
         named = {"name": one_line(name)[: services.MAX_NAME_LENGTH], "confirmed_at": timezone.now(), **wish}
-        place, mailbox = services.place_of(region, sites), organisation_key(organisation=mine.pk)
-        claim = Claim(place["size_bytes"], mailbox, network_of_organisation(organisation=mine))
-        with room_held(store=PLACES, claim=claim):
-            counted = {"mailbox": mailbox, "network": claim.network}
-            added = Subscription.objects.create(organisation=mine, **counted, **place, **named)
-            assets_replace(subscription=added, sites=sites)
+        added = Subscription.objects.create(organisation=mine, **services.place_of(region), **named)
         seats_settle(organisation=mine)
     return added
 
 
-def shared_change(
-    *, shared: Subscription, region: Region | None, name: str, sites: Sequence[SiteArea] = (), **wish: Any
-) -> None:
-    """Change filters, name, and region if one is given, of a watched place, for every member. Raises Refusal."""
+def shared_change(*, shared: Subscription, region: Region | None, name: str, **wish: Any) -> None:
+    """Change filters, name, and region if one is given, of a watched place, for every member."""
     with alone(promised(shared.organisation)) as mine:
-        network = network_of_organisation(organisation=mine)
-        services.subscription_move(subscription=shared, name=name, region=region, sites=sites, network=network)
+        services.subscription_move(subscription=shared, name=name, region=region)
         Subscription.objects.filter(pk=shared.pk).update(**wish)
         seats_settle(organisation=mine)
 
@@ -263,7 +250,7 @@ def _seats_again(organisation: Organisation, email: str) -> None:
 
 
 def _reads(emails: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return, by address, the language, time zone and quiet hours of the address's newest subscription."""
+    """Return, by address, the language and time zone of the address's newest subscription."""
     rows = Subscription.objects.filter(email__in=emails).order_by("email", "-id").distinct("email")
     return {row["email"]: {field: row[field] for field in READER} for row in rows.values("email", *READER)}
 

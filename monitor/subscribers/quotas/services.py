@@ -90,9 +90,6 @@ def room_held(*, store: Store, claim: Claim, delete: Callable[[QuerySet[Any]], o
 
     delete: deletes rows of the store with their files.
     """
-    if claim.size_bytes <= store.free_bytes:
-        yield
-        return
     with hold_lock(Lock.QUOTAS):
         going = _going(store, claim)
         if going and delete:
@@ -103,8 +100,6 @@ def room_held(*, store: Store, claim: Claim, delete: Callable[[QuerySet[Any]], o
 def _going(store: Store, claim: Claim) -> set[int]:
     """Return the keys of rows to delete so that a claim fits into each quota. Raises Refusal if too few may go."""
     going: set[int] = set()
-    if claim.size_bytes <= store.free_bytes:
-        return going
     quota, counted = store.quota(), store.rows._default_manager.filter(store.counted).exclude(pk=claim.instead_of)
     total = _total(store, quota.total)
     scopes = [("mailbox", counted.filter(mailbox=claim.mailbox) if claim.mailbox else counted.none(), quota.mailbox)]

@@ -15,8 +15,8 @@ from django.utils.translation import gettext_lazy
 
 from ingest.foundation.disk import database_room_bytes, work_room_bytes
 from monitor.models.lines import Line
-from monitor.models.operations import Extract, ResidentReport, UnconfirmedPhoto
-from monitor.models.subscriptions import Holding, Subscription
+from monitor.models.operations import Extract
+from monitor.models.subscriptions import Holding
 
 STRANGERS_SHARE = 0.5  # Unknown people may use this share of what may be kept or sent; known people have the rest.
 DISK_SHARE = 0.5  # A store may use this share of the space that a disk would have without it.
@@ -44,8 +44,7 @@ class Store(NamedTuple):
         counted: the rows that count.
         written: those of them whose bytes are on the disk already, and not only reserved.
         first_to_go: returns those of some rows that may be deleted for new ones, the first to go first.
-        free_bytes: a row up to this size is never refused, because the number of rows is limited.
-        unsaved: the tables that backups leave out; of a table with files, backups leave out the files.
+        unsaved: the tables whose files backups leave out.
     """
 
     rows: type[Holding]
@@ -55,7 +54,6 @@ class Store(NamedTuple):
     counted: Q
     written: Q = Q()
     first_to_go: Callable[[QuerySet[Any]], QuerySet[Any]] = lambda rows: rows.none()
-    free_bytes: int = 0
     unsaved: tuple[type[Model], ...] = ()
 
 
@@ -86,22 +84,6 @@ EXTRACTS = Store(
     first_to_go=_extracts_first_to_go,
     unsaved=(Extract,),
 )
-PHOTOS = Store(
-    rows=ResidentReport,
-    quota=lambda: Quota(mailbox=20 * MIB, network=100 * MIB, total=1024 * MIB),
-    remedy=gettext_lazy("Send the report without the photo, or try again in a few days."),
-    room=database_room_bytes,
-    counted=~Q(state=ResidentReport.State.ACCEPTED),  # Operators chose to keep accepted reports.
-    unsaved=(UnconfirmedPhoto,),
-)
-PLACES = Store(
-    rows=Subscription,
-    quota=lambda: Quota(mailbox=30 * MIB, network=60 * MIB, total=1024 * MIB),
-    remedy=gettext_lazy("Give a shorter list of sites, or end a subscription that you no longer need."),
-    room=database_room_bytes,
-    counted=Q(shared=None),  # Subscriptions of an organisation's members are copies without sites.
-    free_bytes=16_384,  # A region has at most 500 corners.
-)
 LINES = Store(
     rows=Line,
     quota=lambda: Quota(mailbox=10 * MIB, network=20 * MIB, total=1024 * MIB),
@@ -109,4 +91,4 @@ LINES = Store(
     room=database_room_bytes,
     counted=Q(),
 )
-STORES = (EXTRACTS, PHOTOS, PLACES, LINES)
+STORES = (EXTRACTS, LINES)

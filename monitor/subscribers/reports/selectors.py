@@ -6,7 +6,7 @@ from datetime import timedelta
 from django.contrib.gis.geos import GEOSGeometry
 from django.contrib.gis.measure import D
 from django.db import connection
-from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from monitor.models.operations import ResidentReport
@@ -16,7 +16,6 @@ NEAR_M = 200
 KEEP_REJECTED = timedelta(days=30)
 KEEP = timedelta(days=2 * 365)
 State = ResidentReport.State
-HAS_PHOTO = ExpressionWrapper(Q(photo__isnull=False), output_field=BooleanField())
 # The buffer of a report uses the index of the alerts' areas; ST_DWithin uses that of the reports' places.
 _NEIGHBOURS = """
     SELECT alert.id, report.id FROM detection_alert alert
@@ -26,8 +25,8 @@ _NEIGHBOURS = """
 
 
 def reports_confirmed() -> QuerySet[ResidentReport]:
-    """Return the reports that operators may see, each with `has_photo` in place of its photo, the oldest first."""
-    return ResidentReport.objects.filter(confirmed_at__isnull=False).defer("photo").annotate(has_photo=HAS_PHOTO)
+    """Return the reports that operators may see, the oldest first."""
+    return ResidentReport.objects.filter(confirmed_at__isnull=False)
 
 
 def reports_waiting() -> QuerySet[ResidentReport]:

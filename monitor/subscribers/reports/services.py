@@ -9,10 +9,7 @@ from django.utils import timezone
 
 from detection.reviews.audit import audit_write
 from monitor.models.messages import OutgoingMessage
-from monitor.models.operations import ResidentReport, UnconfirmedPhoto
-from monitor.subscribers.quotas.known import is_known
-from monitor.subscribers.quotas.services import Claim, mailbox_key, network_key, room_check, room_held
-from monitor.subscribers.quotas.stores import PHOTOS
+from monitor.models.operations import ResidentReport
 from monitor.subscribers.subscriptions import limits
 from monitor.subscribers.subscriptions.services import email_normal
 from monitor.web.secret_links import signed_link
@@ -24,47 +21,34 @@ State, Kind = ResidentReport.State, OutgoingMessage.Kind
 
 
 def report_request(
-    *, email: str, kind: str, place: tuple[float, float], seen_on: date, text: str, photo: bytes | None, ip: str
+    *, email: str, kind: str, place: tuple[float, float], seen_on: date, text: str
 ) -> ResidentReport | None:
     """Save an unconfirmed report and queue the mail to confirm it. Return None after too many mails today.
 
-    place: longitude, latitude, degrees; photo: re-encoded; ip: of the sender. Raises Refusal without room for it.
+    place: longitude, latitude, degrees.
     """
     email = email_normal(email)
-    claim = Claim(len(photo or b""), network=network_key(ip=ip))
-    room_check(store=PHOTOS, claim=claim)
     if not limits.allowed_for_address(email=email):
         return None
     longitude, latitude = (round(degrees, DIGITS) for degrees in place)
-    at = Point(longitude, latitude, srid=4326)
-    known = {"size_bytes": claim.size_bytes, "network": claim.network, "place": at, "seen_on": seen_on}
-    with transaction.atomic(), room_held(store=PHOTOS, claim=claim):
-        report = ResidentReport.objects.create(email=email, kind=kind, text=text.strip(), **known)
-        if photo:
-            UnconfirmedPhoto.objects.create(report=report, content=photo)
+    known = {"kind": kind, "place": Point(longitude, latitude, srid=4326), "seen_on": seen_on, "text": text.strip()}
+    with transaction.atomic():
+        report = ResidentReport.objects.create(email=email, **known)
         OutgoingMessage.queue(Kind.REPORT, f"report:{report.pk}", email, report=report)
     return report
 
 
 def report_confirm(*, report: ResidentReport) -> None:
-    """Show a report to operators and forget its address. Raises Refusal if the mailbox has no room for its photo."""
-    mailbox = mailbox_key(email=report.email)
-    network = "" if is_known(email=report.email) else report.network
-    claim = Claim(report.size_bytes, mailbox, network, report.pk)
-    with transaction.atomic(), room_held(store=PHOTOS, claim=claim):
-        photo = UnconfirmedPhoto.objects.filter(report=report)
-        shown = {"confirmed_at": timezone.now(), "email": "", "photo": photo.values("content")[:1]}
+    """Show a report to operators and forget its address."""
+    with transaction.atomic():
         first = ResidentReport.objects.filter(pk=report.pk, confirmed_at=None)
-        if first.update(**shown, mailbox=mailbox, network=network):
-            photo.delete()
+        if first.update(confirmed_at=timezone.now(), email=""):
             OutgoingMessage.objects.filter(report=report).delete()
 
 
 def report_decide(*, report: ResidentReport, by: User, state: str, reason: str = "") -> bool:
     """Accept or reject a confirmed report, with an entry in the audit; return False if it has been decided before."""
     decided = {"state": State(state), "reason": reason.strip()[:MAX_REASON_LENGTH], "decided_by": by}
-    if decided["state"] == State.ACCEPTED:  # Accepted reports count against no quota.
-        decided |= {"mailbox": "", "network": ""}
     with transaction.atomic():
         waiting = ResidentReport.objects.filter(pk=report.pk, state=State.WAITING, confirmed_at__isnull=False)
         if not waiting.update(**decided, decided_at=timezone.now()):

@@ -1,25 +1,19 @@
-"""Files that visitors upload: boundaries, lines, lists of sites, and photos; a confined process reads them."""
+"""Files that visitors upload: boundaries and lines; a confined process reads them."""
 
 import json
 from pathlib import Path
 from typing import TypeVar
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from shapely import LineString, MultiPolygon, from_wkb
 
-from ground_motion.core.errors import MAX_REFUSAL, InputError, one_line, short, shortened
+from ground_motion.core.errors import InputError, one_line, short, shortened
 from ingest.jobs.given import NotRead, read_given
-from monitor.subscribers.subscriptions.assets import SiteArea
 from monitor.wording import regions
 from monitor.wording.figures import decimal, whole
 from monitor.wording.refusals import Refusal
 
 MAX_BYTES = 5 * 2**20  # Boundaries and lines; docker/nginx/site.conf allows slightly more.
-MAX_BYTES_OF_SITES = 2**20
-MAX_BYTES_OF_PHOTO = 10 * 2**20
-PHOTO_PX = 2048  # A photo is kept with this longer side.
-FAULTS_NAMED = 3
 MAX_NAME = 32
 Shape = TypeVar("Shape", LineString, MultiPolygon)
 
@@ -36,28 +30,6 @@ def line(*, content: bytes, name: str) -> tuple[LineString, float]:
     check_size(len(content), MAX_BYTES, name)
     read = json.loads(_read("line", content, name))
     return _shape(read["line"], LineString), float(read["length_m"])
-
-
-def sites_read(*, content: bytes, name: str, radius_m: float) -> tuple[regions.Region, list[SiteArea]]:
-    """Return the sites of a table as one joined region, and as a list. Raises Refusal, with row, value and remedy."""
-    # One faulty row refuses the whole table. name: of the file, for messages only; radius_m: for rows without one.
-    check_size(len(content), MAX_BYTES_OF_SITES, name)
-    read = json.loads(_read("sites", content, name, radius_m=radius_m))
-    if read["faults"]:
-        raise Refusal(_faults(read["faults"], shown_name(name)))
-    sites = [
-        SiteArea(
-            called or _("Site %(number)s") % {"number": whole(number)}, x, y, within_m, _shape(outline, MultiPolygon)
-        )
-        for number, (called, x, y, within_m, outline) in enumerate(read["sites"], start=1)
-    ]
-    return regions.discs(_shape(read["joined"], MultiPolygon), len(sites)), sites
-
-
-def photo(*, content: bytes, name: str) -> bytes:
-    """Return a photo as a new JPEG of moderate size without metadata. name: for messages only. Raises Refusal."""
-    check_size(len(content), MAX_BYTES_OF_PHOTO, name)
-    return _read("picture", content, name, longest_px=PHOTO_PX)
 
 
 def check_size(n_bytes: int, most_bytes: int, name: str) -> None:
@@ -107,19 +79,3 @@ def _shape(wkb: str, kind: type[Shape]) -> Shape:
     if not isinstance(shape, kind):
         raise TypeError(f"a {kind.__name__} was expected, not a {type(shape).__name__}")
     return shape
-
-
-def _faults(faults: list[tuple[int, str, dict[str, str]]], file: str) -> str:
-    """Return a refusal that names as many faulty rows as it has room for, at least one."""
-    rows = [
-        _("Row %(row)s: %(problem)s") % {"row": whole(row), "problem": _(problem) % values if values else _(problem)}
-        for row, problem, values in faults[:FAULTS_NAMED]
-    ]
-    for named in range(len(rows), 0, -1):
-        refusal = _("Nothing of “%(file)s” was taken. %(faults)s") % {"file": file, "faults": " ".join(rows[:named])}
-        rest = len(faults) - named
-        more = ngettext("%(n)s more row has a fault.", "%(n)s more rows have faults.", rest) % {"n": whole(rest)}
-        counted = f"{refusal} {more}" if rest else refusal
-        if len(counted) <= MAX_REFUSAL:
-            return counted
-    return refusal

@@ -16,7 +16,7 @@ from ground_motion.core.text import distinct_values
 from ingest.context.regions import region_by_name, region_by_slug, regions_listed
 from ingest.models import AdministrativeRegion
 from monitor.maps.map.place_search import Hit, NumberField, place_search
-from monitor.subscribers.subscriptions import assets, given_files
+from monitor.subscribers.subscriptions import given_files
 from monitor.wording import regions
 from monitor.wording.refusals import Refusal
 from monitor.wording.regions import level_label
@@ -32,7 +32,6 @@ WHERE_WORDS = [
     ("region", gettext_lazy("Region")),
     ("drawn", gettext_lazy("Drawn area")),
     ("boundary", gettext_lazy("Boundary file")),
-    ("sites", gettext_lazy("Sites")),
 ]
 KEEP = "keep"
 REGION_MARK = "region:"  # Values of `hit` for a part of a region's address begin with this.
@@ -47,13 +46,6 @@ class Offer(NamedTuple):
     value: str
     name: str
     detail: str
-
-
-class Chosen(NamedTuple):
-    """Chosen region; for a list of sites, also the sites."""
-
-    region: regions.Region
-    sites: Sequence[assets.SiteArea] = ()
 
 
 class SeveralField(forms.MultipleChoiceField):
@@ -76,7 +68,7 @@ class SeveralField(forms.MultipleChoiceField):
 
 
 class WhereForm(forms.Form):
-    """Form to choose a place: a point with a distance, a region, a drawn area, a boundary file or a list of sites."""
+    """Form to choose a place: a point with a distance, a region, a drawn area or a boundary file."""
 
     asks_geocoder = True
 
@@ -95,7 +87,6 @@ class WhereForm(forms.Form):
     own_km = NumberField(required=False)
     drawn = forms.CharField(required=False, max_length=60_000, widget=forms.HiddenInput)
     boundary = forms.FileField(required=False)
-    sites = forms.FileField(required=False)
     name = forms.CharField(required=False, max_length=80)
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -104,12 +95,11 @@ class WhereForm(forms.Form):
         self.note = ""
 
     def clean(self) -> dict[str, Any]:
-        """Set `region` and `sites` in the cleaned data to the place that the other fields describe."""
+        """Set `region` in the cleaned data to the place that the other fields describe."""
         cleaned = super().clean() or {}
         if "where" in cleaned:
             try:
-                chosen = WHERE[cleaned["where"]](self, cleaned)
-                cleaned["region"], cleaned["sites"] = chosen or (None, ())
+                cleaned["region"] = WHERE[cleaned["where"]](self, cleaned)
             except Refusal as refusal:
                 self.add_error("where", refusal.error)
         return cleaned
@@ -126,10 +116,10 @@ class WhereForm(forms.Form):
             return region_by_slug(slug=hit.removeprefix(REGION_MARK))
         return region_by_name(text=text) if text else None
 
-    def _region(self, cleaned: dict[str, Any]) -> Chosen:
+    def _region(self, cleaned: dict[str, Any]) -> regions.Region:
         chosen = self.chosen_region()
         if chosen is not None:
-            return Chosen(regions.administrative(from_wkb(bytes(chosen.outline.wkb)), chosen.name))
+            return regions.administrative(from_wkb(bytes(chosen.outline.wkb)), chosen.name)
         typed = " ".join((cleaned.get("region") or "").split())
         if not typed:
             raise Refusal(_("Type the name of a region."))
@@ -139,7 +129,7 @@ class WhereForm(forms.Form):
             raise Refusal(_("No region is called exactly so. Choose one of those below."))
         raise Refusal(_("No region called “%(name)s” is loaded here.") % {"name": typed[:60]})
 
-    def _circle(self, cleaned: dict[str, Any]) -> Chosen | None:
+    def _circle(self, cleaned: dict[str, Any]) -> regions.Region | None:
         if self.errors.keys() & {"latitude", "longitude", "own_km"}:
             return None
         hit = cleaned.get("hit") or ""
@@ -148,7 +138,7 @@ class WhereForm(forms.Form):
         longitude, latitude = cleaned.get("longitude"), cleaned.get("latitude")
         typed = None if longitude is None or latitude is None else (longitude, latitude)
         at: tuple[float, float] = _position(hit) or typed or self._only_one(cleaned)
-        return Chosen(regions.circle(*at, self._distance(cleaned), self._name_of(at, cleaned)))
+        return regions.circle(*at, self._distance(cleaned), self._name_of(at, cleaned))
 
     def _only_one(self, cleaned: dict[str, Any]) -> tuple[float, float]:
         """Return longitude and latitude of the only place of the typed name. Raises Refusal for none or several."""
@@ -180,29 +170,19 @@ class WhereForm(forms.Form):
             raise Refusal(_("Type the distance in kilometres."))
         return float(1000 * cleaned["own_km"])
 
-    def _drawn(self, cleaned: dict[str, Any]) -> Chosen:
+    def _drawn(self, cleaned: dict[str, Any]) -> regions.Region:
         if not cleaned.get("drawn"):
             raise Refusal(_("Draw an area on the map first."))
-        return Chosen(regions.drawn(cleaned["drawn"]))
+        return regions.drawn(cleaned["drawn"])
 
-    def _boundary(self, cleaned: dict[str, Any]) -> Chosen:
-        content, name = self._file(cleaned, "boundary", given_files.MAX_BYTES, _("Choose a file with a boundary."))
-        return Chosen(given_files.boundary(content=content, name=name))
-
-    def _sites(self, cleaned: dict[str, Any]) -> Chosen:
-        none = _("Choose a table (CSV) with your sites.")
-        content, name = self._file(cleaned, "sites", given_files.MAX_BYTES_OF_SITES, none)
-        radius_m = self._distance(cleaned)
-        return Chosen(*given_files.sites_read(content=content, name=name, radius_m=radius_m))
-
-    def _file(self, cleaned: dict[str, Any], field: str, most_bytes: int, none: str) -> tuple[bytes, str]:
-        """Return content and name of a field's file. Raises Refusal, with the field's error, if there is none."""
-        file: UploadedFile[Any] | None = cleaned.get(field)
+    def _boundary(self, cleaned: dict[str, Any]) -> regions.Region:
+        file: UploadedFile[Any] | None = cleaned.get("boundary")
         if file is None:
-            raise Refusal(" ".join(map(str, self.errors.pop(field, []))) or none)
+            none = _("Choose a file with a boundary.")
+            raise Refusal(" ".join(map(str, self.errors.pop("boundary", []))) or none)
         name = promised(file.name)
-        given_files.check_size(promised(file.size), most_bytes, name)
-        return file.read(), name
+        given_files.check_size(promised(file.size), given_files.MAX_BYTES, name)
+        return given_files.boundary(content=file.read(), name=name)
 
 
 class MoveForm(WhereForm):
@@ -211,13 +191,12 @@ class MoveForm(WhereForm):
     where = forms.ChoiceField(choices=[(KEEP, gettext_lazy("As it is")), *WHERE_WORDS])
 
 
-WHERE: dict[str, Callable[[Any, dict[str, Any]], Chosen | None]] = {
+WHERE: dict[str, Callable[[Any, dict[str, Any]], regions.Region | None]] = {
     KEEP: lambda form, cleaned: None,
     "circle": WhereForm._circle,
     "region": WhereForm._region,
     "drawn": WhereForm._drawn,
     "boundary": WhereForm._boundary,
-    "sites": WhereForm._sites,
 }
 
 

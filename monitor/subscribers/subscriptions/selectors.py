@@ -1,12 +1,11 @@
 """Queries of subscriptions; their filters, which choose the steps of alerts to report; when their messages may come.
 
 An organisation's own subscriptions bring no mails; the seats of its members do that. News and the preview use the same
-filters. Messages wait for the end of quiet hours, and of pauses, which end by themselves.
+filters. Messages wait for the end of pauses, which end by themselves.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from django.contrib.gis.geos import GEOSGeometry
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -140,55 +139,6 @@ def records_begin() -> datetime | None:
     return AlertTransition.objects.order_by("created_at").values_list("created_at", flat=True).first()
 
 
-class Quiet(NamedTuple):
-    """Quiet hours, without messages: from `start` up to `end`, hours of the day (0-23) in the time zone `zone`."""
-
-    zone: str
-    start: int
-    end: int
-
-
-def is_quiet(hour: int, start: int, end: int) -> bool:
-    """Return whether an hour (0-23) lies between `start` and `end`, excluding `end`; 22 to 7 passes midnight."""
-    return start <= hour < end if start <= end else hour >= start or hour < end
-
-
-def quiet_ends(at: datetime, quiet: Quiet | None) -> datetime:
-    """Return the earliest time for a message from `at` on: `at` itself, or the end of the quiet hours around it."""
-    if quiet is None:
-        return at
-    local = at.astimezone(ZoneInfo(quiet.zone))
-    if not is_quiet(local.hour, quiet.start, quiet.end):
-        return at
-    whole_hour = local.replace(minute=0, second=0, microsecond=0)
-    return (whole_hour + timedelta(hours=(quiet.end - local.hour) % 24)).astimezone(UTC)
-
-
-def awake(*, subscriptions: QuerySet[Subscription], now: datetime) -> QuerySet[Subscription]:
-    """Return the subscriptions whose readers do not have quiet hours now."""
-    return subscriptions.exclude(_asleep(now))
-
-
-def is_held(*, now: datetime) -> Q:
-    """Return the filter that selects queued messages which have to wait for the end of quiet hours."""
-    # These messages would wake up the owner of a subscription with quiet hours now.
-    asleep = Subscription.objects.filter(_asleep(now))
-    news = Notification.objects.filter(message=OuterRef("pk"), withdrawn_at=None, subscription__in=asleep)
-    silent = asleep.filter(sign_of_life=True, channel=OuterRef("channel"))
-    sign = Q(Exists(silent.filter(email=OuterRef("address"))), kind=OutgoingMessage.Kind.SIGN)
-    return Q(Exists(news)) | sign
-
-
-def _asleep(now: datetime) -> Q:
-    fields = ("time_zone", "quiet_from", "quiet_until")
-    kept = Subscription.objects.filter(quiet_from__isnull=False, quiet_until__isnull=False, ended_at=None)
-    asleep = Q(pk__in=[])
-    for zone, start, end in kept.order_by().values_list(*fields).distinct():
-        if is_quiet(now.astimezone(ZoneInfo(zone)).hour, start, end):
-            asleep |= Q(time_zone=zone, quiet_from=start, quiet_until=end)
-    return asleep
-
-
 def subscriptions_resume_due(*, now: datetime | None = None) -> int:
     """End the pauses whose day has come; return how many."""
     due = Subscription.objects.filter(paused_until__lte=now or timezone.now())
@@ -203,6 +153,6 @@ def subscriptions_silent(*, now: datetime) -> QuerySet[Subscription]:
 
 
 def signs_due(*, now: datetime) -> QuerySet[Subscription]:
-    """Return silent subscriptions without a sign of life for a quarter of a year, except those with quiet hours now."""
+    """Return silent subscriptions without a sign of life for a quarter of a year."""
     silent = subscriptions_silent(now=now).alias(since=Coalesce("last_sign_at", "confirmed_at"))
-    return awake(subscriptions=silent.filter(since__lt=now - QUARTER), now=now)
+    return silent.filter(since__lt=now - QUARTER)

@@ -12,7 +12,6 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from shapely import to_wkb
 
 from detection.kinds import KIND_LABELS
 from ground_motion.core.areas import MAX_RADIUS_M
@@ -21,13 +20,9 @@ from ingest.foundation.geos import geos
 from monitor.models.escalations import Escalation
 from monitor.models.messages import Endpoint, Notification, OutgoingMessage
 from monitor.models.operations import Extract, RequestCount, ResidentReport
-from monitor.models.subscriptions import Asset, Membership, Subscription
+from monitor.models.subscriptions import Membership, Subscription
 from monitor.subscribers.extracts.services import extracts_delete
-from monitor.subscribers.quotas.known import is_known
-from monitor.subscribers.quotas.services import Claim, mailbox_key, network_key, room_check, room_held
-from monitor.subscribers.quotas.stores import PLACES
 from monitor.subscribers.subscriptions import endpoints, limits, members, selectors
-from monitor.subscribers.subscriptions.assets import SiteArea, assets_replace, sites_now
 from monitor.subscribers.subscriptions.selectors import RESUMED, WISH
 from monitor.subscribers.subscriptions.tokens import CONFIRM_FOR, INVITED_FOR
 from monitor.wording import regions
@@ -39,19 +34,16 @@ MAX_PER_ADDRESS = 20
 DEMO_ADDRESS = "resident@example.org"
 DEMO_PLACE = (-12.0, 47.0)  # The middle of the simulated region
 VILLAGE_ADDRESS, VILLAGE_RADIUS_M = "mayor@example.org", 2_000.0  # The demo's reader who watches one village.
-HOURS = [str(hour) for hour in range(24)]
 KEEP_ENDED = timedelta(days=30)
 MAX_PAUSE = timedelta(days=2 * 365)
 KEEP_LETTERS = timedelta(days=7)
 KEEP_NEWS = timedelta(days=2 * 365)
 MAX_LABEL_LENGTH = 200
-SITE_BYTES = 200  # A row of a site takes about this many bytes without its area.
 MAX_NAME_LENGTH = 80
 State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
 LETTERS = {Kind.CONFIRM, Kind.LINK, Kind.INVITATION, Kind.MEMBERSHIP, Kind.RESET, Kind.TEST, Kind.CHECK, Kind.ENDED}
 LETTERS |= {Kind.EXTRACT, Kind.DISSOLVED, Kind.REPORT}
-SITE_FIELDS = ("name", "latitude", "longitude", "radius_m")
-OWN_FIELDS = ("language", "time_zone", "quiet_from", "quiet_until", "sign_of_life", "bulletins", "paused_until")
+OWN_FIELDS = ("language", "time_zone", "sign_of_life", "bulletins", "paused_until")
 DEEDS: dict[str, dict[str, Any]] = {  # Actions on the page of a person's subscriptions, with the fields that each sets.
     "sign": {"sign_of_life": True},
     "no-sign": {"sign_of_life": False},
@@ -73,41 +65,30 @@ def subscription_request(
     kinds: Sequence[str],
     time_zone: str = "",
     name: str = "",
-    sites: Sequence[SiteArea] = (),
-    ip: str,
     **wish: Any,
 ) -> Subscription | None:
-    """Save an unconfirmed subscription and queue the mail to confirm it. Return None after too many mails today.
-
-    Raises Refusal if the network `ip`, or all visitors together, have no room for such a list of sites.
-    """
+    """Save an unconfirmed subscription and queue the mail to confirm it. Return None after too many mails today."""
     # Known and unknown addresses are treated alike, so that nobody can find out who is subscribed. wish: other fields
     # of the subscription, from lowest_severity to sign_of_life.
     email = email_normal(email)
-    place, network = place_of(region, sites), network_key(ip=ip)
-    room_check(store=PLACES, claim=Claim(place["size_bytes"], network=network))
     if not limits.allowed_for_address(email=email):
         return None
-    with transaction.atomic(), room_held(store=PLACES, claim=Claim(place["size_bytes"], network=network)):
+    with transaction.atomic():
         wanted = Subscription.objects.create(
             email=email,
             name=one_line(name)[:MAX_NAME_LENGTH],
             kinds=sorted(kinds),
             time_zone=time_zone_known(time_zone),
-            network=network,
-            **place,
+            **place_of(region),
             **wish,
         )
-        assets_replace(subscription=wanted, sites=sites)
         OutgoingMessage.queue(Kind.CONFIRM, f"confirm:{wanted.pk}", email, subscription=wanted)
     return wanted
 
 
-def place_of(region: Region, sites: Sequence[SiteArea]) -> dict[str, Any]:
+def place_of(region: Region) -> dict[str, Any]:
     """Return the fields of a subscription that describe its place."""
-    n_bytes = len(to_wkb(region.outline)) + sum(SITE_BYTES + len(to_wkb(site.area)) for site in sites)
-    named = {"label": region.label[:MAX_LABEL_LENGTH], "n_assets": len(sites), "size_bytes": n_bytes}
-    return {"region": geos(region.outline), **named}
+    return {"region": geos(region.outline), "label": region.label[:MAX_LABEL_LENGTH]}
 
 
 def demo_subscription_make(
@@ -117,7 +98,7 @@ def demo_subscription_make(
     subscription, _ = Subscription.objects.get_or_create(
         email=email,
         defaults={
-            **place_of(regions.circle(*place, radius_m), ()),
+            **place_of(regions.circle(*place, radius_m)),
             "kinds": sorted(KIND_LABELS),
             "lowest_severity": "minor",
             "unreviewed": True,
@@ -129,18 +110,15 @@ def demo_subscription_make(
 
 
 def subscription_confirm(*, subscription: Subscription) -> None:
-    """Confirm a subscription, or change nothing. Raises Refusal if its owner has too many, or no room for sites."""
+    """Confirm a subscription, or change nothing. Raises Refusal if its owner has too many."""
     if subscription.confirmed_at:
         return
     held = selectors.subscriptions_of(email=subscription.email).filter(ended_at=None, shared=None)
     if held.exclude(confirmed_at=None).count() >= MAX_PER_ADDRESS:
         most = _("one address may follow %(number)s regions at most")
         raise Refusal(most % {"number": whole(MAX_PER_ADDRESS)})
-    mailbox, is_list = mailbox_key(email=subscription.email), subscription.size_bytes > PLACES.free_bytes
-    network = "" if is_known(email=subscription.email) or not is_list else subscription.network
-    with room_held(store=PLACES, claim=Claim(subscription.size_bytes, mailbox, network, subscription.pk)):
-        waiting = Subscription.objects.filter(pk=subscription.pk, confirmed_at=None, ended_at=None)
-        waiting.update(confirmed_at=timezone.now(), mailbox=mailbox, network=network)
+    waiting = Subscription.objects.filter(pk=subscription.pk, confirmed_at=None, ended_at=None)
+    waiting.update(confirmed_at=timezone.now())
 
 
 def subscription_pause(*, subscription: Subscription, until: date | None = None) -> None:
@@ -150,34 +128,19 @@ def subscription_pause(*, subscription: Subscription, until: date | None = None)
     Subscription.objects.filter(pk=subscription.pk, paused_at=None).update(**pause)
 
 
-def subscription_move(
-    *, subscription: Subscription, name: str, region: Region | None, sites: Sequence[SiteArea] = (), network: str
-) -> None:
-    """Change a subscription's name, and its region if one is given. Queued messages are still sent.
-
-    network: what a list of sites counts against, besides the mailbox; empty for somebody known. Raises Refusal.
-    """
-    place = place_of(region, sites) if region else {}
-    claim = Claim(place.get("size_bytes", 0), subscription.mailbox, network, subscription.pk)
-    with transaction.atomic(), room_held(store=PLACES, claim=claim):
-        mine = Subscription.objects.select_for_update().filter(pk=subscription.pk, ended_at=None)
-        if not mine.update(name=one_line(name)[:MAX_NAME_LENGTH]) or region is None:
-            return
-        mine.update(**place, network=network if claim.size_bytes > PLACES.free_bytes else "")
-        assets_replace(subscription=subscription, sites=sites)
+def subscription_move(*, subscription: Subscription, name: str, region: Region | None) -> None:
+    """Change a subscription's name, and its region if one is given. Queued messages are still sent."""
+    changed = {"name": one_line(name)[:MAX_NAME_LENGTH]} | (place_of(region) if region else {})
+    Subscription.objects.filter(pk=subscription.pk, ended_at=None).update(**changed)
 
 
-def reader_set(*, email: str, language: str, time_zone: str, quiet_from: str = "", quiet_until: str = "") -> None:
-    """Set the language, time zone and quiet hours of all messages to a person, as a form sends them."""
-    # An unknown language or clock changes nothing. Quiet hours are two different hours of the day, else none.
+def reader_set(*, email: str, language: str, time_zone: str) -> None:
+    """Set the language and time zone of all messages to a person, as a form sends them; unknown ones change nothing."""
     mine = selectors.subscriptions_of(email=email)
     if language in dict(settings.LANGUAGES):
         mine.update(language=language)
     if time_zone_known(time_zone) == time_zone:
         mine.update(time_zone=time_zone)
-    hours = [int(text) for text in (quiet_from, quiet_until) if text in HOURS]
-    start, end = (hours[0], hours[1]) if len(set(hours)) == 2 else (None, None)
-    mine.update(quiet_from=start, quiet_until=end)
 
 
 def time_zone_known(name: str) -> str:
@@ -287,7 +250,7 @@ def purge() -> None:
 
 
 def described(one: Subscription) -> dict[str, Any]:
-    """Return a subscription for its owner's page: its row, sites and filters in words, and how much it has sent."""
+    """Return a subscription for its owner's page: its row and filters in words, and how much it has sent."""
     kinds = [str(label) for kind, label in KIND_LABELS.items() if kind in one.kinds]
     unreviewed = _("Also what no specialist has confirmed yet.")
     every_kind = len(kinds) == len(KIND_LABELS)
@@ -298,7 +261,6 @@ def described(one: Subscription) -> dict[str, Any]:
     )
     return {
         "row": one,
-        "sites": sites_now(one),
         "wanted": [
             _("Every kind of motion.") if every_kind else _("Kinds: %(kinds)s.") % {"kinds": ", ".join(kinds)},
             LEAST[one.lowest_severity],
@@ -321,7 +283,6 @@ def exported(one: Subscription) -> dict[str, Any]:
         "name": one.name,
         "label": one.label,
         "region": one.region.json,
-        "sites": list(Asset.objects.filter(subscription=one.source).values(*SITE_FIELDS)),
         **{name: getattr(one, name) for name in WISH},
         "created": one.created_at,
         "ended": one.ended_at,

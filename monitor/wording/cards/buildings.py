@@ -1,6 +1,5 @@
 """Rows of buildings' motions as sentences, and as answers of the API."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import hypot
 from typing import Any
@@ -11,9 +10,8 @@ from detection.rules.motion import Figure, sigma_of
 from ground_motion.methods.deformation.motion.series import WITHIN_90
 from ml.models import BuildingMotion
 from ml.runs.ledgers import buildings_at, town_in
-from monitor.wording.datum import ZERO, zero_columns
+from monitor.wording.datum import zero_columns
 from monitor.wording.exposure import CANNOT_SAY, METHOD, building_sentences, town_sentences
-from monitor.wording.figures import cell_text
 
 FIGURES = (
     *("points", "rate_mm_yr", "rate_low", "rate_high", "deviation_mm_yr", "deviation_low", "deviation_high"),
@@ -75,18 +73,3 @@ def building_row(motion: BuildingMotion) -> dict[str, Any]:
         "simulated": motion.ledger.product.simulated,
         "sentences": motion_sentences(motion),
     }
-
-
-def site_rows(sites: Sequence[tuple[str, float, float]]) -> Iterator[Sequence[object]]:
-    """Yield the rows of a CSV, names first: each site (name, degrees), and what points say of the building there."""
-    yield ("site", "longitude", "latitude", "building", *FIGURES, *ZERO, "component", "since", "until", "in words")
-    found = buildings_at(places=[(longitude, latitude) for _name, longitude, latitude in sites])
-    for (name, longitude, latitude), (stands, motion) in zip(sites, found, strict=True):
-        row: list[object] = [cell_text(name), longitude, latitude]
-        if motion is None:
-            words = str(CANNOT_SAY) if stands else ""
-            yield [*row, "cannot say" if stands else "not known", *[""] * len((*FIGURES, *ZERO)), "", "", "", words]
-            continue
-        product = motion.ledger.product
-        about = (product.component, product.dates[0], product.dates[-1])
-        yield [*row, "known", *figures_with_zero(motion).values(), *about, " ".join(motion_sentences(motion))]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from django.db.models import Count, Max, Prefetch, Sum, prefetch_related_objects
+from django.db.models import Count, Max, Prefetch, Q, Sum, prefetch_related_objects
 from django.utils.text import capfirst
 from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
@@ -13,11 +13,11 @@ from django.utils.translation import gettext as _
 from detection.alerts.importance import terms_of
 from detection.figures import FIGURES, figures_known
 from detection.kinds import Extent, Family, Mark, family, row_of
-from detection.models import Alert, AlertExposure, AlertMotion, AlertTransition, AlertUpdate
+from detection.models import Alert, AlertExposure, AlertMotion, AlertRelation, AlertTransition, AlertUpdate
 from detection.rules.importance import AT_REST, MODERATE_STEPS, NO_MOTION, STRONG_STEPS, Terms
 from detection.rules.lifecycle import END_UNPROVED, TAKEN_BACK, Source, State
 from detection.rules.motion import Figure, stated
-from detection.selectors import Tilt, alert_datums, alerts_nested, alerts_related, steepest_tilts
+from detection.selectors import Tilt, alert_datums, alerts_nested, steepest_tilts
 from ground_motion.core.areas import smooth_steps
 from ground_motion.statistics.datum import Datum
 from ingest.context.selectors import Contact
@@ -345,8 +345,8 @@ def update_sentences(step: AlertTransition) -> list[str]:
 
 def related_rows(alert: Alert) -> list[dict[str, Any]]:
     """Return a row for each alert related to this one by a merge or a split, in either direction."""
-    rows = []
-    for one in alerts_related(alert=alert):
+    rows, relations = [], AlertRelation.objects.filter(Q(alert=alert) | Q(other=alert))
+    for one in relations.select_related("alert", "other").defer("alert__area", "other__area"):
         is_own = one.alert_id == alert.pk
         words, other = RELATION_WORDS[one.relation][not is_own], one.other if is_own else one.alert
         rows.append({"words": words, "code": other.code, "url": other.get_absolute_url(), "at": one.created_at})

@@ -231,7 +231,7 @@ def test_only_files_may_be_large_and_even_they_have_a_limit(proxied):
     assert fetch(proxied, "/login/", data=b"a" * 1_100_000)[0] == 413
     assert fetch(proxied, "/subscribe/", data=b"a" * 6_000_000)[0] == 200
     assert fetch(proxied, "/subscribe/", data=b"a" * 6_400_000)[0] == 413
-    assert fetch(proxied, "/reports/", data=b"a" * 11_000_000)[0] == 200
+    assert fetch(proxied, "/reports/", data=b"a" * 1_100_000)[0] == 413
     assert fetch(proxied, "/review/4F7K/", data=b"a" * 1_100_000)[0] == 413
     mine = {"Cookie": f"sessionid={SESSION}"}
     assert fetch(proxied, "/uploads/", data=b"a" * 4_000_000, **mine)[::2] == (200, b"4000000")
@@ -267,12 +267,12 @@ def test_some_large_forms_of_one_address_wait_at_once_and_the_next_is_told(proxi
     with visitors.dripping(
         proxied, [("127.0.0.1", LARGE % rest)] * 10
     ):  # one that came after a form from here begins again
-        wait_until(lambda: fetch(proxied, "/reports/", data=b"a" * 1_000_000)[0] == 429)
+        wait_until(lambda: fetch(proxied, "/extract/", data=b"a" * 1_000_000)[0] == 429)
         assert fetch(proxied, "/subscribe/")[0] == 200  # looking at the page is no sending
         # Whoever sends little, as to end a subscription or to write a note, does not wait for them.
         for path in ("/subscribe/stop/a/", "/reports/", "/review/4F7K/notes/"):
             assert fetch(proxied, path, data=b"a" * 999_999)[::2] == (200, b"999999")
-    wait_until(lambda: fetch(proxied, "/reports/", data=b"a" * 1_000_000)[0] == 200)
+    wait_until(lambda: fetch(proxied, "/extract/", data=b"a" * 1_000_000)[0] == 200)
 
 
 def test_twenty_small_forms_of_one_address_wait_at_once_and_neither_others_nor_operators_wait_for_them(proxied):

@@ -193,10 +193,10 @@ def test_the_worst_that_visitors_can_do_fits_the_memory_and_the_room_that_is_sta
         return nginx_value(rf"\.body/{kind} \{{[^}}]*client_max_body_size ")
 
     disk = everybody * nginx_value("proxy_max_temp_file_size ")
-    disk += pools["forms"] * nginx_value("client_max_body_size ") + pools["large_forms"] * largest("photo")
+    disk += pools["forms"] * nginx_value("client_max_body_size ") + pools["large_forms"] * largest("boundary")
     disk += pools["known"] * largest("known") + pools["notes"] * largest("note") + nginx_value("max_size=")
     words = (ROOT / "docker" / "nginx" / "nginx.conf").read_text()
-    stated = float(re.search(r"tiles: (\d+) GB", " ".join(words.replace("#", "").split()))[1])
+    stated = float(re.search(r"tiles: ([\d.]+) GB", " ".join(words.replace("#", "").split()))[1])
     assert 0.9 * stated < disk / 1000 < stated
 
 

@@ -13,7 +13,7 @@ from shapely import from_wkb
 from detection.lists import Period, alert_counts, alerts_matching, alerts_within, monthly_counts
 from detection.models import Alert, AlertTransition
 from detection.reviews.queue import Wanted, cases_wanted, sort_cases
-from detection.reviews.record import judgements, n_unjudged, precision
+from detection.reviews.record import judgements, oldest_waiting, precision
 from detection.reviews.services import review_take_back
 from detection.rules.verdicts import Verdict
 from ground_motion.core.errors import InputError
@@ -119,8 +119,8 @@ def test_the_last_standing_verdict_counts_once_and_one_taken_back_does_not(make_
     }
     by_kind = {one.group: one[1:3] for one in precision(standing, lambda review: review.alert.kind)}
     assert by_kind == {"subsidence": (1, 2), "uplift": (1, 1)}
-    assert n_unjudged(simulated=False) == 2
-    assert n_unjudged(simulated=True) == 0
+    assert oldest_waiting(simulated=False)[0] == 2
+    assert oldest_waiting(simulated=True) == (0, None)
 
 
 @pytest.mark.parametrize(("right", "judged"), [(0, 4), (4, 4), (31, 38)])

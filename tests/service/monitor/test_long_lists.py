@@ -88,7 +88,7 @@ def _name(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
-GIVEN = {"sites": ("a.csv", {"radius_m": 100.0}), "boundary": ("a.geojson", {}), "picture": ("a.geojson", {})}
+GIVEN = {"boundary": ("a.geojson", {}), "picture": ("a.geojson", {})}
 GIVEN["line"] = ("a.geojson", {})
 
 

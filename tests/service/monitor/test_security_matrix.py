@@ -159,8 +159,7 @@ def _of_person(token: str, subscription: int, organisation: int, place: int, lin
     pages = ("manage", "export", "news", "ways")
     here: dict[str, object] = {"token": token, "organisation": organisation}
     names = ("organisation-list", "organisation", "organisation-add", "organisation-export", "organisation-ways")
-    names += ("organisation-buildings", "organisation-lines")
-    names += ("organisation-alerts", "organisation-contacts")
+    names += ("organisation-lines", "organisation-alerts", "organisation-contacts")
     return {
         **{f"subscription-{page}": {"token": token} for page in pages},
         "subscription-where": {"token": token, "subscription": subscription},
@@ -483,9 +482,9 @@ def test_nothing_of_a_withdrawn_product_is_in_any_answer_and_all_of_it_after_the
 
 QUERIES = {"wms": {"SERVICE": "WMS", "REQUEST": "GetCapabilities"}}
 RATE = re.compile(rb'mm a year|_mm_yr": -?\d')
-# These answers explain names and units, and state no rate; without a site, the table of buildings is only a head.
+# These answers explain names and units, and state no rate.
 EXPLAINED = ("*:collections", "*:collection *", "*:description", "*:queryables*", "*:schema*", "api-1:api-root")
-EXPLAINED += ("api-1:openapi-json", "words", "organisation-buildings")
+EXPLAINED += ("api-1:openapi-json", "words")
 STATED = {"alert-detail", "alerts-geojson", "alerts-atom", "api-1:alert", "api-1:alert_detections", "api-1:buildings"}
 STATED |= {"api-1:here", "api-1:point", "cap-message", "chart-profile", "chart-series", "here", "ogc:items alerts"}
 STATED |= {"ogc:items buildings", "ogc:items points", "ogc:items series", "region-embed"}

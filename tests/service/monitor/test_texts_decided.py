@@ -89,10 +89,8 @@ OF_READERS = """
 monitor.AccountLanguage: language
 monitor.Organisation: mailbox network name asks_from public_name
 monitor.Membership: language time_zone
-monitor.Subscription: mailbox network channel label name kinds language time_zone
-monitor.Asset: name
+monitor.Subscription: channel label name kinds language time_zone
 monitor.Line: mailbox network name
-monitor.ResidentReport: mailbox network
 monitor.Endpoint: channel url name keys language
 """
 # Only those who work here, or the one who wrote them, read them.

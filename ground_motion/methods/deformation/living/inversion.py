@@ -116,6 +116,7 @@ def begin(ground: Ground, dates: Sequence[date], blocks: Iterable[Float32], half
         half_wave_mm: Motion along the line of sight of one cycle of phase.
     """
     every_nth = -(-ground.x_m.size // MAX_SAMPLED)
+    thinned = Ground(ground.x_m[::every_nth], ground.y_m[::every_nth], ground.height_m[::every_nth])
     days = tuple(dates[-ACTIVE_DATES:])
     curves, last, sampled, start = [], [], [], 0
     for block in blocks:
@@ -132,15 +133,14 @@ def begin(ground: Ground, dates: Sequence[date], blocks: Iterable[Float32], half
     position = np.where(known, position, 0.0).astype(np.float32)
     count = np.maximum(known.sum(axis=1), 1)
     anchor = (position.sum(axis=1) / count).astype(np.float32)
-    covariance = np.zeros((*position.shape, len(days)), dtype=np.float32)
-    every = np.arange(len(days))
-    covariance[:, every, every] = np.where(known, 0.0, half_wave_mm**2)
+    unknown = np.where(known, 0.0, half_wave_mm**2).astype(np.float32)
+    covariance = unknown[:, None] * np.eye(len(days), dtype=np.float32)
     return LivingState(
         ground=ground,
         forecast=curve,
         half_wave_mm=half_wave_mm,
         released=dates[-1],
-        drift=learn_drift(_every(ground, every_nth), dates, np.concatenate(sampled), half_wave_mm),
+        drift=learn_drift(thinned, dates, np.concatenate(sampled), half_wave_mm),
         anchor_mm=anchor,
         days=days,
         position_mm=position,
@@ -151,10 +151,6 @@ def begin(ground: Ground, dates: Sequence[date], blocks: Iterable[Float32], half
         anchor=np.zeros(anchor.shape, dtype=int),
         cycles=np.zeros(anchor.shape, dtype=np.int16),
     )
-
-
-def _every(ground: Ground, nth: int) -> Ground:
-    return Ground(ground.x_m[::nth], ground.y_m[::nth], ground.height_m[::nth])
 
 
 def extend(state: LivingState, day: date, interferograms: Sequence[Interferogram]) -> tuple[LivingState, NewDate]:
@@ -186,7 +182,8 @@ def extend(state: LivingState, day: date, interferograms: Sequence[Interferogram
     known = np.isfinite(seen).any(axis=1)
     deviation = np.where(known, position[:, -1] - delay.shared_mm, np.nan).astype(np.float32)
     left = np.maximum(delay.left_sigma_mm, MIN_DELAY_MM) ** 2 + covariance[:, -1, -1]
-    seam = left / len(used) if state.days[-1] == state.released else state.seam_variance
+    # A point inherits the delay of the release's last dates on its own first date, which its burst may have missed.
+    seam = np.where(known & (state.seam_variance == 0), left / len(used), state.seam_variance)
     seam = np.where(lost, left + drift_variance, seam)
     left = np.asarray(left + seam, dtype=np.float32)
     innovation = np.where(known, deviation - state.drift_mm, 0.0)

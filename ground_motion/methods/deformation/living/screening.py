@@ -102,25 +102,28 @@ def _terms(ground: Ground) -> Float64:
 def _robust_coefficients(terms: Float64, values: Float32, cycle_mm: float) -> Float64:
     """Fit terms to values, (n,), by Tukey's biweight; values far from the curve of most do not count.
 
-    Two fits are tried, and the one nearer to the values is taken: one begins at the median and follows large slopes;
-    the other begins at the mean phase, for which it does not matter how many values have lost cycles.
+    Two fits are tried: one begins with least squares, which follow large slopes also across ground without points; the
+    other with the mean phase, whatever share has lost cycles. The nearer one to the values is taken, or the one beyond
+    which fewer values lie whole cycles away.
     """
     every_nth = -(-len(values) // MAX_FITTED)
     terms, values = terms[::every_nth], values[::every_nth]
     phase = np.angle(np.exp(2j * np.pi / cycle_mm * values).mean())
-    best, least = np.zeros(terms.shape[1]), np.inf
-    for start, first_wrapped in ((np.median(values), TURNS // 2), (phase * cycle_mm / (2 * np.pi), 0)):
-        coefficients = np.zeros(terms.shape[1])
-        coefficients[0] = start
+    level = np.zeros(terms.shape[1])
+    level[0] = phase * cycle_mm / (2 * np.pi)
+    best, least = level, np.inf
+    for start in (np.linalg.lstsq(terms, values, rcond=None)[0], level):
+        coefficients = start.astype(np.float64)
         for turn in range(TURNS + 1):
             left = values - terms @ coefficients
-            if turn >= first_wrapped:
-                left -= cycle_mm * np.rint(left / cycle_mm)
+            cycles = np.rint(left / cycle_mm)
+            left -= cycle_mm * cycles
             middle = float(np.median(np.abs(left)))
             if turn < TURNS:
                 weights = np.maximum(1 - (left / (BIWEIGHT * (MAD_TO_SIGMA * middle + MIN_SIGMA_MM))) ** 2, 0) ** 2
                 weighted = terms * weights[:, None]
                 coefficients += np.linalg.lstsq(weighted.T @ terms, weighted.T @ left, rcond=None)[0]
+        middle *= 1 + float((cycles != np.median(cycles)).mean())
         if middle < least:
             best, least = coefficients, middle
     best[0] += cycle_mm * np.rint(np.median(values - terms @ best) / cycle_mm)

@@ -229,7 +229,7 @@ export function setUpWhere(whenChanged) {
     if (name === "own_km") fields.distance.value = "own";
     if (name === "hit") take();
     if (["latitude", "longitude", "region"].includes(name)) offer([]);
-    if (["where", "region", "boundary", "sites"].includes(name)) answered = null;
+    if (["where", "region", "boundary"].includes(name)) answered = null;
     if (name === "where") showTool();
     else if (["latitude", "longitude", "distance", "own_km"].includes(name)) show({ move: true });
   });

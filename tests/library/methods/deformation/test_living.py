@@ -114,6 +114,17 @@ def test_zero_and_slope_of_a_pair_are_found_however_much_ground_lost_a_cycle(gro
     assert np.median(left[lost] - left[~lost][0]) == pytest.approx(HALF_WAVE_MM, abs=0.5)
 
 
+@pytest.mark.parametrize(("slope_mm_km", "step_mm"), [(0, 14), (0.5, 22)])
+def test_ground_that_lies_apart_keeps_its_cycle(ground, slope_mm_km, step_mm):
+    """A plane that follows the nearer ground alone leads a whole cycle past the ground beyond the gap."""
+    apart = ground.x_m > 6_000
+    there = ground._replace(x_m=ground.x_m + 9_000 * apart, height_m=np.full(apart.size, np.nan))
+    waves = 1.5 * np.sin(ground.x_m / 300) + np.random.default_rng(1).normal(0, 1, apart.size)
+    delay = np.where(apart, step_mm, slope_mm_km * ground.x_m / 1_000) + waves
+    left = levelled(there, delay.astype(np.float32), np.zeros(apart.size, dtype=int), HALF_WAVE_MM)
+    assert abs(np.median(left[apart]) - np.median(left[~apart])) < 2
+
+
 @pytest.mark.parametrize(("north_m", "fits"), [(6_000, 3), (10_000, 1)])
 def test_points_that_were_anchored_anew_have_their_own_zero(ground, monkeypatch, north_m, fits):
     fit = Mock(wraps=screening._robust_coefficients)
@@ -179,6 +190,7 @@ def test_motion_toward_the_satellite_is_positive_and_followed(ground):
 
 def test_a_date_without_a_measurement_is_unknown_and_the_next_is_not(ground):
     truth = series(ground)
+    truth[:10, KNOWN:] += 8
     state = begin(ground, DATES[:KNOWN], [truth[:, :KNOWN]], HALF_WAVE_MM)
     given = pairs(truth, KNOWN)
     for pair in given:

@@ -34,9 +34,9 @@ def test_small_and_deep_earthquakes_move_nothing_that_can_be_measured(magnitude,
         (6.5, 8.0, NORMAL, 0.7, 2.0),  # Norcia 2016: at least 70 cm, CNR-IREA; 98 cm down, doi:10.3390/rs10121901
         # Amatrice 2016: 0.2 m down, doi:10.1002/2016GL071723, with the depth of later studies (first 4.4 km).
         (6.2, 8.0, NORMAL, 0.2, 2.0),
-        (5.9, 12.0, NORMAL, 0.05, 2.0),  # Zadoi 2016: 5 cm along the line of sight
-        (7.1, 46.7, NORMAL, 0.05, 2.0),  # Anchorage 2018: 5 cm
-        (6.8, 51.9, NORMAL, 0.02, 2.0),  # Nisqually 2001: 2 cm
+        (5.9, 12.0, NORMAL, 0.05, 2.0),  # Zadoi 2016: 5 cm, https://doaj.org/article/8bcf2896270647aca9284c960f506d6c
+        (7.1, 46.7, NORMAL, 0.05, 2.0),  # Anchorage 2018: 5 cm of subsidence, doi:10.1785/0220190176
+        (6.8, 51.9, NORMAL, 0.02, 2.0),  # Nisqually 2001: 2 cm; Bustin et al. 2004, BSSA 94(2), page 363
     ],
 )
 def test_the_motion_is_that_of_published_interferograms_within_a_factor(

@@ -308,10 +308,6 @@ def test_a_grid_as_text_is_no_table(tmp_path):
     assert "gdal_translate vel.asc vel.tif" in damage.outcome(path, TOWARD)
 
 
-def test_a_clean_table_is_read_as_bytes_and_not_decoded(tmp_path):
-    assert text_table.table_of(make(tmp_path)).is_plain
-
-
 def test_the_mapping_of_a_folder_is_for_the_tables_that_cannot_be_read_without_it(tmp_path):
     mapping = tmp_path / "m.toml"
     mapping.write_text(

@@ -382,7 +382,7 @@ def test_a_reader_that_computes_for_too_long_is_ended_and_nothing_is_left_behind
     """A picture of noise takes two seconds, where a reader may compute for one."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
-    read_given("sites", b"lat,lon\n47,-12\n", radius_m=200)
+    read_given("line", b"lat,lon\n47,-12\n47.1,-12\n")
     monkeypatch.setattr(given, "LIMITS", given.LIMITS._replace(cpu_seconds=1))
     out = io.BytesIO()
     Image.effect_noise((5000, 3400), 50).convert("RGB").save(out, "PNG", compress_level=1)

@@ -31,7 +31,7 @@ site-manifest service-worker language words security-txt robots-txt healthz metr
 context-tile raster-tile ground-tile world-tile heights-tile basemap basemap-archive raster-catalogue logout
 session-rights session-list accounts account-change invitation-withdraw admin-password review-queue review-quality
 review-taken
-review-reports review-report-photo review-texts review-case review-edit review-edit-undo review-file
+review-reports review-texts review-case review-edit review-edit-undo review-file
 review-undo review-claim review-publish review-withdraw wmts feed-gone job-list order-list order-add
 order-edit job-retry job-cancel upload-jobs upload-again upload-withdraw
 """

@@ -92,7 +92,6 @@ def _written(one, other, alert, rejected) -> dict[str, object]:
     first, changed = step(alert, "", "first"), update(alert, Change(Cause.RATE, -8.2, -14.1, "mm/yr", "up"))
     finished, taken_back = step(alert, "first", "finished"), step(rejected, "first", "rejected")
     shown = {"card": card, "picture": letters.map_part(alert, card)}
-    sites = ["2 of your 340 sites are concerned: Dam and Mill."]
     person = SimpleNamespace(pk=1, email="a@example.org", get_role_display="operator")
     here = RegionNews(one, [AlertNews(card, (first, changed))], UNSEEN)
     there = RegionNews(other, [AlertNews(wrong, (taken_back,))], UNSEEN)
@@ -102,11 +101,11 @@ def _written(one, other, alert, rejected) -> dict[str, object]:
     bulletin = Bulletin(pk=1, simulated=True, content=made_content(-12.0, 47.0), **days, **texts)
     to, draw = {"key": "k", "subscriptions": [one, other]}, {"draw": letters.card_part}
     return {
-        "alert": letters.alert_mail(**to, **shown, transition=first, unseen=UNSEEN, sites=sites),
+        "alert": letters.alert_mail(**to, **shown, transition=first, unseen=UNSEEN),
         "update": letters.alert_mail(**to, **shown, transition=changed, unseen=""),
         "finished": letters.alert_mail(**to, **shown, transition=finished, unseen=UNSEEN),
         "correction": letters.to_reader("correction", letters.news_context(wrong, taken_back), **to),
-        "digest": letters.digest_mail(**to, places=[here, there], sites=sites, **draw),
+        "digest": letters.digest_mail(**to, places=[here, there], **draw),
         "summary": letters.digest_mail(**to, places=[RegionNews(one, many, UNSEEN)], **draw),
         "sign": letters.to_reader("sign", {"places": [(one.label, UNSEEN), (other.label, UNSEEN)]}, **to),
         "visits": letters.visits_mail(about(person.email), [(SimpleNamespace(day=VISIT), card)]),

@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from detection.models import Alert, Detection, Scan
-from detection.reviews.waiting import time_to_review
+from detection.reviews.record import time_to_review
 from detection.rules.verdicts import Verdict
 from ingest.models import SimulatedTruth
 from monitor.web.guards import OPERATORS

@@ -17,7 +17,6 @@ from monitor.subscribers.organisations import services
 from monitor.subscribers.organisations.names import title_of
 from monitor.subscribers.subscriptions import members
 from monitor.subscribers.subscriptions import services as subscriptions
-from monitor.subscribers.subscriptions.assets import SiteArea
 from monitor.subscribers.subscriptions.watched_areas import watched_areas
 from monitor.wording import regions
 from monitor.wording.refusals import Refusal
@@ -105,17 +104,6 @@ def test_a_change_of_the_place_is_one_for_all_and_nobody_moves_it_alone(three, m
     assert letters() == {}
     services.shared_end(organisation=owner.organisation, pk=place.pk)
     assert not place.seats.filter(ended_at=None).exists()
-
-
-def test_a_list_of_sites_is_named_in_every_mail_but_none_goes_to_whoever_wants_none(three, make_alert):
-    owner, anna, _ben = three
-    services.mails_set(membership=anna, wanted=False)
-    area = regions.disc(-12.0, 47.0, 500)
-    share(owner, sites=(SiteArea("Dam", -12.0, 47.0, 500, area),))
-    make_alert()
-    sent = letters()
-    assert set(sent) == {OWNER, BEN}
-    assert all("Dam" in letter.body for mine in sent.values() for letter in mine)
 
 
 def test_nothing_comes_before_the_invited_person_agrees(three, make_alert, client):
@@ -248,7 +236,7 @@ def test_operators_and_administrators_see_no_organisation(three, django_user_mod
     owner, *_ = three
     place = share(owner)
     services.member_invite(owner=owner, email="carla@example.org")
-    for name in ("organisation", "membership", "subscription", "asset", "outgoingmessage", "notification"):
+    for name in ("organisation", "membership", "subscription", "outgoingmessage", "notification"):
         assert not admin.site.is_registered(apps.get_model("monitor", name))
     client.force_login(django_user_model.objects.create_superuser("chief"))
     paths = ("/jobs/?kind=messages", "/review/", "/admin/", "/accounts/")

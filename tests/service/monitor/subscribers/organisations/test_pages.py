@@ -1,13 +1,9 @@
 """Pages of organisations: an owner, a member, a stranger."""
 
-import csv
-import io
-
 import pytest
 from django.core import mail
 from django.urls import reverse
 from django.utils import timezone
-from shapely import MultiPolygon, box
 
 from monitor import tasks
 from monitor.models.messages import Endpoint, OutgoingMessage
@@ -16,9 +12,7 @@ from monitor.notifications import rounds
 from monitor.subscribers.organisations import services
 from monitor.subscribers.subscriptions import endpoints, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
-from monitor.subscribers.subscriptions.assets import SiteArea
 from monitor.web.secret_links import Wrong
-from tests.makers.buildings import make_building
 from tests.makers.organisations import WISH, share
 
 pytestmark = pytest.mark.django_db
@@ -66,7 +60,6 @@ def test_a_stranger_with_a_link_of_their_own_gets_nowhere(three, client, make_su
         ("organisation-add", ()),
         ("organisation-place", (place.pk,)),
         ("organisation-export", ()),
-        ("organisation-buildings", ()),
         ("organisation-ways", ()),
     ):
         path = reverse(name, args=[token, owner.organisation_id, *more])
@@ -143,24 +136,3 @@ def test_webhooks_of_an_organisation_stay_when_the_owner_who_added_them_goes(thr
     services.organisation_dissolve(organisation=owner.organisation)
     assert not Endpoint.objects.exists()
     assert not OutgoingMessage.objects.filter(endpoint__isnull=False).exists()
-
-
-def test_the_buildings_at_an_organisation_s_sites_are_one_file(three, client, product):
-    owner, anna, _ = three
-    longitude, latitude = product.footprint.point_on_surface.coords
-    make_building(product, (longitude, latitude))
-    silent = (longitude + 0.01, latitude)
-    make_building(product, silent).delete()  # its footprint stays
-    nowhere = (longitude + 0.02, latitude)
-    places = {"Mill": (longitude, latitude), "=Dam": silent, "Quarry": nowhere}
-    area = MultiPolygon([box(longitude, latitude, longitude + 0.03, latitude + 0.01)])
-    share(owner, sites=tuple(SiteArea(name, *place, 50.0, area) for name, place in places.items()))
-    assert "How the buildings at our sites move" in client.get(address(anna)).content.decode()
-    answer = client.get(address(anna, "organisation-buildings"))
-    names, mill, dam, quarry = csv.reader(io.StringIO(answer.content.decode()))
-    assert mill[names.index("building")] == "known"
-    assert float(mill[names.index("rate_mm_yr")]) == -6.0
-    assert mill[-1].startswith("The building here moves by 6.0 mm a year")
-    assert dam[0] == "'=Dam"
-    assert dam[names.index("building")] == "cannot say"
-    assert quarry[names.index("building")] == "not known"

@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.core.files.storage import storages
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 from shapely import LineString
 
@@ -18,28 +17,20 @@ from ingest.models import IngestJob
 from ingest.products.services import product_delete, product_load
 from ml.models import ModelVersion, Run
 from ml.runs.services import run_claim
-from monitor.models.operations import Extract, ResidentReport, UnconfirmedPhoto
-from monitor.models.subscriptions import Asset, Organisation, Subscription
+from monitor.models.operations import Extract
+from monitor.models.subscriptions import Organisation
 from monitor.subscribers.extracts import formats, services
 from monitor.subscribers.organisations.lines import line_add
-from monitor.subscribers.organisations.services import organisation_found, shared_add
+from monitor.subscribers.organisations.services import organisation_found
 from monitor.subscribers.quotas import stores
-from monitor.subscribers.quotas.services import mailbox_key, network_key
-from monitor.subscribers.quotas.stores import EXTRACTS, LINES, PHOTOS, PLACES, Quota, Store
-from monitor.subscribers.reports.services import report_confirm, report_decide, report_request, report_token
-from monitor.subscribers.subscriptions import services as subscriptions
-from monitor.subscribers.subscriptions import tokens
-from monitor.subscribers.subscriptions.given_files import sites_read
+from monitor.subscribers.quotas.services import network_key
+from monitor.subscribers.quotas.stores import EXTRACTS, LINES, Quota, Store
 from monitor.web.guards import OPERATORS
 from monitor.wording.refusals import Refusal
 from monitor.wording.regions import rectangle
 from tests.fixtures.storage import small_file_system
 from tests.makers.lines import WISH as RAILWAY
-from tests.makers.organisations import FORM as SUBSCRIBE
-from tests.makers.organisations import WISH, make_organisation
 from tests.makers.people import account, words
-from tests.makers.reports import FORM as REPORT
-from tests.makers.reports import make_report, photo
 from tests.waiting import Elsewhere, reread
 
 pytestmark = pytest.mark.django_db
@@ -108,10 +99,7 @@ def test_ten_mailboxes_of_several_networks_store_at_most_the_quota(full_files, d
     assert on_disk() == 25 * MB
 
 
-def test_ten_mailboxes_with_lists_and_lines_leave_half_to_members_of_a_trusted_organisation(
-    small_places, make_subscription, monkeypatch
-):
-    region, sites = sites_read(content=CSV.encode(), name="sites.csv", radius_m=200)
+def test_ten_mailboxes_with_lines_leave_half_to_members_of_a_trusted_organisation(make_subscription, monkeypatch):
     lines = LINES._replace(quota=lambda: Quota(mailbox=10**6, network=1_200_000, total=3_200_000))
     monkeypatch.setattr("monitor.subscribers.organisations.lines.LINES", lines)
     course = {"course": LineString([(-12.0, 47.0), (-11.9, 47.0)]), "length_m": 7600.0}
@@ -122,23 +110,13 @@ def test_ten_mailboxes_with_lists_and_lines_leave_half_to_members_of_a_trusted_o
         if n == "mayor":
             Organisation.objects.filter(pk=found.organisation_id).update(trusted_at=timezone.now())
             found.organisation.refresh_from_db()
-        for keep, what in ((shared_add, WISH | {"region": region, "sites": sites}), (line_add, course | RAILWAY)):
-            try:
-                keep(organisation=found.organisation, **what)
-                said[keep, n == "mayor", "kept"] += 1
-            except Refusal as refusal:
-                said[keep, n == "mayor", refusal.error.split(" already")[0]] += 1
-    network, total = "Your network", "All visitors together"
-    assert said == {
-        (shared_add, False, network): 6,
-        (shared_add, False, total): 1,
-        (shared_add, False, "kept"): 3,
-        (line_add, False, network): 5,
-        (line_add, False, total): 1,
-        (line_add, False, "kept"): 4,
-        (shared_add, True, "kept"): 1,
-        (line_add, True, "kept"): 1,
-    }
+        try:
+            line_add(organisation=found.organisation, **course, **RAILWAY)
+            said[n == "mayor", "kept"] += 1
+        except Refusal as refusal:
+            said[n == "mayor", refusal.error.split(" already")[0]] += 1
+    network, total = (False, "Your network"), (False, "All visitors together")
+    assert said == {network: 5, total: 1, (False, "kept"): 4, (True, "kept"): 1}
     assert set(found.organisation.lines.values_list("network", flat=True)) == {""}
 
 
@@ -296,119 +274,9 @@ def test_one_file_is_made_at_a_time_so_that_other_work_comes_in_between(full_fil
     assert Extract.objects.filter(state="succeeded").count() == 1
 
 
-# Photos of reports
-
-
-def reported(n: int, size: int = MB, ip: str = "192.0.2.1", email: str = "") -> ResidentReport:
-    return make_report(photo=bytes(size), ip=ip, confirmed=False)
-
-
-@pytest.fixture
-def small_photos(monkeypatch) -> None:
-    small = PHOTOS._replace(quota=lambda: Quota(mailbox=2 * MB, network=4 * MB, total=12 * MB))
-    monkeypatch.setattr("monitor.subscribers.reports.services.PHOTOS", small)
-
-
-def test_photos_are_refused_by_network_and_by_all_and_the_report_goes_without(client, small_photos):
-    for n in TEN[:4]:
-        reported(n, ip="127.0.0.1")
-    answer = client.post("/reports/", REPORT | {"photo": SimpleUploadedFile("a.jpg", photo())})
-    assert answer.status_code == 422
-    (fault,) = answer.context["form"].errors["photo"]
-    assert fault.startswith("Your network already uses 3.8")
-    assert fault.endswith("Send the report without the photo, or try again in a few days.")
-    assert client.post("/reports/", REPORT).status_code == 302
-    for n in TEN[4:6]:
-        reported(n, ip="192.0.2.2")
-    with pytest.raises(Refusal, match="All visitors together"):
-        reported(7, ip="192.0.2.3")
-    assert sum(len(one.content) for one in UnconfirmedPhoto.objects.all()) == 6 * MB
-
-
-def test_a_mailbox_is_refused_behind_its_own_link_only(client, small_photos, settings):
-    settings.MAIL_LIMIT_PER_ADDRESS = 10
-    sent = {"kind": "cracks", "place": (-12.0, 47.0), "seen_on": timezone.now().date(), "text": "", "photo": bytes(MB)}
-    reports = [report_request(email="same@example.org", ip="192.0.2.1", **sent) for _ in TEN[:3]]
-    for one in reports[:2]:
-        report_confirm(report=one)
-    answer = client.post(f"/reports/{report_token(reports[2].pk)}/", {"deed": "confirm"})
-    assert answer.status_code == 409
-    assert "You already use 1.9" in words(answer)
-    assert reread(reports[2]).confirmed_at is None
-
-
-def test_an_accepted_photo_counts_no_more_and_whose_it_was_is_forgotten(small_photos, anna):
-    report = reported(1)
-    assert report.mailbox == ""
-    assert report.network == network_key(ip="192.0.2.1")
-    assert report.photo is None
-    address = report.email
-    report_confirm(report=report)
-    assert bytes(reread(report).photo) == bytes(MB)
-    assert report.mailbox == mailbox_key(email=address)
-    assert not UnconfirmedPhoto.objects.exists()
-    assert held_bytes(store=PHOTOS) == MB
-    report_decide(report=report, by=anna, state="accepted")
-    assert (reread(report).mailbox, report.network) == ("", "")
-    assert held_bytes(store=PHOTOS) == 0
-
-
-# Lists of sites
-
-CSV = "name,latitude,longitude\n" + "\n".join(f"Site {n},{47 + n / 1000},-12" for n in range(50))
-
-
-@pytest.fixture
-def small_places(monkeypatch) -> None:
-    small = PLACES._replace(quota=lambda: Quota(mailbox=50_000, network=100_000, total=300_000))
-    for module in ("subscriptions", "organisations"):
-        monkeypatch.setattr(f"monitor.subscribers.{module}.services.PLACES", small)
-
-
-def listing(email: str) -> dict[str, object]:
-    return SUBSCRIBE | {"where": "sites", "sites": SimpleUploadedFile("sites.csv", CSV.encode()), "email": email}
-
-
-def test_lists_of_sites_are_refused_by_network_mailbox_and_all_and_plain_regions_never(client, small_places):
-    assert client.post("/subscribe/", listing("a@example.org")).status_code == 302
-    first = Subscription.objects.get()
-    stored = sum(len(bytes(one.area.wkb)) for one in Asset.objects.all()) + len(bytes(first.region.wkb))
-    assert stored < first.size_bytes < 50_000
-    subscriptions.subscription_confirm(subscription=first)
-    assert client.post("/subscribe/", listing("a@example.org")).status_code == 302  # tells nothing of the mailbox
-    second = Subscription.objects.latest("pk")
-    answer = client.post(f"/subscribe/confirm/{tokens.confirm_token(second.pk)}/")
-    assert answer.status_code == 409
-    assert "You already use" in words(answer)
-    answer = client.post("/subscribe/", listing("b@example.org"))
-    assert answer.status_code == 422
-    assert "a shorter list of sites" in words(answer)
-    assert client.post("/subscribe/", SUBSCRIBE | {"email": "d@example.org"}).status_code == 302
-    plain = Subscription.objects.latest("pk")
-    subscriptions.subscription_confirm(subscription=plain)
-    assert (reread(first).network == "", reread(plain).network) == (False, "")  # only of who keeps a list
-
-
-def test_an_organisation_and_a_subscription_that_is_moved_have_their_quota_too(small_places, make_subscription):
-    region, sites = sites_read(content=CSV.encode(), name="sites.csv", radius_m=200)
-    make_subscription("owner@example.org")
-    (owner,) = make_organisation("owner@example.org")
-    wish = WISH | {"region": region, "sites": sites}
-    shared_add(organisation=owner.organisation, **wish)
-    with pytest.raises(Refusal, match="You already use"):
-        shared_add(organisation=owner.organisation, **wish)
-    own = make_subscription("other@example.org", mailbox=mailbox_key(email="other@example.org"))
-    subscriptions.subscription_move(subscription=own, name="", region=region, sites=sites, network="")
-    subscriptions.subscription_move(subscription=own, name="", region=region, sites=sites, network="")  # instead of it
-    more = make_subscription("other@example.org", mailbox=mailbox_key(email="other@example.org"))
-    with pytest.raises(Refusal, match="You already use"):
-        subscriptions.subscription_move(subscription=more, name="", region=region, sites=sites, network="")
-    assert reread(more).n_assets == 0
-
-
 def test_only_keyed_hashes_name_a_network_or_a_mailbox(settings):
     key = network_key(ip="192.0.2.1")
     assert (len(key), "192.0.2.1" in key) == (64, False)
     settings.SECRET_KEY = "another"
     assert network_key(ip="192.0.2.1") != key
-    assert set(stores.STORES) == {EXTRACTS, LINES, PHOTOS, PLACES}
+    assert set(stores.STORES) == {EXTRACTS, LINES}

@@ -40,8 +40,7 @@ def test_every_row_that_counts_bytes_has_its_quota():
 @pytest.mark.django_db
 def test_a_table_that_a_visitor_fills_is_found_by_the_request_whatever_the_table_says_of_it(client, monkeypatch):
     assert client.post("/reports/", FORM).status_code == 302
-    known = tuple(one for one in stores.STORES if one.rows is not ResidentReport)
-    monkeypatch.setattr(stores, "STORES", known)
+    monkeypatch.delitem(made.BOUNDED, ResidentReport)
     monkeypatch.setattr(made, "STAFF", made.STAFF | {ResidentReport: "said to be filled by operators"})
     with pytest.raises(AssertionError, match=r"/reports/ fills \['monitor.ResidentReport'\].*give it a quota"):
         client.post("/reports/", FORM)

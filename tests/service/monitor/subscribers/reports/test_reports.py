@@ -1,29 +1,23 @@
 """Residents' reports: whose they are, who sees what of them and when, and what the public learns. Three people:
 the resident, an operator, the public."""
 
-import io
 import re
-import zlib
 from datetime import UTC, datetime
 
 import pytest
 from django.core import mail
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
-from PIL import Image
 
 from detection.models import AuditEntry
 from monitor.models.messages import OutgoingMessage
-from monitor.models.operations import ResidentReport, UnconfirmedPhoto
+from monitor.models.operations import ResidentReport
 from monitor.notifications import rounds
 from monitor.operations.retention.services import prune
-from monitor.self_service import reports as pages
 from monitor.subscribers.reports.services import report_decide
 from monitor.subscribers.subscriptions import services as subscriptions
-from monitor.subscribers.subscriptions.given_files import MAX_BYTES_OF_PHOTO, PHOTO_PX
 from monitor.web.guards import VIEWERS
 from tests.makers.people import account, signed_in, words
-from tests.makers.reports import CAMERA, FORM, SENDER, aged, make_report, photo
+from tests.makers.reports import FORM, SENDER, aged, make_report
 
 pytestmark = pytest.mark.django_db
 QUEUE = "/review/reports/"
@@ -55,46 +49,6 @@ def test_nobody_sees_a_report_before_its_sender_confirms_it_and_then_the_address
     assert "In the cellar." in words(operator.get(QUEUE))
     assert ResidentReport.objects.get().email == ""
     assert not OutgoingMessage.objects.filter(address=SENDER).exists()
-
-
-@pytest.mark.parametrize("form", ["JPEG", "PNG"])
-def test_a_photo_loses_its_position_and_everything_else_that_is_no_picture(client, form):
-    given = photo(form, size=(3000, 1000))
-    assert CAMERA.encode() in given
-    send(client, photo=SimpleUploadedFile("crack.jpg", given))
-    kept = bytes(UnconfirmedPhoto.objects.get().content)
-    image = Image.open(io.BytesIO(kept))
-    assert (image.format, image.size) == ("JPEG", (round(PHOTO_PX / 3), PHOTO_PX))  # upright, and smaller
-    assert not image.getexif()
-    assert CAMERA.encode() not in kept
-
-
-def bomb() -> bytes:
-    """A PNG of a few kilobytes that says it has 60,000 x 60,000 pixels."""
-
-    def chunk(name: bytes, content: bytes) -> bytes:
-        return len(content).to_bytes(4, "big") + name + content + zlib.crc32(name + content).to_bytes(4, "big")
-
-    side = (60_000).to_bytes(4, "big")
-    head = chunk(b"IHDR", side + side + bytes([8, 2, 0, 0, 0]))
-    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(10_000_000))) + chunk(b"IEND", b"")
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        *(b"<html><script>alert(1)</script>", b"GIF89a\x01\x00\x01\x00", photo()[:200], bomb(), b"%PDF-1.7"),
-        bytes(MAX_BYTES_OF_PHOTO + 1),
-    ],
-    ids=["page", "gif", "cut", "bomb", "pdf", "large"],
-)
-def test_a_hostile_photo_is_refused_in_one_line_and_nothing_is_kept(client, content):
-    answer = client.post("/reports/", FORM | {"photo": SimpleUploadedFile("crack.jpg", content, "image/jpeg")})
-    assert answer.status_code == 422
-    (fault,) = answer.context["form"].errors["photo"]
-    assert fault.startswith("“crack.jpg”")
-    assert "\n" not in fault
-    assert not ResidentReport.objects.exists()
 
 
 REFUSED = [
@@ -147,29 +101,13 @@ def test_a_day_that_has_begun_where_the_reader_lives_is_no_future_day(client, mo
     assert client.post("/reports/", FORM | {"seen_on": "2026-05-05"}).status_code == 422
 
 
-def test_a_photo_is_not_decoded_for_who_has_used_up_the_daily_limit(client, monkeypatch, settings):
-    settings.MAIL_LIMIT_PER_IP = 1
-    decoded = []
-    monkeypatch.setattr(pages, "photo", lambda **given: decoded.append(given["name"]))
-    statuses = [
-        client.post("/reports/", FORM | {"photo": SimpleUploadedFile("crack.jpg", photo())}).status_code
-        for _ in range(2)
-    ]
-    assert (statuses, decoded) == ([302, 429], ["crack.jpg"])
-
-
-def test_text_and_photo_are_for_operators_alone(client, alert, anna):
-    report = make_report(accepted_by=anna, text="My cellar, Elm Street 5.", photo=photo())
-    viewer, operator = signed_in(account("vera", VIEWERS)), signed_in(anna)
-    case, picture = f"/review/{alert.code}/", f"/review/reports/{report.pk}/photo/"
+def test_the_text_is_for_operators_alone(client, alert, anna):
+    make_report(accepted_by=anna, text="My cellar, Elm Street 5.")
+    viewer, operator, case = signed_in(account("vera", VIEWERS)), signed_in(anna), f"/review/{alert.code}/"
     assert "Elm Street" in words(operator.get(case))
-    assert operator.get(picture).content == photo()
     for reader in (client, viewer):
         for page in (alert.get_absolute_url(), f"/api/v1/alerts/{alert.code}", case, QUEUE, "/alerts.geojson"):
-            answer = reader.get(page)
-            assert b"Elm Street" not in answer.content
-            assert picture.encode() not in answer.content
-        assert reader.get(picture).status_code in (302, 403)
+            assert b"Elm Street" not in reader.get(page).content
     assert "report of a resident" in words(viewer.get(case))
 
 

@@ -1,4 +1,4 @@
-"""How often: quiet hours, each by the reader's clock, months, pauses that end, tests, and signs of life."""
+"""How often: digests by the reader's clock, months, pauses that end, tests, and signs of life."""
 
 import re
 from datetime import UTC, date, datetime, timedelta
@@ -9,54 +9,26 @@ from django.core import mail
 from django.utils import timezone
 
 from monitor import tasks
-from monitor.models.messages import OutgoingMessage
 from monitor.models.subscriptions import Subscription
-from monitor.notifications import announcements, digests, outbox, rounds
+from monitor.notifications import digests, rounds
 from monitor.subscribers.subscriptions import selectors, services, tokens
 from tests.makers.organisations import FORM
 from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
-NIGHT = {"quiet_from": 22, "quiet_until": 7, "time_zone": "Pacific/Auckland"}
 
 
 def auckland(hour: int) -> datetime:
     return datetime(2030, 3, 5, hour, 30, tzinfo=ZoneInfo("Pacific/Auckland")).astimezone(UTC)
 
 
-def test_news_of_the_night_and_a_mail_that_was_delayed_into_it_come_in_the_morning(make_alert, make_subscription):
-    make_subscription(**NIGHT)
-    make_subscription("awake@example.org")
-    announcements.transition_announce(transition_id=make_alert().transitions.get().pk)
-    assert digests.messages_gather(now=auckland(23)) == 1
-    assert digests.messages_gather(now=auckland(6)) == 0
-    assert digests.messages_gather(now=auckland(7)) == 1
-    OutgoingMessage.objects.update(next_try_at=auckland(12))
-    assert [outbox.messages_due(now=auckland(hour)).count() for hour in (21, 22, 23)] == [2, 1, 1]
-    tomorrow = timedelta(days=1)
-    assert [outbox.messages_due(now=auckland(hour) + tomorrow).count() for hour in (6, 7)] == [1, 2]
-    held = OutgoingMessage.objects.filter(selectors.is_held(now=auckland(23)))
-    assert [one.address for one in held] == ["resident@example.org"]  # and nobody is alarmed that it is late
-
-
-def test_a_digest_comes_at_six_by_the_readers_clock_and_not_in_quiet_hours(make_alert, make_subscription):
-    since = auckland(1) - timedelta(days=2)
-    make_subscription(frequency="daily", time_zone="Pacific/Auckland", confirmed_at=since)
-    make_subscription("late@example.org", frequency="daily", **NIGHT, confirmed_at=since)
+def test_a_digest_comes_at_six_by_the_readers_clock(make_alert, make_subscription):
+    make_subscription(frequency="daily", time_zone="Pacific/Auckland", confirmed_at=auckland(1) - timedelta(days=2))
     Subscription.objects.update(last_digest_at=auckland(12) - timedelta(days=1))
     make_alert()
     Subscription.objects.update(confirmed_at=timezone.now() - timedelta(days=1))
     tasks.announce_transitions()
-    assert [digests.digests_queue(now=auckland(hour)) for hour in (5, 6, 7, 8)] == [0, 1, 1, 0]
-
-
-def test_a_sign_of_life_that_was_delayed_waits_for_the_end_of_quiet_hours(make_subscription):
-    one = make_subscription(sign_of_life=True, confirmed_at=auckland(12) - timedelta(days=100), **NIGHT)
-    assert digests.signs_of_life_queue(now=auckland(12)) == 1
-    OutgoingMessage.objects.update(next_try_at=auckland(12))
-    assert [outbox.messages_due(now=auckland(hour)).exists() for hour in (12, 22, 23)] == [True, False, False]
-    make_subscription(one.email, sign_of_life=False, **NIGHT | {"quiet_from": 12})
-    assert outbox.messages_due(now=auckland(12)).exists()
+    assert [digests.digests_queue(now=auckland(hour)) for hour in (5, 6, 7)] == [0, 1, 0]
 
 
 def test_a_monthly_digest_is_due_on_the_first():
@@ -125,15 +97,12 @@ def test_a_sign_of_life_comes_each_quarter_that_brought_nothing(make_alert, make
     assert digests.signs_of_life_queue(now=timezone.now() + timedelta(days=92)) == 3
 
 
-def test_the_form_keeps_quiet_hours_and_the_sign_and_the_page_changes_them(client):
-    wish = FORM | {"frequency": "monthly", "email": "a@example.org"}
-    assert client.post("/subscribe/", wish | {"quiet_from": "22"}).status_code == 422
-    client.post("/subscribe/", wish | {"quiet_from": "22", "quiet_until": "7", "sign_of_life": "on"})
+def test_the_form_keeps_the_sign_and_the_page_changes_it(client):
+    client.post("/subscribe/", FORM | {"frequency": "monthly", "email": "a@example.org", "sign_of_life": "on"})
     one = Subscription.objects.get()
-    assert (one.frequency, one.quiet_from, one.quiet_until, one.sign_of_life) == ("monthly", 22, 7, True)
+    assert (one.frequency, one.sign_of_life) == ("monthly", True)
     services.subscription_confirm(subscription=one)
     path = f"/subscriptions/{tokens.manage_token(one.pk)}/"
-    assert 'value="22" selected' in client.get(path).content.decode()
-    client.post(path, {"deed": "read", "language": "de", "time_zone": "Europe/Berlin", "quiet_from": "0"})
+    client.post(path, {"deed": "read", "language": "de", "time_zone": "Europe/Berlin"})
     client.post(path, {"deed": "no-sign", "subscription": one.pk})
-    assert (reread(one).quiet_from, one.quiet_until, one.sign_of_life) == (None, None, False)
+    assert (reread(one).language, one.time_zone, one.sign_of_life) == ("de", "Europe/Berlin", False)

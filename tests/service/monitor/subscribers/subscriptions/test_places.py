@@ -76,7 +76,6 @@ REFUSED = [
     ({"place": "x", "hit": "nan,inf"}, "Latitude must be between"),
     ({"place": "x", "hit": "region:nowhere"}, "Type the name of a region"),
     ({"where": "boundary"}, "Choose a file with a boundary"),
-    ({"where": "sites"}, "Choose a table"),
 ]
 
 

@@ -11,7 +11,7 @@ from detection.models import AlertExposure, AlertTransition
 from detection.rules.lifecycle import State
 from monitor.self_service.subscriptions.views import replay
 from monitor.subscribers.subscriptions import selectors
-from monitor.subscribers.subscriptions.selectors import Quiet, Wanted
+from monitor.subscribers.subscriptions.selectors import Wanted
 from tests.makers.organisations import FORM
 
 pytestmark = pytest.mark.django_db
@@ -73,19 +73,6 @@ def test_the_preview_counts_mails_as_they_are_gathered(make_alert, subscription,
     assert mails("daily") == 2
     lived_at(make_alert, start - timedelta(days=10), (n // 12 * 100 for n in range(36)))
     assert mails("at-once") == 3 + 2  # A first load counts as a summary.
-
-
-def test_the_preview_keeps_quiet_hours(make_alert, make_subscription, settings, client):
-    settings.GATHERING = {"mail": (5.0, 60.0)}
-    subscription = make_subscription()
-    midnight = (timezone.now() - timedelta(days=20)).replace(hour=0, minute=0, second=0)
-    lived_at(make_alert, midnight, (60, 180, 300, 720))
-    past = replay(region=subscription.region, wish=EVERY, frequency="at-once", quiet=Quiet("UTC", 22, 7))
-    assert past.n_mails == 2
-    wish = FORM | {"kinds": EVERY.kinds, "unreviewed": "on", "updates": "on"}
-    assert client.post("/subscribe/preview.json", wish).json()["mails"] == 4
-    night = {"quiet_from": "22", "quiet_until": "7", "time_zone": "UTC"}
-    assert client.post("/subscribe/preview.json", wish | night).json()["mails"] == 2
 
 
 def test_the_list_has_links_with_and_without_a_script(lived, make_subscription, client):

@@ -1,36 +1,21 @@
-"""Lists of sites as text tables: one site per row, columns found by aliases, separated by one of ; , | or tab."""
+"""Corners of a line as a text table: one for each row, columns found by aliases, separated by one of ; , | or tab."""
 
 import csv
 import io
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import islice, product
 from pathlib import Path
 
-from shapely import MultiPolygon, to_wkb, unary_union
-
-from ground_motion.core.areas import disc, polygons_of, wrap_longitude
-from ground_motion.core.errors import InputError, UnusableData, gettext_noop, one_line, refusing
+from ground_motion.core.areas import wrap_longitude
+from ground_motion.core.errors import InputError, gettext_noop, one_line, refusing
 from ground_motion.core.text import number_of, search_key
 
-MAX_ROWS = 2000
-MAX_NAME_LENGTH = 120
-CORNERS = 24  # The circle around a site is drawn with this many corners.
 EXPORT = gettext_noop("Export it as CSV")
 HEADERS = {  # Names are as search_key returns them; specific ones come before general ones.
     "latitude": ("latitude", "lat", "breite", "breitengrad", "latitud", "latitudine", "geogr breite"),
     "longitude": ("longitude", "lon", "lng", "long", "lange", "langengrad", "longitud", "longitudine", "geogr lange"),
     "position": ("geo point 2d", "geo point"),  # Opendatasoft's portals write both into one column, latitude first.
-    "name": (
-        *("name", "site", "asset", "site name", "asset name", "standort", "objekt", "bezeichnung", "nom", "lieu"),
-        *("nombre", "sitio", "nome", "label", "title", "id"),
-    ),
-    "km": ("radius km", "distance km", "umkreis km", "rayon km", "radio km"),
-    "metres": (
-        *("radius m", "radius", "distance m", "distance", "umkreis m", "umkreis", "rayon m", "rayon", "radio m"),
-        *("radio", "buffer", "puffer"),
-    ),
 }
 # Of headers that do not name both: the one column with such a word in its name, as stop_lat has; else y and x.
 WORDS = {
@@ -43,46 +28,10 @@ DELIMITERS, MAX_HEADER_ROW = ";\t,|", 20  # Registers write titles and dates abo
 Rows = Iterator[tuple[int, list[str]]]
 
 
-def read(path: Path, radius_m: float) -> bytes:
-    """Return the sites of a table, or the faults of its rows.
-
-    Encodings are UTF-8 with or without a byte order mark, UTF-16, else Windows-1252; decimals have a point or a comma.
-    radius_m: for rows without one. The answer is JSON: sites, each [name, longitude, latitude, radius_m, outline];
-    joined, the outline of all; faults, each [row, text to translate, its values]. Outlines are MultiPolygons in degrees
-    as hexadecimal WKB. If there are faults, there are no sites. Raises InputError if the whole table cannot be used.
-    """
-    columns, rows = read_table(path)
-    sites: list[tuple[str, float, float, float]] = []
-    outlines: list[MultiPolygon] = []
-    faults: list[tuple[int, str, dict[str, str | float]]] = []
-    n_rows = 0
-    for number, row in islice(rows, MAX_ROWS + 1):
-        n_rows += 1
-        try:
-            site = site_of(path, row, columns, radius_m)
-            outlines.append(disc(*site[1:], CORNERS))
-        except InputError as fault:
-            faults.append((number, fault.words[0], fault.values))
-        except UnusableData as fault:
-            faults.append((number, str(fault), {}))
-        else:
-            sites.append(site)
-    if n_rows > MAX_ROWS:
-        problem = gettext_noop("it has more than %(most)s sites")
-        raise InputError(path, problem, gettext_noop("Split it into several subscriptions"), most=MAX_ROWS)
-    if not n_rows:
-        problem = gettext_noop("it has no rows below its header")
-        raise InputError(path, problem, gettext_noop("Add one row for each site"))
-    if faults:
-        return json.dumps({"sites": [], "joined": "", "faults": faults}).encode()
-    drawn = [(*site, to_wkb(outline, hex=True)) for site, outline in zip(sites, outlines, strict=True)]
-    joined = to_wkb(polygons_of(unary_union(outlines)), hex=True)
-    return json.dumps({"sites": drawn, "joined": joined, "faults": []}, allow_nan=False).encode()
-
-
 def read_table(path: Path) -> tuple[dict[str, int], Rows]:
     """Return the columns of a text table, role -> position, and its rows with their numbers. Raises InputError.
 
+    Encodings are UTF-8 with or without a byte order mark, UTF-16, else Windows-1252; decimals have a point or a comma.
     The header is the first row that names a latitude and a longitude. Rows without any text are left out.
     """
     content = path.read_bytes()
@@ -137,10 +86,8 @@ def columns_of(header: Sequence[str], by_words: bool) -> dict[str, int]:
     return found
 
 
-def site_of(
-    path: Path, row: Sequence[str], columns: dict[str, int], radius_m: float
-) -> tuple[str, float, float, float]:
-    """Return (name, longitude, latitude, radius_m) of a row. Raises InputError whose problem is a whole sentence."""
+def corner_of(row: Sequence[str], columns: dict[str, int]) -> tuple[float, float] | None:
+    """Return longitude and latitude of a row, degrees; None if one of them is no number."""
 
     def cell(role: str) -> str:
         at = columns.get(role, len(row))
@@ -149,26 +96,10 @@ def site_of(
     y, x = cell("latitude"), cell("longitude")
     if not {"latitude", "longitude"} <= columns.keys():
         y, _, x = (part.strip() for part in cell("position").partition(","))
-    latitude, longitude = _number(path, y, "latitude"), wrap_longitude(_number(path, x, "longitude"))
-    if abs(latitude) > 90 or abs(longitude) > 180:
-        problem = gettext_noop(
-            "latitude %(latitude)s and longitude %(longitude)s are no place on Earth. Check whether they are swapped, "
-            "or in metres: degrees are needed."
-        )
-        raise InputError(path, problem, "", latitude=y[:30], longitude=x[:30])
-    if cell("metres"):
-        radius_m = _number(path, cell("metres"), "radius")
-    elif cell("km"):
-        radius_m = 1000 * _number(path, cell("km"), "radius_km")
-    return one_line(cell("name"))[:MAX_NAME_LENGTH], longitude, latitude, radius_m
+    latitude, longitude = _number(y), _number(x)
+    return None if latitude is None or longitude is None else (wrap_longitude(longitude), latitude)
 
 
-def _number(path: Path, text: str, column: str) -> float:
+def _number(text: str) -> float | None:
     plain = text.rstrip("°").replace("−", "-").replace(" ", "").replace("\N{NO-BREAK SPACE}", "")
-    if plain.count(",") == 1 and "." not in plain:
-        plain = plain.replace(",", ".")
-    value = number_of(plain)
-    if value is None:
-        problem = gettext_noop("“%(value)s” in column “%(column)s” is not a number. Write it like 46.99.")
-        raise InputError(path, problem, "", value=one_line(text)[:40], column=column)
-    return value
+    return number_of(plain.replace(",", ".") if plain.count(",") == 1 and "." not in plain else plain)
