@@ -71,7 +71,8 @@ class Nation(Published):
 
     def alert(self, code: str) -> dict[str, Any]:
         """Return the properties of the alert with a code, and its geometry as WKB. Raises KeyError."""
-        return {row["code"]: row for row in self.alerts().to_pylist()}[code]
+        found: dict[str, Any] = {row["code"]: row for row in self.alerts().to_pylist()}[code]
+        return found
 
 
 class Product(Published):
@@ -114,7 +115,8 @@ class Product(Published):
         read = [whole.isel(point=slice(int(run[0]), int(run[-1]) + 1)).load().isel(point=run - run[0]) for run in runs]
         found = xr.concat(read, "point", data_vars="minimal") if read else whole.isel(point=slice(0, 0))
         names = ("row", "pid", "longitude", "latitude")
-        return found.assign_coords({name: ("point", at[name].to_numpy()) for name in names})
+        placed: xr.Dataset = found.assign_coords({name: ("point", at[name].to_numpy()) for name in names})
+        return placed
 
     @property
     def _columns(self) -> list[str]:

@@ -156,7 +156,8 @@ def points_batches(
     columns = ", ".join(f"p.{name}::float8" for name in VALUES)
     packed, join = ("s.packed", f"LEFT JOIN {SERIES} s USING (product_id, pid)") if with_series else ("NULL", "")
     n_dates = product.n_dates if with_series else 0
-    inside, parameters = "ORDER BY p.position, p.pid", [product.pk]  # PostGIS sorts geometries along a Hilbert curve.
+    inside = "ORDER BY p.position, p.pid"  # PostGIS sorts geometries along a Hilbert curve.
+    parameters: list[Any] = [product.pk]
     if area is not None:
         inside = "AND ST_Intersects(p.tile_point, ST_Transform(ST_GeomFromEWKB(%s), 3857)) ORDER BY p.pid"
         parameters.append(bytes(area.ewkb))

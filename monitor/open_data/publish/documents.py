@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils.translation import override
 
 from detection.models import Alert
@@ -64,13 +64,13 @@ def feeds() -> dict[str, bytes]:
             query = "" if language == settings.LANGUAGE_CODE else f"language={language}"
             asked = {"PATH_INFO": f"/{name}.atom", "QUERY_STRING": query, "wsgi.url_scheme": site.scheme}
             with override(language):
-                content = view(WSGIRequest(environ | asked)).content
+                content = b"".join(view(WSGIRequest(environ | asked)))
             if b"<entry>" in content:
                 found[f"feeds/{name}.{language}.atom"] = content
     return found
 
 
-def catalogue(files: Mapping[int, Names], alerts: QuerySet[Alert], geojson: str) -> Iterator[tuple[str, bytes]]:
+def catalogue(files: Mapping[int, Names], alerts: Sequence[Alert], geojson: str) -> Iterator[tuple[str, bytes]]:
     """Yield a static STAC catalogue: items, the collections that lead to them, and the root.
 
     files: of each product that is published; geojson: name of the file of alerts.
@@ -80,7 +80,7 @@ def catalogue(files: Mapping[int, Names], alerts: QuerySet[Alert], geojson: str)
     items = [_of_product(item, files[row.pk]) for row, item in zip(shown, fields.features(shown), strict=True)]
     yield from _collection(fields, items, {})
     feature = {"href": f"../../{geojson}", "type": GEOJSON, "title": "All alerts", "roles": ["data"]}
-    found = [item | {"assets": {}} for item in places.features(list(alerts))]
+    found = [item | {"assets": {}} for item in places.features(alerts)]
     yield from _collection(places, found, {"assets": {"alerts": feature}})
     children = [_link("child", f"{one.name}/collection.json", one.title) for one in (fields, places)]
     title = settings.SITE.name

@@ -83,10 +83,10 @@ def _series_begin(path: Path, product: Product, added: list[date], facts: dict[s
     group = zarr.create_group(str(path), attributes=facts)
     days = [*product.dates[: product.n_dates], *added]
     numbers = np.array(days, "datetime64[D]").astype(np.int32)
-    times = {"units": "days since 1970-01-01", "calendar": "proleptic_gregorian"}
+    times: dict[str, Any] = {"units": "days since 1970-01-01", "calendar": "proleptic_gregorian"}
     group.create_array("time", data=numbers, dimension_names=["time"], attributes=times)
     later = np.arange(len(days)) >= product.n_dates
-    words = {"long_name": "from new passes, until the next release replaces it"}
+    words: dict[str, Any] = {"long_name": "from new passes, until the next release replaces it"}
     group.create_array("provisional", data=later, dimension_names=["time"], attributes=words)
     values = group.create_array(
         "displacement_mm",

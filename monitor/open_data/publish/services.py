@@ -24,11 +24,12 @@ from detection.models import AlertTransition
 from detection.selectors import PUBLIC_STATES, alerts_public
 from ingest.foundation.geos import bbox
 from ingest.foundation.locks import Lock, hold_lock
+from ingest.foundation.storage import RasterStorage
 from ingest.products.selectors import products_public
 from monitor.maps.map.selectors import layers_available
 from monitor.open_data.publish import documents
 from monitor.open_data.publish.points import FORMAT, Names, names_of, product_write
-from monitor.open_data.publish.targets import Target, target_of
+from monitor.open_data.publish.targets import target_of
 from monitor.open_data.publish.tiles import archive_name, archive_write
 from monitor.subscribers.extracts.layers import UNITS, facts_of
 
@@ -37,7 +38,7 @@ MANIFEST = "manifest.json"
 GRACE = timedelta(hours=1)  # Readers of an older manifest may go on reading the files that it names.
 
 
-def publish(target: Target) -> None:
+def publish(target: RasterStorage) -> None:
     """Build what the target lacks and write the manifest. Raises the first fault, after everything else was done."""
     faults: list[Exception] = []
     for product in products_public().order_by("pk"):
@@ -56,7 +57,7 @@ def publish(target: Target) -> None:
         raise faults[0]
 
 
-def manifest_write(target: Target) -> None:
+def manifest_write(target: RasterStorage) -> None:
     """Write the documents and the manifest of all that is public now and built, and delete what is over.
 
     If a product or alert is no longer public, no file that may hold it is left to readers of older manifests.
@@ -64,7 +65,7 @@ def manifest_write(target: Target) -> None:
     with hold_lock(Lock.PUBLISHING):
         before, there = manifest_of(target), {entry.name for entry in target.entries()}
         products = {row: names for row in products_public().order_by("pk") if (names := names_of(row)).points in there}
-        alerts = alerts_public().order_by("pk")
+        alerts = list(alerts_public().order_by("pk"))
         content = documents.alerts_file(alerts)
         (geojson,) = content
         content |= documents.messages(alerts) | documents.feeds()
@@ -98,7 +99,7 @@ def manifest_write(target: Target) -> None:
             target.delete(name)
 
 
-def manifest_of(target: Target) -> dict[str, Any]:
+def manifest_of(target: RasterStorage) -> dict[str, Any]:
     """Return the manifest of a target; empty where nothing was published yet."""
     if not target.exists(MANIFEST):
         return {}
@@ -135,7 +136,7 @@ def _folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def _put(target: Target, name: str, folder: Path) -> None:
+def _put(target: RasterStorage, name: str, folder: Path) -> None:
     with (folder / name).open("rb") as file:
         target.save(name, File(file, name=name))
 

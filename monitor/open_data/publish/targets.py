@@ -7,37 +7,18 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
-from typing import Any, Protocol
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from django.core.files import File
 from django.core.files.storage import FileSystemStorage, storages
 
-from ingest.foundation.storage import Entry
+from ingest.foundation.storage import Entry, RasterStorage
 from monitor.start import variables
 from monitor.storages import object_storage
 
 
-class Target(Protocol):
-    """The methods of a Django storage that publishing uses."""
-
-    def save(self, name: str, content: Any) -> str:
-        """Store a file under exactly this name, in place of another."""
-
-    def open(self, name: str) -> Any:
-        """Open a file. Raises FileNotFoundError."""
-
-    def exists(self, name: str) -> bool:
-        """Return whether there is such a file."""
-
-    def delete(self, name: str) -> None:
-        """Delete a file."""
-
-    def entries(self) -> Iterator[Entry]:
-        """Yield every file."""
-
-
-class Folder(FileSystemStorage):
+class Folder(FileSystemStorage, RasterStorage):
     """Folder whose files are replaced by renaming."""
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
@@ -58,12 +39,11 @@ class Folder(FileSystemStorage):
                 yield Entry(name, about.st_size, datetime.fromtimestamp(about.st_mtime, UTC))
 
 
-def target_of(address: str) -> Target:
+def target_of(address: str) -> RasterStorage:
     """Return the target at a folder's path or at s3://bucket/prefix, with the keys of RASTER_STORAGE_URL."""
     place = urlsplit(address)
     if place.scheme != "s3":
         return Folder(location=Path(address).absolute())
     options = object_storage(place.netloc, place.path, variables.text("S3_ENDPOINT_URL"), "")
     options["BACKEND"] = "monitor.open_data.publish.bucket.Bucket"
-    target: Target = storages.create_storage(options)
-    return target
+    return cast(RasterStorage, storages.create_storage(options))
