@@ -1,4 +1,21 @@
-"""Read what a service has published as files: points, series and alerts, by ranges of what is asked for only."""
+"""Read what a service has published as files: points, series and alerts, by ranges of what is asked for only.
+
+    import ground_motion
+    nation = ground_motion.open("https://files.example.org/motion")
+    town = (13.185, 38.685, 13.19, 38.695)
+    moved = nation.alerts(town).to_pandas()
+    field = next(iter(nation.products.values()))
+    fast = field.points(town).to_pandas().query("velocity_mm_yr > 4")
+    mean = field.series(town).displacement_mm.mean("point")
+
+DuckDB reads the same points, after `pip install duckdb`:
+
+    import duckdb
+    chosen = "bbox.xmin >= 13.185 AND bbox.xmax <= 13.19 AND bbox.ymin >= 38.685 AND bbox.ymax <= 38.695"
+    found = duckdb.sql(f"SELECT pid, velocity_mm_yr FROM read_parquet('{field.points_url}') WHERE {chosen}").df()
+
+QGIS adds that address, the one of the alerts and those of the tiles as vector layers (Protocol: HTTP(S)).
+"""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -117,6 +134,11 @@ class Product(Published):
         names = ("row", "pid", "longitude", "latitude")
         placed: xr.Dataset = found.assign_coords({name: ("point", at[name].to_numpy()) for name in names})
         return placed
+
+    @property
+    def points_url(self) -> str:
+        """Address of the file of points, as `fsspec`, DuckDB and GDAL read it."""
+        return str(self.files.unstrip_protocol(f"{self.root}/{self.facts['points']}"))
 
     @property
     def _columns(self) -> list[str]:

@@ -9,6 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import duckdb
+import duckdb_extension_httpfs
 import pyarrow.parquet as pq
 import pystac
 import pytest
@@ -227,6 +229,21 @@ def test_a_town_is_read_by_ranges_also_across_180_degrees_and_in_a_period(produc
         assert opened.points((170.0, -90.0, x + 1e-6, 90.0)).num_rows == sum(
             east <= x + 1e-6 for east in everything["longitude"].to_pylist()
         )
+
+
+def test_the_lines_of_the_reference_read_a_town(product, make_alert, folder):
+    alert = make_alert(longitude=13.19, latitude=38.69)
+    publish_site()
+    (extension,) = Path(duckdb_extension_httpfs.__file__).parent.rglob("*.duckdb_extension")
+    duckdb.sql(f"LOAD '{extension}'")  # Elsewhere DuckDB fetches it by itself.
+    lines = "\n".join(line[4:] for line in ground_motion.published.__doc__.splitlines() if line.startswith("    "))
+    with file_server(folder) as server:
+        read: dict = {}
+        exec(lines.replace("https://files.example.org/motion", server.url), read)
+    assert set(read["found"]["pid"]) == set(read["field"].points(read["town"])["pid"].to_pylist()) != set()
+    assert read["moved"]["code"].tolist() == [alert.code]
+    assert read["mean"].sizes["time"] == product.n_dates
+    assert set(read["fast"]["pid"]) == set(read["found"]["pid"])
 
 
 def test_a_bucket_is_published_like_a_folder(product, s3_server, monkeypatch):
