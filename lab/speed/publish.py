@@ -51,7 +51,7 @@ def run(points: int = POINTS) -> dict[str, Any]:
 
 def _publish(folder: str) -> float:
     command = [sys.executable, "-c", _PUBLISH_AND_PRINT_PEAK, folder]
-    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout) / 1024
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1]) / 1024
 
 
 def _size_mb(folder: Path) -> float:
