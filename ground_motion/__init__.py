@@ -23,6 +23,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 if TYPE_CHECKING:
     from ground_motion.pairs import Pair, coherence, offsets, open_pair
+    from ground_motion.published import open
     from ground_motion.results import Result
     from ground_motion.velocities import Deformation, deformation, open_velocity
 
@@ -35,6 +36,7 @@ __all__ = [
     "coherence",
     "deformation",
     "offsets",
+    "open",
     "open_pair",
     "open_velocity",
 ]
@@ -42,6 +44,7 @@ HOMES = {  # Torch takes seconds, and the program's --help needs none.
     **dict.fromkeys(("Pair", "coherence", "offsets", "open_pair"), "ground_motion.pairs"),
     **dict.fromkeys(("Deformation", "deformation", "open_velocity"), "ground_motion.velocities"),
     "Result": "ground_motion.results",
+    "open": "ground_motion.published",
 }
 
 

@@ -258,6 +258,10 @@ STORAGES = {
 
 WHITENOISE_IMMUTABLE_FILE_TEST = "^/static/css/joined/"  # Names of these files contain a hash of the content.
 
+# What is public as files that need no server: where they are written, and where readers find them.
+PUBLISH_TO = variables.text("PUBLISH_TO")
+PUBLISHED_URL = variables.text("PUBLISHED_URL")
+
 _basemap = variables.text("BASEMAP")
 BASEMAP_ARCHIVE = _basemap if _basemap.endswith(".pmtiles") and "://" not in _basemap else ""
 BASEMAP_STYLE_URL = "" if BASEMAP_ARCHIVE else _basemap

@@ -131,6 +131,18 @@ def make_extracts() -> None:
 
 
 @stage
+def publish_site() -> None:
+    """Publish what is new in PUBLISH_TO, where that is set; the doctor shows when this has failed for some time."""
+    if not settings.PUBLISH_TO:
+        return
+    from monitor.open_data.publish.services import publish  # Only a worker has the extra.
+    from monitor.open_data.publish.targets import target_of
+
+    publish(target_of(settings.PUBLISH_TO))
+    health.sign_give(name=health.PUBLISHED)
+
+
+@stage
 def clear_sessions() -> None:
     """Delete the sessions that have expired."""
     call_command("clearsessions")

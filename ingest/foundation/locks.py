@@ -30,6 +30,7 @@ class Lock(IntEnum):
     RETENTION = 0x6A5F  # Old data are never deleted while a backup is made.
     PARTS = 0x6A70  # Partitions of points are merged or dropped one at a time.
     STAGE = 0x57A6E  # One scheduled task of a kind runs at a time; the task is the second key (`short_text_key`).
+    PUBLISHING = 0x6A7C  # A manifest is written by one process at a time, so that what was withdrawn stays out.
     RIGHTS = 0x6A6D  # Two migrations that grant rights at once would conflict in the catalogue.
     QUOTAS = 0x6A6B  # What visitors make the service keep is counted one visitor at a time.
     CONTEXT_LAYERS = 0x6374780000  # The number of a kind is added: one layer of a kind is loaded at a time.

@@ -84,6 +84,11 @@ def products() -> QuerySet[Product]:
     return Product.objects.select_related("superseded_by").prefetch_related("changes_before__older", "derived_from")
 
 
+def products_public() -> QuerySet[Product]:
+    """Return the velocity fields whose points everybody may see: no withdrawn, superseded or deleted one."""
+    return Product.objects.current().filter(points_deleted_at=None)
+
+
 def last_date(dates: str) -> Func:
     """Return a query expression for the last date in a product's column of dates. dates: the path to that column."""
     last = "(%(expressions)s)[array_upper(%(expressions)s, 1)]"
@@ -141,25 +146,29 @@ def product_series(*, product: Product, area: GEOSGeometry | None = None, at_onc
 
 
 def points_batches(
-    *, product: Product, area: GEOSGeometry, with_series: bool = True, at_once: int = 20_000
+    *, product: Product, area: GEOSGeometry | None = None, with_series: bool = True, at_once: int = 20_000
 ) -> Iterator[PointBatch]:
-    """Yield batches of a product's points in an area (EPSG:4326); only the last batch is not full.
+    """Yield batches of a product's points: in an area (EPSG:4326) by id, or all along a Hilbert curve.
 
-    with_series: False leaves out the series and their dates. One query is read in parts, inside a transaction.
+    Only the last batch is not full. with_series: False leaves out the series and their dates. One query is read in
+    parts, inside a transaction.
     """
     columns = ", ".join(f"p.{name}::float8" for name in VALUES)
     packed, join = ("s.packed", f"LEFT JOIN {SERIES} s USING (product_id, pid)") if with_series else ("NULL", "")
     n_dates = product.n_dates if with_series else 0
+    inside = "ORDER BY p.position, p.pid"  # PostGIS sorts geometries along a Hilbert curve.
+    parameters: list[Any] = [product.pk]
+    if area is not None:
+        inside = "AND ST_Intersects(p.tile_point, ST_Transform(ST_GeomFromEWKB(%s), 3857)) ORDER BY p.pid"
+        parameters.append(bytes(area.ewkb))
     sql = f"""
         SELECT p.pid, ST_X(p.position), ST_Y(p.position), {columns}, {packed}
         FROM {POINTS} p {join}
-        WHERE p.product_id = %s
-          AND ST_Intersects(p.tile_point, ST_Transform(ST_GeomFromEWKB(%s), 3857))
-        ORDER BY p.pid"""  # noqa: S608
+        WHERE p.product_id = %s {inside}"""  # noqa: S608
     absent = np.full(n_dates, MISSING_INT16).tobytes()
     with transaction.atomic(), connection.cursor() as plain, connection.chunked_cursor() as cursor:
         plain.execute("SET LOCAL cursor_tuple_fraction = 1")  # All rows are read, so that the fastest end counts.
-        cursor.execute(sql, [product.pk, bytes(area.ewkb)])
+        cursor.execute(sql, parameters)
         full = True
         while full:
             rows = cursor.fetchmany(at_once)

@@ -58,14 +58,15 @@ def load_towns(
     n_dates: int = 2,
     track: int = 999,
     shift: tuple[float, float] = (0.0, 0.0),
+    kinds: int = KINDS_OF_BATCHES,
 ) -> Product:
     """Load a product with the given number of points, as if from a file. n_dates: of its series; two make them short.
 
-    shift: by how many degrees east and north the towns are moved.
+    shift: by how many degrees east and north the towns are moved. kinds: of batches, which are repeated after these.
     """
     header = FieldHeader(source_format="egms", level="L2b", component=Component.LOS, dates=DATES[:n_dates], track=track)
     east, north = shift
-    made = [made_batch(min(CHUNK, points), seed=seed) for seed in range(min(KINDS_OF_BATCHES, -(-points // CHUNK)))]
+    made = [made_batch(min(CHUNK, points), seed=seed) for seed in range(min(kinds, -(-points // CHUNK)))]
 
     def batches() -> Iterator[PointBatch]:
         for first in range(0, points, CHUNK):

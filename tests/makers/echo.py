@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 SESSION = "of-an-operator"
 
@@ -52,6 +53,39 @@ class Echo(Quiet):
         headers = {"Content_Type": "application/json"}
         headers |= {"Cache_Control": "public, max-age=60"} if self.path.startswith("/tiles/") else {}
         self.answer(200, str(len(self.body())).encode() if body is None else body, **headers)
+
+
+class Ranges(Quiet):
+    """Serves the files of a folder, whole or a range of one, and counts the bytes."""
+
+    def do_HEAD(self):
+        self._file(with_body=False)
+
+    def do_GET(self):
+        self._file(with_body=True)
+
+    def _file(self, with_body: bool) -> None:
+        path = self.server.folder / self.path.lstrip("/")
+        whole = path.read_bytes() if path.is_file() else None
+        if whole is None:
+            self.answer(404)
+            return
+        first, _, last = self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")
+        part = whole[-int(last) :] if not first else whole[int(first) : int(last or len(whole)) + 1]
+        self.server.sent += len(part) if with_body else 0
+        self.server.asked.append(self.path)
+        begin = len(whole) - len(part) if not first else int(first)
+        self.send_response(206 if "Range" in self.headers else 200)
+        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("Content-Range", f"bytes {begin}-{begin + len(part) - 1}/{len(whole)}")
+        self.send_header("Content-Length", str(len(part)))
+        self.end_headers()
+        self.wfile.write(part if with_body else b"")
+
+
+def file_server(folder: Path):
+    """A server of a folder. sent: bytes of files so far; asked: their paths."""
+    return serving(Ranges, folder=folder, sent=0, asked=[])
 
 
 @contextmanager

@@ -25,9 +25,9 @@ LOCKS = ["requirements.lock", "requirements-extras.lock", "requirements-dev.lock
 TORCH_LOCK = "requirements-torch.lock"
 PYTHONS = ("3.11", "3.12", "3.13")
 HOSTS = """
-127.0.0.1 broker host localhost motion.example.org git.example.org bucket identity.example.org nominatim.example.org
-proxy.example.org s3.example.org earthquake.usgs.gov stac.dataspace.copernicus.eu www.seismicportal.eu user
-ground_motion ground_motion_application ground_motion_owner ground_motion_reader
+127.0.0.1 broker host localhost motion.example.org files.example.org git.example.org bucket identity.example.org
+nominatim.example.org proxy.example.org s3.example.org earthquake.usgs.gov stac.dataspace.copernicus.eu
+www.seismicportal.eu user ground_motion ground_motion_application ground_motion_owner ground_motion_reader
 """  # hosts of examples, of this machine and of sources of data
 
 

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from ground_motion.core.files import new_file
 from monitor.operations.database.rights import as_owner
 
-NAMES = ("coherence", "deformation", "faults", "ingest", "living", "load", "offsets", "page", "tiles")
+NAMES = ("coherence", "deformation", "faults", "ingest", "living", "load", "offsets", "page", "publish", "tiles")
 
 
 class Command(BaseCommand):

@@ -27,7 +27,7 @@ from ingest.models import MeasurementPoint, Product
 from ingest.products import sampling
 from ingest.products.encoding import unpack_against_datum
 from ingest.products.partitions import POINTS, SERIES
-from ingest.products.selectors import points_count_within
+from ingest.products.selectors import points_count_within, products_public
 from monitor.maps.imaging.drawing import HALF_WORLD_M
 from monitor.maps.map.layers import BY_NAME, Layer
 from monitor.wording import regions
@@ -268,8 +268,8 @@ def bounded() -> Iterator[None]:
 
 def products_over(*, area: GEOSGeometry, layer: Layer | None = None) -> QuerySet[Product]:
     """Return a layer's current products (default: all InSAR) whose footprint touches an area."""
-    products = layer.products() if layer else Product.objects.current().filter(technique="insar")
-    return products.filter(footprint__intersects=area, points_deleted_at=None).order_by("pk")
+    products = layer.products() if layer else products_public().filter(technique="insar")
+    return products.filter(footprint__intersects=area).order_by("pk")
 
 
 def points_exist(*, area: GEOSGeometry) -> bool:

@@ -7,6 +7,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from ingest.models import Product
+from ingest.products.selectors import products_public
 from monitor.wording.components import both_directions
 
 PERIOD_FROM_ZOOM = 12  # Tiles of lower zooms show the stated rates, not those of a period.
@@ -24,7 +25,7 @@ class Layer(NamedTuple):
 
     def products(self) -> QuerySet[Product]:
         """Return the current products that the layer shows."""
-        products = Product.objects.current().filter(component=self.component, technique=self.technique)
+        products = products_public().filter(component=self.component, technique=self.technique)
         return products if self.direction is None else products.filter(direction=self.direction)
 
     def as_dict(self) -> dict[str, Any]:

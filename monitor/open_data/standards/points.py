@@ -11,7 +11,7 @@ from shapely import from_wkb, get_parts
 
 from ingest.foundation.geos import DIGITS
 from ingest.models import MeasurementPoint, Product
-from ingest.products.selectors import point_get, points_behind, series_of
+from ingest.products.selectors import point_get, points_behind, products_public, series_of
 from monitor.maps.map.series import number, numbers
 from monitor.maps.map.tile_geometry import MERCATOR_DEGREES
 from monitor.open_data.api.schemas import PointSeries, ProductOut, ZeroOut
@@ -62,7 +62,7 @@ class Points(Collection):
         if query.area is None:  # An area in the filter limits the points that are read, like a bbox.
             query = query._replace(area=area_of(query.tree))
         asked = query.filters.get("product")  # A data set that is named may be superseded.
-        some = Product.objects.filter(points_deleted_at=None, pk=int(asked)) if asked else _shown()
+        some = Product.objects.filter(points_deleted_at=None, pk=int(asked)) if asked else products_public()
         products = rows_matching(some, query, "footprint", PERIOD)
         found: list[Feature] = []
         ends_at, after = time.monotonic() + SECONDS, ""
@@ -112,7 +112,7 @@ class Points(Collection):
 
     def extent(self) -> Extent:
         """Return the extent of all velocity fields with points."""
-        return extent_of(_shown(), "footprint", PERIOD)
+        return extent_of(products_public(), "footprint", PERIOD)
 
 
 class Series(Points):
@@ -135,10 +135,6 @@ class Series(Points):
         for feature, displacement in zip(found, series, strict=True):
             feature["properties"] |= {"dates": dates, "displacement_mm": numbers(displacement, 2)}
         return found
-
-
-def _shown() -> QuerySet[Product]:
-    return Product.objects.current().filter(points_deleted_at=None)
 
 
 def _within_mercator(area: GEOSGeometry) -> list[Polygon]:

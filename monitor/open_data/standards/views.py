@@ -22,7 +22,7 @@ from monitor.open_data.standards.queries import (
 )
 from monitor.open_data.standards.search import parameters_of, posted
 from monitor.open_data.standards.search import search as find
-from monitor.open_data.standards.stac import GEOJSON, JSON, stamp
+from monitor.open_data.standards.stac import GEOJSON, JSON, STAC, stamp
 from monitor.wording.refusals import Missing, refusals_as_json
 
 QUERYABLES = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
@@ -218,20 +218,27 @@ def _described(request: HttpRequest, catalogue: Catalogue, one: Collection) -> D
             _link(rel, _address(request, catalogue, view, one.name), "Types of the properties", SCHEMA)
             for rel, view in ((SCHEMA_OF, "schema"), ("describedby", "schema-of-geojson"))
         ]
+    if catalogue.stac:
+        return collection_body(one) | {"links": links, **one.items}
+    return {**_body(one), "links": links, "itemType": "feature", "crs": [*SYSTEMS], "storageCrs": CRS84}
+
+
+def _body(one: Collection) -> Document:
     extent = one.extent()
     interval = [stamp(at) if at else None for at in (extent.first, extent.last)]
     where = {"bbox": [extent.bounds or WORLD], "crs": CRS84}
-    whole = {
+    return {
         "id": one.name,
         "title": one.title,
         "description": one.description,
         "extent": {"spatial": where, "temporal": {"interval": [interval]}},
-        "links": links,
     }
-    if catalogue.stac:
-        stac = {"type": "Collection", "stac_version": catalogue.stac, "stac_extensions": [], "license": "other"}
-        return {**stac, **whole, "summaries": one.summaries(), **one.items}
-    return whole | {"itemType": "feature", "crs": [*SYSTEMS], "storageCrs": CRS84}
+
+
+def collection_body(one: Collection) -> Document:
+    """Return a STAC collection without its links."""
+    stac = {"type": "Collection", "stac_version": STAC, "stac_extensions": [], "license": "other"}
+    return {**stac, **_body(one), "summaries": one.summaries()}
 
 
 def _listed(

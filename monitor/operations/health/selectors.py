@@ -33,6 +33,7 @@ RUNNING = {
 }
 BEAT = "beat"
 BACKUP = "backup"  # sign of the last completed backup
+PUBLISHED = "publication"  # the stage that keeps PUBLISH_TO up to date
 KEEP_SIGNS = timedelta(days=1)  # Processes that are gone for good are forgotten then.
 FAILED_DAYS = 7.0  # Older failures are not shown.
 

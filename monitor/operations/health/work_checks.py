@@ -24,7 +24,15 @@ from monitor.notifications.outbox import BACK_OFF
 from monitor.operations.health import selectors
 from monitor.operations.health.condition import Doubtful, Wrong, condition, setup
 from monitor.operations.health.schedule import BEAT_SILENT_SECONDS
-from monitor.operations.health.selectors import BACKUP, BEAT, feed_sign, installed_seconds, queue_sign, sign_ages
+from monitor.operations.health.selectors import (
+    BACKUP,
+    BEAT,
+    PUBLISHED,
+    feed_sign,
+    installed_seconds,
+    queue_sign,
+    sign_ages,
+)
 from monitor.pages.uploads.resumable import in_words
 from monitor.schedule import QUEUES
 from monitor.subscribers.organisations.escalations import escalations_of_operators, escalations_waiting
@@ -37,6 +45,7 @@ QUEUE_SILENT_SECONDS = 15 * 60.0  # Tasks may occupy a worker for this long.
 MAIL_SILENT_SECONDS = 3 * 60.0
 CATALOGUE_SILENT_SECONDS = 3600.0
 EVENT_DAYS = 30
+PUBLISHED_SECONDS = 2 * 3600.0  # A first publication of ten million points takes a part of this.
 BACKUP_SECONDS = 2 * 86400.0  # one is made every day
 ANSWER_SECONDS = 2.0
 TOKEN_WARNING = timedelta(days=14)  # Warn this long before a token ends.
@@ -290,6 +299,15 @@ def event_catalogues() -> str:
         raise Wrong(f"no usable answer for over {duration_words(CATALOGUE_SILENT_SECONDS)} from {', '.join(silent)}")
     taken, needless = events_counted(days=EVENT_DAYS)
     return f"events in {EVENT_DAYS} days: {taken}, of which needless (withdrawn or revised to too little): {needless}"
+
+
+@condition(
+    "publication",
+    "manage.py publish says what fails, such as a full PUBLISH_TO; what was withdrawn may still stand there.",
+)
+def publication() -> str:
+    """Check that the published files were brought up to date lately."""
+    return _sign_of_life(PUBLISHED, PUBLISHED_SECONDS) if settings.PUBLISH_TO else "none (PUBLISH_TO)"
 
 
 def _without_addresses(text: str) -> str:

@@ -1,20 +1,21 @@
 """Layers of an extract: points of a data set, read from the database in batches and handed on as tables."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import partial
 
 import numpy as np
 import pyarrow as pa
 from django.conf import settings
+from django.contrib.gis.geos import Polygon
 from django.utils.translation import override
 
 from ground_motion.core.errors import UnusableData
 from ground_motion.readers.records import Float32
 from ingest.models import Product
 from ingest.products.encoding import STEP_MM
-from ingest.products.selectors import VALUES, points_batches
+from ingest.products.selectors import VALUES, PointBatch, points_batches
 from ml.runs.provisional import living_of, provisional_days, provisional_values
 from monitor.models.operations import Extract
 from monitor.subscribers.extracts.formats import Layer
@@ -22,8 +23,10 @@ from monitor.wording.datum import zero_columns
 
 UNITS = (
     "velocity_mm_yr and its standard deviation: mm/yr; height_m: m; rmse_mm: mm; temporal_coherence: 0 to 1;"
-    " los_east, los_north, los_up: unit vector from the ground to the satellite;"
-    " columns p<date>: provisional, from new passes, until the next release replaces them;"
+    " los_east, los_north, los_up: unit vector from the ground to the satellite"
+)
+UNITS_OF_DATES = (
+    "; columns p<date>: provisional, from new passes, until the next release replaces them;"
     f" columns d<date>: mm, rounded to {STEP_MM} mm unless a value of the point exceeds {STEP_MM * 32767:.0f} mm"
 )
 POSITIVE = {"los": "toward the satellite", "up": "up", "east": "to the east", "north": "to the north"}
@@ -46,11 +49,16 @@ def layers_of(*, extract: Extract, n_points: Mapping[int, int], report: Callable
         name, n = name[:MAX_NAME_LENGTH], n_points[product.pk]
         days = [f"d{day:%Y%m%d}" for day in product.dates[: product.n_dates]] if extract.with_series else []
         days += [f"p{day:%Y%m%d}" for day in added]
-        columns = [("pid", pa.string()), ("longitude", pa.float64()), ("latitude", pa.float64())]
-        schema = pa.schema([*columns, *((column, pa.float32()) for column in (*VALUES, *days))])
+        schema = schema_of(days)
         tables = partial(_tables, extract, product, added, schema, n, report)
-        layers.append(Layer(name, _about(product, name, n), schema, tables))
+        layers.append(Layer(name, facts_of(product, name, n), schema, tables))
     return layers
+
+
+def schema_of(days: Sequence[str] = ()) -> pa.Schema:
+    """Return the schema of a table of points. days: names of columns with displacements."""
+    columns = [("pid", pa.string()), ("longitude", pa.float64()), ("latitude", pa.float64())]
+    return pa.schema([*columns, *((column, pa.float32()) for column in (*VALUES, *days))])
 
 
 def _tables(
@@ -61,30 +69,36 @@ def _tables(
     added: provisional days, whose values follow those of the release; n: number of points that there have to be.
     """
     for batch in points_batches(product=product, area=extract.area, with_series=extract.with_series):
-        series = np.column_stack([batch.series, _provisional(product, added, batch.pids, extract)])
-        numbers = [*batch.position.T, *batch.values.T, *series.T]
-        columns = [pa.array(np.ascontiguousarray(column), from_pandas=True) for column in numbers]
-        yield pa.table([pa.array(batch.pids, pa.string()), *columns], schema=schema)
+        yield table_of(batch, schema, np.column_stack([batch.series, provisional_of(product, added, batch)]))
         report(len(batch.pids))
         n -= len(batch.pids)
     if n > 0:
         raise UnusableData(REPLACED)
 
 
-def _provisional(product: Product, added: list[date], pids: list[str], extract: Extract) -> Float32:
+def table_of(batch: PointBatch, schema: pa.Schema, series: Float32) -> pa.Table:
+    """Return points as a table. series: columns after those of VALUES, (points, columns)."""
+    numbers = [*batch.position.T, *batch.values.T, *series.T]
+    columns = [pa.array(np.ascontiguousarray(column), from_pandas=True) for column in numbers]
+    return pa.table([pa.array(batch.pids, pa.string()), *columns], schema=schema)
+
+
+def provisional_of(product: Product, added: list[date], batch: PointBatch) -> Float32:
     """Return the provisional values of points, (points, added), mm; NaN also for what a release has replaced since."""
-    values = np.full((len(pids), len(added)), np.nan, dtype=np.float32)
-    series = living_of(product=product) if added and pids else None
-    found = provisional_values(series=series, pids=pids, near=extract.area) if series else None
-    if found:
+    values = np.full((len(batch.pids), len(added)), np.nan, dtype=np.float32)
+    if not values.size or (series := living_of(product=product)) is None:
+        return values
+    near = Polygon.from_bbox((*batch.position.min(axis=0), *batch.position.max(axis=0)))
+    near.srid = 4326
+    if found := provisional_values(series=series, pids=batch.pids, near=near):
         at = {day: column for column, day in enumerate(found.dates)}
         for column, day in enumerate(added):
             values[:, column] = found.values_mm[:, at[day]]
     return values
 
 
-def _about(product: Product, layer: str, n_points: int) -> dict[str, str]:
-    """Return the facts about a layer, in English, as programs and archives need them."""
+def facts_of(product: Product, layer: str, n_points: int) -> dict[str, str]:
+    """Return the facts about a data set's points, in English, as programs and archives need them."""
     with override("en"):
         zero = {name: str(value) for name, value in zero_columns(product.datum).items()}
     return {
@@ -92,7 +106,7 @@ def _about(product: Product, layer: str, n_points: int) -> dict[str, str]:
         "data_set": product.name,
         "component": product.component,
         "positive": POSITIVE[product.component],
-        "units": UNITS,
+        "units": UNITS + UNITS_OF_DATES,
         **zero,
         "track": str(product.track or ""),
         "direction": product.direction,
