@@ -32,7 +32,7 @@ context-tile raster-tile ground-tile world-tile heights-tile basemap basemap-arc
 session-rights session-list accounts account-change invitation-withdraw admin-password review-queue review-quality
 review-taken
 review-reports review-texts review-case review-edit review-edit-undo review-file
-review-undo review-claim review-publish review-withdraw wmts feed-gone job-list order-list order-add
+review-undo review-claim review-publish review-withdraw wmts extract-gone feed-gone job-list order-list order-add
 order-edit job-retry job-cancel upload-jobs upload-again upload-withdraw
 """
 

@@ -30,10 +30,7 @@ def test_a_new_table_with_a_file_or_a_column_without_length_is_found(field):
 def test_every_row_that_counts_bytes_has_its_quota():
     assert {one for one in apps.get_models() if issubclass(one, Holding)} == {one.rows for one in stores.STORES}
     for store in stores.STORES:
-        quota = store.quota()
-        assert 0 < quota.mailbox < quota.network < quota.total
-    unsaved = {model for store in stores.STORES for model in store.unsaved}
-    assert unsaved <= made.of_visitors()
+        assert 0 < store.quota.mailbox < store.quota.network < store.quota.total
     assert all((made.BOUNDED | made.STAFF).values())
 
 
