@@ -10,8 +10,8 @@ from monitor.models.lines import Line
 from monitor.models.subscriptions import Organisation
 from monitor.subscribers.organisations.lines import line_add
 from monitor.subscribers.organisations.services import organisation_found
-from monitor.subscribers.quotas.services import mailbox_key, network_key
-from monitor.subscribers.quotas.stores import LINES, Quota
+from monitor.subscribers.quotas import services
+from monitor.subscribers.quotas.services import Quota, mailbox_key, network_key
 from monitor.wording.refusals import Refusal
 from tests.makers.lines import WISH as RAILWAY
 from tests.waiting import Elsewhere
@@ -19,7 +19,6 @@ from tests.waiting import Elsewhere
 pytestmark = pytest.mark.django_db
 TEN = range(10)
 COURSE = {"course": LineString([(-12.0, 47.0), (-11.9, 47.0)]), "length_m": 7600.0}
-STORE = "monitor.subscribers.organisations.lines.LINES"
 
 
 def founded(make_subscription, name: object, ip: str) -> Organisation:
@@ -28,7 +27,7 @@ def founded(make_subscription, name: object, ip: str) -> Organisation:
 
 
 def test_ten_mailboxes_with_lines_leave_half_to_members_of_a_trusted_organisation(make_subscription, monkeypatch):
-    monkeypatch.setattr(STORE, LINES._replace(quota=Quota(mailbox=10**6, network=1_200_000, total=3_200_000)))
+    monkeypatch.setattr(services, "QUOTA", Quota(mailbox=10**6, network=1_200_000, total=3_200_000))
     said = Counter()
     for n in (*TEN, "mayor"):
         organisation = founded(make_subscription, n, f"192.0.2.{n if n in TEN[8:] else 1}")
@@ -47,7 +46,7 @@ def test_ten_mailboxes_with_lines_leave_half_to_members_of_a_trusted_organisatio
 
 @pytest.mark.django_db(transaction=True)
 def test_ten_at_once_do_not_pass_the_quota(make_subscription, monkeypatch):
-    monkeypatch.setattr(STORE, LINES._replace(quota=Quota(mailbox=10**6, network=2_000_000, total=10**8)))
+    monkeypatch.setattr(services, "QUOTA", Quota(mailbox=10**6, network=2_000_000, total=10**8))
     organisations = [founded(make_subscription, n, "192.0.2.1") for n in TEN]
 
     def added(organisation: Organisation) -> bool:
@@ -62,11 +61,11 @@ def test_ten_at_once_do_not_pass_the_quota(make_subscription, monkeypatch):
 
 
 def test_who_is_refused_reads_what_how_much_and_what_to_do(make_subscription, monkeypatch):
-    monkeypatch.setattr(STORE, LINES._replace(room=lambda: 600_000))  # Of it, half; of this, half for strangers.
+    monkeypatch.setattr(services, "database_room_bytes", lambda: 600_000)  # Of it, half; of this, half for strangers.
     organisation = founded(make_subscription, "anna", "192.0.2.1")
     with pytest.raises(Refusal, match=r"^All visitors together already use 0.bytes of 146\.5.KB here; this needs 351"):
         line_add(organisation=organisation, **COURSE, **RAILWAY)
-    monkeypatch.setattr(STORE, LINES._replace(room=lambda: None))
+    monkeypatch.setattr(services, "database_room_bytes", lambda: None)
     line_add(organisation=organisation, **COURSE, **RAILWAY)
 
 
