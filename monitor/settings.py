@@ -334,10 +334,6 @@ DISK_SPARE_PERCENT = TEST_SETTINGS.get("DISK_SPARE_PERCENT", 1.0)  # The larger 
 UPLOAD_SPARE_BYTES = ACQUIRE_SPARE_BYTES = DISK_SPARE_BYTES
 DATABASE_DISK_PATH = variables.text("DATABASE_DISK_PATH", "")
 DATABASE_MOST_BYTES = variables.whole_number("DATABASE_MOST_BYTES")
-# Room for all files of areas that visitors ask for, but never more than half of what the disk would have free without
-# them. One network may use a fifth of this quota, one mailbox a tenth.
-EXTRACT_QUOTA_BYTES = 20 * 10**9
-
 # Days for which results, images and old releases are kept; 0: for ever. What an alert, an event, a glacier's series
 # or an unfinished run needs is kept whatever its age (monitor/operations/retention).
 KEEP_PREDICTION_RASTERS_DAYS = variables.whole_number("KEEP_PREDICTION_RASTERS_DAYS")

@@ -25,7 +25,6 @@ from monitor.pages.bulletins import drafts
 from monitor.pages.reviews import visits
 from monitor.subscribers.accounts import services as accounts
 from monitor.subscribers.accounts.sessions import sessions_forget
-from monitor.subscribers.extracts import services as extracts
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions.watched_areas import is_watched, watched_areas
 
@@ -122,12 +121,6 @@ def give_sign(queue: str) -> None:
 def prune() -> None:
     """Delete expired results, images, releases and rows; stop after ten minutes and continue the next day."""
     retention.prune(seconds=RETENTION_SECONDS)
-
-
-@stage
-def make_extracts() -> None:
-    """Write the files of areas that somebody has asked for and confirmed."""
-    extracts.extracts_make()
 
 
 @stage

@@ -56,12 +56,6 @@ def disk_full(share: float = 1.0) -> str:
     return ""
 
 
-def work_room_bytes() -> int:
-    """Return how many bytes finished files and pieces of work may take; negative if a disk is too full."""
-    own = [place for place in disk_places() if place.name in ("rasters", "runs")]
-    return min(place.free_bytes - place.spare_bytes for place in own)
-
-
 def database_room_bytes() -> int | None:
     """Return how many bytes may be added to the database; negative where it is too full, None where unknown."""
     room = []

@@ -11,7 +11,7 @@ from detection.models import AlertTransition
 from ml.models import TrendSearch
 from monitor.models.escalations import EscalationStep
 from monitor.models.lines import LineNotice
-from monitor.models.operations import Extract, ResidentReport
+from monitor.models.operations import ResidentReport
 from monitor.models.subscriptions import DEFAULT_CHANNEL, Membership, Subscription, language_of_request
 from monitor.web.guards import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
 
@@ -126,7 +126,6 @@ class OutgoingMessage(models.Model):
         CHECK = "check", gettext_lazy("Test of a webhook")
         ENDED = "ended", gettext_lazy("End of a webhook")
         BULLETIN = "bulletin", gettext_lazy("Bulletin")
-        EXTRACT = "extract", gettext_lazy("Link to a file of an area")
         VISITS = "visits", gettext_lazy("Reminder of visits on site")
         REPORT = "report", gettext_lazy("Link to confirm a report")
         ASK = "ask", gettext_lazy("Question who takes up an alert")
@@ -152,7 +151,6 @@ class OutgoingMessage(models.Model):
     transition = models.ForeignKey(AlertTransition, models.CASCADE, null=True, help_text="the news of a single alert")
     invitation = models.ForeignKey(Invitation, models.CASCADE, null=True, help_text="the one to accept")
     membership = models.ForeignKey(Membership, models.CASCADE, null=True, help_text="to accept, or that of the reader")
-    extract = models.ForeignKey(Extract, models.CASCADE, null=True, help_text="the one that the link opens")
     account = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, help_text="whose password is new")
     bulletin = models.ForeignKey(Bulletin, models.CASCADE, null=True, help_text="the one that was signed")
     report = models.ForeignKey(ResidentReport, models.CASCADE, null=True, help_text="the one to confirm")
@@ -211,7 +209,7 @@ RANKS: dict[str, Rank] = {
     **dict.fromkeys((_KIND.ALERT, _KIND.CORRECTION, _KIND.DIGEST, _KIND.SUMMARY, _KIND.ASK, _KIND.ASKED), Rank.FIRST),
     **dict.fromkeys((_KIND.INVITATION, _KIND.RESET, _KIND.VISITS, _KIND.LINE, _KIND.ENDED), Rank.NEXT),
     **dict.fromkeys((_KIND.CONFIRM, _KIND.LINK, _KIND.TEST, _KIND.CHECK, _KIND.MEMBERSHIP), Rank.LAST),
-    **dict.fromkeys((_KIND.DISSOLVED, _KIND.EXTRACT, _KIND.REPORT, _KIND.BULLETIN, _KIND.SIGN), Rank.LAST),
+    **dict.fromkeys((_KIND.DISSOLVED, _KIND.REPORT, _KIND.BULLETIN, _KIND.SIGN), Rank.LAST),
 }
 
 

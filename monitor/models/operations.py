@@ -1,16 +1,11 @@
-"""Tables of the running service, and of what visitors ask of it and report: extracts of areas, residents' reports.
+"""Tables of the running service, and of residents' reports.
 
 Other tables count requests, and keep signs of life and alarms. A report's mail address is deleted once confirmed.
 """
 
 from django.conf import settings
 from django.contrib.gis.db import models
-from django.contrib.postgres.fields import ArrayField
 from django.utils.translation import gettext_lazy, pgettext_lazy
-
-from ingest.foundation.storage import raster_storage
-from ingest.models.jobs import CAUSES
-from monitor.models.subscriptions import Holding, language_of_request
 
 
 class RequestCount(models.Model):
@@ -22,50 +17,6 @@ class RequestCount(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["who", "day"], name="one_count_a_day")]
-
-
-class Extract(Holding):
-    """File with the points of an area and their series, made for one address after that address has confirmed."""
-
-    class Format(models.TextChoices):
-        GEOPACKAGE = "gpkg", gettext_lazy("GeoPackage: a layer for each data set")
-        GEOPARQUET = "parquet", gettext_lazy("GeoParquet: a file for each data set, in a zip")
-        CSV = "csv", gettext_lazy("CSV: a table for each data set, in a zip")
-
-    class State(models.TextChoices):
-        QUEUED = "queued"
-        RUNNING = "running"
-        SUCCEEDED = "succeeded"
-        FAILED = "failed"
-        CANCELLED = "cancelled"
-
-    UNSETTLED = (State.QUEUED, State.RUNNING)
-
-    email = models.EmailField(db_index=True, help_text="in lower case")
-    label = models.CharField(max_length=200, help_text="the area in words")
-    area = models.MultiPolygonField(srid=4326)
-    file_format = models.CharField(max_length=10, choices=Format.choices)
-    products = ArrayField(models.BigIntegerField(), help_text="the data sets that had points there when it was asked")
-    n_points = models.PositiveIntegerField(help_text="as counted when it was asked for")
-    with_series = models.BooleanField(default=True, help_text="each point has its displacements, one column for a date")
-    points_done = models.PositiveIntegerField(default=0)
-    language = models.CharField(max_length=10, default=language_of_request, help_text="of settings.LANGUAGES")
-    state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED, db_index=True)
-    attempts = models.PositiveIntegerField(default=0, help_text="how often a worker has claimed it")
-    faults = models.PositiveIntegerField(default=0, help_text="failures in a row")
-    cause = models.CharField(max_length=10, blank=True, choices=CAUSES, help_text="of the last failure")
-    next_try_at = models.DateTimeField(null=True, help_text="not before; empty: at once")
-    lease_until = models.DateTimeField(null=True, help_text="the worker of a running one is taken for dead after this")
-    error = models.TextField(blank=True, help_text="one line: why it failed")
-    created_at = models.DateTimeField(auto_now_add=True)
-    confirmed_at = models.DateTimeField(null=True, help_text="when its reader pressed the button behind the link")
-    worked_seconds = models.FloatField(default=0, help_text="of all attempts together")
-    finished_at = models.DateTimeField(null=True)
-    downloaded_at = models.DateTimeField(null=True, help_text="when its last byte was first asked for")
-    file = models.FileField(storage=raster_storage, max_length=200, blank=True)
-
-    class Meta:
-        ordering = ["-id"]
 
 
 class SignOfLife(models.Model):

@@ -38,7 +38,7 @@ OPEN_UNTIL: dict[str, tuple[str, ...]] = {
     Kind.TEST: ("subscription", "ended_at"),
 }
 # Relations of a message to the row that its letter is about.
-ABOUT = ("invitation", "extract", "account", "endpoint", "bulletin", "report", "notice__line")
+ABOUT = ("invitation", "account", "endpoint", "bulletin", "report", "notice__line")
 LEASE = Lease(
     model=OutgoingMessage,
     queued=State.QUEUED,
@@ -225,7 +225,7 @@ def _is_still_needed(message: OutgoingMessage) -> bool:
     if message.kind == Kind.BULLETIN:
         readers = selectors.subscriptions_to_bulletin(bulletin=promised(message.bulletin))
         return readers.filter(email=message.address).exists()
-    if message.kind in (Kind.LINK, Kind.RESET, Kind.EXTRACT, Kind.DISSOLVED):
+    if message.kind in (Kind.LINK, Kind.RESET, Kind.DISSOLVED):
         return True
     if message.kind == Kind.VISITS:
         return message.account is not None and bool(visits_coming(visitor=message.account))

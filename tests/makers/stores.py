@@ -1,4 +1,4 @@
-"""What tables can hold much, which of them the table of stores knows, and which a visitor's request has filled."""
+"""What tables can hold much, what limits them, and which a visitor's request has filled."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -17,14 +17,14 @@ from django.db.models import BinaryField, FileField, JSONField, Model, TextField
 from django.test import Client
 
 from detection.models import AuditEntry
-from monitor.models.lines import LineReading
+from monitor.models.lines import Line, LineReading
 from monitor.models.messages import Bulletin, CapMessage, Endpoint
 from monitor.models.operations import ResidentReport
 from monitor.models.subscriptions import Subscription
-from monitor.subscribers.quotas import stores
 
-# What limits a table that visitors fill and that is not in STORES.
+# What limits a table that visitors fill.
 BOUNDED: dict[type[Model], str] = {
+    Line: "counted in bytes by monitor/subscribers/quotas",
     Endpoint: "keys of fixed length and an address of 2,000 letters; few for each mailbox and organisation",
     Session: "written at a sign-in only, which has limits; cleared when it ends",
     AccessAttempt: "1,024 letters of each request; wrong passwords are limited for each address and name",
@@ -50,14 +50,9 @@ def can_hold_much(model: type[Model]) -> bool:
     return any(isinstance(field, LARGE) and not isinstance(field, PointField) for field in model._meta.local_fields)
 
 
-def of_visitors() -> set[type[Model]]:
-    """Return the tables that visitors may fill, as the table of stores has them."""
-    return {store.rows for store in stores.STORES} | set(BOUNDED)
-
-
 def unlisted(models: Iterable[type[Model]]) -> list[str]:
     """Return the tables that can hold much and of which nothing says who fills them and how much they may hold."""
-    listed = of_visitors() | set(STAFF)
+    listed = BOUNDED | STAFF
     large = (one for one in models if one._meta.app_label not in STAFF_APPS and can_hold_much(one))
     return sorted(one._meta.label for one in large if one not in listed)
 
@@ -81,10 +76,10 @@ def watched(request: Callable[..., Any], connection: Any) -> Callable[..., Any]:
         is_visitor = settings.SESSION_COOKIE_NAME not in self.cookies
         with connection.execute_wrapper(note):
             answer = request(self, **environ)
-        unknown = sorted(one._meta.label for one in written - of_visitors()) if is_visitor else []
+        unknown = sorted(one._meta.label for one in written - BOUNDED.keys()) if is_visitor else []
         assert not unknown, (
             f"a visitor's request to {environ.get('PATH_INFO')} fills {unknown}:"
-            " give it a quota in monitor/subscribers/quotas/stores.py, or say in tests/makers/stores.py what limits it"
+            " give it a quota, and say in tests/makers/stores.py what limits it"
         )
         return answer
 

@@ -15,21 +15,16 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
-from django.utils import timezone
 from psycopg.errors import DiskFull
 
 from ingest.foundation.storage import raster_entries, raster_put_back
-from monitor.models.operations import Extract
 from monitor.operations.backups import manifest as lists
 from monitor.operations.backups import services
 from monitor.operations.retention.services import Busy, prune
 from monitor.start.process import command_run
-from monitor.subscribers.extracts.services import extract_read, extract_token
-from monitor.web.secret_links import Expired
 from tests.fixtures.servers import ADDRESSES, python
 from tests.fixtures.servers import services as servers
 from tests.fixtures.storage import fill_up, small_file_system
@@ -187,22 +182,6 @@ def test_nothing_is_deleted_while_a_backup_is_made_and_the_other_way_round(tmp_p
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif("DATABASE_POOLER" in os.environ, reason="pg_dump connects directly")
-def test_files_of_areas_are_in_no_backup_and_their_rows_go_after_a_restore(tmp_path, settings, make_extract_with_file):
-    settings.DATABASE_OWNER = settings.DATABASE_OWNER | {"NAME": connection.settings_dict["NAME"]}
-    ready, waiting = make_extract_with_file(), make_extract_with_file(file="")
-    folder = tmp_path / "backup"
-    made = services.backup_make(folder=folder)
-    assert not [name for name in made.files if "extract" in name]
-    assert made.missing == []
-    services.unsaved_rows_delete()
-    assert list(Extract.objects.all()) == [waiting]  # it is made anew
-    with pytest.raises(Expired):
-        extract_read(extract_token(ready.pk))
-    assert list(raster_entries())  # of the row that is gone: deleted as a file without a row
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif("DATABASE_POOLER" in os.environ, reason="pg_dump connects directly")
 def test_a_backup_into_a_full_disk_names_the_file_and_the_next_step_and_leaves_the_last_one(
     tmp_path, settings, own_rasters, monkeypatch, capsys, caplog
 ):
@@ -228,7 +207,7 @@ def test_a_backup_into_a_full_disk_names_the_file_and_the_next_step_and_leaves_t
         assert command_run(["manage.py", "backup", str(folder)]) is None
         before = files()
         raster_put_back("one.tif", ContentFile(bytes(9_000)))
-        monkeypatch.setattr(services, "rasters_named", lambda models=None: ["one.tif"] if models is None else [])
+        monkeypatch.setattr(services, "rasters_named", lambda: ["one.tif"])
         assert ".tif: its disk" in refusal()
         assert files() == before
         lists.check(folder, lists.read(folder))
@@ -250,16 +229,3 @@ def test_a_command_that_meets_a_full_disk_ends_with_one_line(tmp_path, monkeypat
     monkeypatch.setattr(services, "_snapshot", full)
     assert command_run(["manage.py", "backup", str(tmp_path / "backup")]) == 1
     assert capsys.readouterr().err.startswith("The disk of the database is full: free space")
-
-
-@pytest.fixture
-def make_extract_with_file(own_rasters) -> Callable[..., Extract]:
-    def make(file: str = "extract-1.zip") -> Extract:
-        area = MultiPolygon(Polygon.from_bbox((10, 60, 11, 61)), srid=4326)
-        wish = {"email": "gis@example.org", "area": area, "file_format": "csv", "products": [], "n_points": 0}
-        extract = Extract.objects.create(**wish, label="place", confirmed_at=timezone.now())
-        if file:
-            extract.file.save(file, ContentFile(b"made"))
-        return extract
-
-    return make

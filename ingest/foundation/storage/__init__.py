@@ -159,9 +159,9 @@ def file_fields(model: type[Model]) -> list[FileField]:
     return [field for field in model._meta.local_fields if isinstance(field, FileField)]
 
 
-def rasters_named(*, among: Sequence[str] | None = None, models: Iterable[type[Model]] | None = None) -> Iterator[str]:
-    """Yield the names of all stored files to which rows refer. among: only these names; models: only these tables."""
-    for model in apps.get_models() if models is None else models:
+def rasters_named(*, among: Sequence[str] | None = None) -> Iterator[str]:
+    """Yield the names of all stored files to which rows refer. among: only these names."""
+    for model in apps.get_models():
         for field in file_fields(model):
             rows = model._base_manager.exclude(**{field.name: ""}).order_by()
             chosen = rows if among is None else rows.filter(**{f"{field.name}__in": among})

@@ -94,7 +94,6 @@ def ranged_file(
     n_bytes: int | None,
     name: str = "",
     content_type: str = "image/tiff",
-    cache: str = "public, max-age=300",
 ) -> HttpResponseBase:
     """Answer with a stored file or a byte range of it. Raises Http404, StorageFailed.
 
@@ -115,7 +114,7 @@ def ranged_file(
             stored = stored._replace(at_proxy=f"/.stored/{quote(file.name)}")
             state = os.stat(file.path)
             etag = f'"{int(state.st_mtime):x}-{state.st_size:x}"'  # nginx makes the same, so that both agree.
-        answer = ranged(request, stored, etag, cache)
+        answer = ranged(request, stored, etag, "public, max-age=300")
     except FileNotFoundError as gone:
         raise Http404("There is no such file.") from gone
     answer["Content-Disposition"] = f'attachment; filename="{stored.name}"'
@@ -166,13 +165,6 @@ def _part(request: HttpRequest, stored: StoredFile, etag: str) -> HttpResponseBa
     if status == 206:
         response["Content-Range"] = f"bytes {first}-{last}/{stored.n_bytes}"
     return response
-
-
-def asks_for_last_byte(request: HttpRequest, n_bytes: int) -> bool:
-    """Return whether a request is for the end of a file, no matter whether site or proxy sends the file."""
-    wanted = _range_of(request)
-    span = _span(wanted, n_bytes) if wanted else (0, n_bytes - 1)
-    return request.method == "GET" and span is not None and span[1] == n_bytes - 1
 
 
 def _range_of(request: HttpRequest) -> str:

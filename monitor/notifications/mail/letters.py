@@ -29,7 +29,6 @@ from monitor.models.messages import Bulletin, Endpoint, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications.digests import MANY_PLACES
 from monitor.subscribers.accounts.selectors import invitation_token
-from monitor.subscribers.extracts.services import KEEP, MAX_WORK, extract_token
 from monitor.subscribers.organisations.escalations import alerts_asked_about, take_path
 from monitor.subscribers.reports.services import report_token
 from monitor.subscribers.subscriptions import tokens
@@ -182,12 +181,6 @@ LETTERS: dict[str, Callable[[OutgoingMessage], dict[str, Any]]] = {  # The conte
         "unseen": visibility_sentence(promised(message.subscription).region),
     },
     Kind.LINK: _link,
-    Kind.EXTRACT: lambda message: {  # The link starts the making of a file, and later fetches it.
-        "extract": message.extract,
-        "url": absolute("extract-page", extract_token(promised(message.extract).pk)),
-        "keep_days": KEEP.days,
-        "max_minutes": MAX_WORK.seconds // 60,
-    },
     Kind.TEST: lambda message: {
         "subscription": message.subscription,
         "wanted": described(promised(message.subscription))["wanted"],

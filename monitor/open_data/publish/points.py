@@ -21,7 +21,7 @@ from ingest.products.encoding import STEP_MM
 from ingest.products.selectors import points_batches
 from ml.models import LivingDate
 from ml.runs.provisional import living_of, provisional_days
-from monitor.subscribers.extracts.layers import UNITS, facts_of, provisional_of, schema_of, table_of
+from monitor.open_data.extracts.layers import UNITS, facts_of, provisional_of, schema_of, table_of
 
 FORMAT = 1  # Raise it when the same product makes other files.
 SHARD_POINTS = 65_536  # One file of series; all that is held in memory at a time.

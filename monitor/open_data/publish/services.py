@@ -27,11 +27,11 @@ from ingest.foundation.locks import Lock, hold_lock
 from ingest.foundation.storage import RasterStorage
 from ingest.products.selectors import products_public
 from monitor.maps.map.selectors import layers_available
+from monitor.open_data.extracts.layers import UNITS, facts_of
 from monitor.open_data.publish import documents
 from monitor.open_data.publish.points import FORMAT, Names, names_of, product_write
 from monitor.open_data.publish.targets import target_of
 from monitor.open_data.publish.tiles import archive_name, archive_write
-from monitor.subscribers.extracts.layers import UNITS, facts_of
 
 logger = logging.getLogger(__name__)
 MANIFEST = "manifest.json"

@@ -1,7 +1,5 @@
 """Backups: the database at one moment, every raster that a row of it names, the secret key and the settings.
 
-Left out is what visitors made the service keep for some days (`unsaved` of `monitor.subscribers.quotas.stores`).
-
 A raster never changes under its name, so a second backup into the same folder copies only new ones. Until the new
 manifest is written, the folder holds the previous backup. In a series, every backup has its own folder, named by its
 time; unchanged files are hard links to those of the previous backup.
@@ -25,16 +23,14 @@ from django.core.files import File
 from django.db import connection, transaction
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
-from django.db.models import Model
 
 from ground_motion.core.files import OWNER_ONLY, new_file
 from ground_motion.runtime.code_version import code_version
 from ingest.foundation.locks import Lock, try_lock
-from ingest.foundation.storage import file_fields, raster_put_back, raster_storage, rasters_named
+from ingest.foundation.storage import raster_put_back, raster_storage, rasters_named
 from monitor.operations.backups import manifest as lists
 from monitor.operations.backups.manifest import RASTERS, SECRET_KEY, SETTINGS, Entry, Manifest, Unusable
 from monitor.operations.health.selectors import BACKUP, sign_give
-from monitor.subscribers.quotas.stores import STORES
 
 UNFINISHED = "UNFINISHED"
 WAIT_SECONDS, RETRY_SECONDS = 1800.0, 1.0
@@ -104,17 +100,6 @@ def backup_restore(*, folder: Path) -> Manifest:
     return manifest
 
 
-def unsaved_rows_delete() -> None:
-    """Delete the rows whose files backups leave out, so that links say that they were deleted. Run after migrations."""
-    for model in _unsaved():
-        for field in file_fields(model):
-            model._base_manager.exclude(**{field.name: ""}).delete()
-
-
-def _unsaved() -> list[type[Model]]:
-    return [model for store in STORES for model in store.unsaved]
-
-
 def _own_folder(folder: Path) -> dict[str, Entry]:
     """Prepare the folder and return the files of its last backup. Raises Unusable if it holds anything else."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -153,8 +138,7 @@ def _snapshot() -> Iterator[str]:
 def _rasters_copy(folder: Path, before: dict[str, Entry]) -> tuple[dict[str, Entry], list[str]]:
     """Copy the rasters that the folder lacks; return all its rasters, and the names of those missing from storage."""
     storage, files, missing = raster_storage(), {}, []
-    unsaved = rasters_named(models=_unsaved())
-    for name in sorted({*rasters_named()}.difference(unsaved)):
+    for name in sorted({*rasters_named()}):
         path = f"{RASTERS}/{name}"
         try:
             known = before.get(path)

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Count, QuerySet
-from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -17,7 +16,6 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_
 
 from detection.reviews.audit import audit_write
 from ingest.foundation.failures import Cause
-from ingest.foundation.leases import NO_FAULT
 from ingest.jobs.services import LEASE as JOB_LEASE
 from ingest.jobs.services import jobs_retry
 from ingest.jobs.steps import failures_retry
@@ -28,9 +26,7 @@ from ingest.sources.queue import downloads_retry
 from ml.models import Run
 from ml.runs.queue import runs_cancel, runs_retry
 from monitor.models.messages import OutgoingMessage
-from monitor.models.operations import Extract
 from monitor.notifications.outbox import LEASE as MESSAGE_LEASE
-from monitor.subscribers.extracts.services import LEASE as EXTRACT_LEASE
 from monitor.wording.figures import percent, whole
 from monitor.wording.images import TASKS
 
@@ -110,7 +106,7 @@ class JobKind:
     """Kind of job. retry, cancel: functions that change the rows of a queryset and return how many."""
 
     label: Promise
-    model: type[IngestJob | Run | SceneDownload | PairOrder | Extract | OutgoingMessage | StepFailure]
+    model: type[IngestJob | Run | SceneDownload | PairOrder | OutgoingMessage | StepFailure]
 
     related: tuple[str, ...] = ()
     title: Callable[[Any], str]
@@ -140,12 +136,6 @@ def _order_title(order: PairOrder) -> str:
     days = f"{order.reference_at:%Y-%m-%d} – {order.secondary_at:%Y-%m-%d}"
     place = _("track %(track)s, %(piece)s") % {"track": order.track, "piece": order.piece}
     return f"{days}, {place}" + (f": {order.event}" if order.event else "")
-
-
-def _extract_title(extract: Extract) -> str:
-    """Return format, number of points and size of a file; its place and its reader are private."""
-    size = filesizeformat(extract.size_bytes)
-    return f"{extract.get_file_format_display().partition(':')[0]}, {_points(extract.n_points)}, {size}"
 
 
 def _share(done: float, everything: float | None) -> str:
@@ -194,14 +184,6 @@ KINDS = {
         may_retry=lambda order: order.cause != Cause.INPUT,
         cancel=lambda rows, by: pairs_cancel(pairs=rows, by=by),
         may_cancel=("waiting",),
-    ),
-    "extracts": JobKind(
-        label=pgettext_lazy("jobs", "Files of areas"),
-        model=Extract,
-        title=_extract_title,
-        progress=lambda extract: _share(extract.points_done, extract.n_points) if extract.points_done else "",
-        retry=lambda rows: EXTRACT_LEASE.retry(rows, **NO_FAULT, finished_at=None, worked_seconds=0),
-        cancel=lambda rows, by: EXTRACT_LEASE.cancel(rows, by=by, finished_at=timezone.now()),
     ),
     "messages": JobKind(
         label=pgettext_lazy("jobs", "Messages"),

@@ -16,8 +16,7 @@ from monitor.models.subscriptions import Organisation
 from monitor.subscribers.organisations.escalations import organisation_audit
 from monitor.subscribers.organisations.services import alone
 from monitor.subscribers.quotas.known import network_of_organisation
-from monitor.subscribers.quotas.services import Claim, organisation_key, room_held
-from monitor.subscribers.quotas.stores import LINES
+from monitor.subscribers.quotas.services import organisation_key, room_held
 from monitor.subscribers.subscriptions import limits
 from monitor.subscribers.subscriptions.members import memberships_of
 from monitor.subscribers.subscriptions.services import VILLAGE_ADDRESS
@@ -41,7 +40,7 @@ def line_add(*, organisation: Organisation, course: shapely.LineString, length_m
             raise Refusal(_("An organisation has %(number)s lines at most.") % {"number": whole(MAX_LINES)})
         _count(mine, "line added", wish["name"])
         mailbox, network = organisation_key(organisation=mine.pk), network_of_organisation(organisation=mine)
-        with room_held(store=LINES, claim=Claim(size_bytes, mailbox, network)):
+        with room_held(size_bytes=size_bytes, mailbox=mailbox, network=network):
             return Line.objects.create(
                 organisation=mine,
                 geometry=LineString(list(course.coords), srid=4326),

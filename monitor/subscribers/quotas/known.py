@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 
 from monitor.models.subscriptions import Membership, Organisation
-from monitor.subscribers.quotas.services import network_key, organisation_key
+from monitor.subscribers.quotas.services import organisation_key
 
 
 def organisations_trusted() -> QuerySet[Organisation]:
@@ -30,11 +30,6 @@ def is_known(*, email: str) -> bool:
     """Return whether an address, which its reader has confirmed, is of an account with a role or a trusted member."""
     accounts = User.objects.filter(email__iexact=email, is_active=True).exclude(groups=None, is_superuser=False)
     return members_trusted().filter(email=email).exists() or accounts.exists()
-
-
-def network_of_person(*, email: str, ip: str) -> str:
-    """Return the network that somebody's rows count against; empty for somebody known."""
-    return "" if is_known(email=email) else network_key(ip=ip)
 
 
 def network_of_organisation(*, organisation: Organisation) -> str:

@@ -19,9 +19,8 @@ from ground_motion.core.errors import one_line
 from ingest.foundation.geos import geos
 from monitor.models.escalations import Escalation
 from monitor.models.messages import Endpoint, Notification, OutgoingMessage
-from monitor.models.operations import Extract, RequestCount, ResidentReport
+from monitor.models.operations import RequestCount, ResidentReport
 from monitor.models.subscriptions import Membership, Subscription
-from monitor.subscribers.extracts.services import extracts_delete
 from monitor.subscribers.subscriptions import endpoints, limits, members, selectors
 from monitor.subscribers.subscriptions.selectors import RESUMED, WISH
 from monitor.subscribers.subscriptions.tokens import CONFIRM_FOR, INVITED_FOR
@@ -42,7 +41,7 @@ MAX_LABEL_LENGTH = 200
 MAX_NAME_LENGTH = 80
 State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
 LETTERS = {Kind.CONFIRM, Kind.LINK, Kind.INVITATION, Kind.MEMBERSHIP, Kind.RESET, Kind.TEST, Kind.CHECK, Kind.ENDED}
-LETTERS |= {Kind.EXTRACT, Kind.DISSOLVED, Kind.REPORT}
+LETTERS |= {Kind.DISSOLVED, Kind.REPORT}
 OWN_FIELDS = ("language", "time_zone", "sign_of_life", "bulletins", "paused_until")
 DEEDS: dict[str, dict[str, Any]] = {  # Actions on the page of a person's subscriptions, with the fields that each sets.
     "sign": {"sign_of_life": True},
@@ -203,10 +202,6 @@ def person_export(*, email: str) -> dict[str, Any]:
         "email": email,
         "subscriptions": [_exported_of_person(one) for one in selectors.subscriptions_of(email=email)],
         "mails": list(mails.values("kind", "state", created=F("created_at"), sent=F("sent_at"))),
-        "extracts": [
-            {"label": one.label, "area": one.area.json, "format": one.file_format, "created": one.created_at}
-            for one in Extract.objects.filter(email=email)
-        ],
         "endpoints": endpoints.endpoints_exported(email=email),
         "organisations": members.person_exported(email=email),
         "reports": list(ResidentReport.objects.filter(email=email).values("kind", "seen_on", "text", "created_at")),
@@ -217,7 +212,6 @@ def person_delete(*, email: str) -> None:
     """Delete all data held of a person."""
     with transaction.atomic():
         members.person_forget(email=email)
-        extracts_delete(extracts=Extract.objects.filter(email=email))
         OutgoingMessage.objects.filter(address=email).delete()
         ResidentReport.objects.filter(email=email).delete()
         Endpoint.objects.filter(email=email).delete()

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from django.contrib.gis.geos import MultiPolygon
 from owslib.ogcapi.features import Features
 from owslib.util import ServiceException
 from owslib.wms import WebMapService
@@ -17,30 +16,25 @@ from PIL import Image
 from pystac_client import Client
 from pystac_client.stac_api_io import StacApiIO
 
-from ingest.foundation.storage import raster_storage
 from ingest.models import MeasurementPoint, Product
-from monitor.subscribers.extracts import services
-from monitor.wording.regions import Region, drawn, rectangle
+from monitor.open_data.extracts import services
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def made(product: Product, file_format: str) -> Path:
-    west, south, east, north = product.footprint.extent
-    region: Region = drawn(rectangle(west - 0.01, south - 0.01, east + 0.01, north + 0.01))
-    area = MultiPolygon(product.footprint.buffer(0.01), srid=4326)
-    contents = services.contents_of(area=area, file_format=file_format)
-    wish = {"email": "gis@example.org", "region": region, "file_format": file_format, "contents": contents}
-    extract = services.extract_request(**wish)
-    services.extract_confirm(extract=extract, ip="192.0.2.1")
-    services.extracts_make()
-    extract.refresh_from_db()
-    return Path(raster_storage().path(extract.file.name))
+def made(product: Product, file_format: str, folder: Path) -> Path:
+    wish = {"area": product.footprint.buffer(0.01), "file_format": file_format, "with_series": True}
+    path = folder / f"points{services.KINDS[file_format].suffix}"
+    with services.extract_open(**wish, points=services.points_of(**wish)) as file:
+        path.write_bytes(file.read())
+    return path
 
 
 def test_gdal_and_pyarrow_read_points_and_series(gdal, product, tmp_path):
     inside = {"gpkg": "{}", "csv": "/vsizip/{}"}
-    opened = gdal("points", *(place.format(made(product, file_format)) for file_format, place in inside.items()))
+    opened = gdal(
+        "points", *(place.format(made(product, file_format, tmp_path)) for file_format, place in inside.items())
+    )
     point = MeasurementPoint.objects.filter(product=product).order_by("pid").first()
     for file_format, layers in zip(inside, opened, strict=True):
         (layer,) = (layer for name, layer in layers.items() if name.startswith(f"d{product.pk}_"))
@@ -52,7 +46,7 @@ def test_gdal_and_pyarrow_read_points_and_series(gdal, product, tmp_path):
             assert layer["kind"] == "Point"
             assert layer["crs"] == "EPSG:4326"
             assert layer["first"] == pytest.approx(point.position.coords, abs=1e-6)
-    with zipfile.ZipFile(made(product, "parquet")) as archive:
+    with zipfile.ZipFile(made(product, "parquet", tmp_path)) as archive:
         (name,) = (one for one in archive.namelist() if one.endswith(".parquet"))
         path = Path(archive.extract(name, tmp_path))
     table = pq.read_table(path)

@@ -18,7 +18,6 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
-from django.contrib.gis.geos import MultiPolygon
 from django.contrib.sessions.models import Session
 from django.core.files.base import ContentFile
 from django.db import connection
@@ -36,12 +35,10 @@ from ingest.products.pyramid import HALF_WORLD_M
 from ml.models import GroundEvent, Prediction, Run
 from monitor.models.escalations import Contact, Escalation, EscalationStep
 from monitor.models.messages import Bulletin
-from monitor.models.operations import Extract
 from monitor.models.subscriptions import Membership
 from monitor.open_data.cap.services import message_issue
 from monitor.open_data.standards.catalogues import CATALOGUES
 from monitor.subscribers.accounts import services
-from monitor.subscribers.extracts.services import extract_token
 from monitor.subscribers.organisations import services as organisation_services
 from monitor.subscribers.organisations.contacts import contact_add
 from monitor.subscribers.organisations.escalations import take_token
@@ -143,7 +140,7 @@ def links(make_subscription) -> dict[str, dict[str, dict[str, object]]]:
             "report-link": {"token": report_token(make_report(confirmed=False).pk)},
             "organisation-join": {"token": _join_token(owner, "first@example.org")},
             "alert-take": {"token": take_token(steps[owner.pk].pk)},
-            **{name: {"token": _extract_token(old.region)} for name in ("extract-page", "extract-file")},
+            "extract-gone": {"token": "key/file"},
             "feed-gone": {"token": "key", "name": "alerts.atom"},
         },
         "organisation member": _of_person(tokens.manage_token(seat.pk), seat.pk, owner.organisation_id, place.pk, line)
@@ -168,13 +165,6 @@ def _of_person(token: str, subscription: int, organisation: int, place: int, lin
         "organisation-line": here | {"line": line},
         **{f"organisation-line-{name}": here | {"line": line} for name in ("file", "sections")},
     }
-
-
-def _extract_token(area: MultiPolygon) -> str:
-    wish = {"email": "gis@example.org", "area": area, "file_format": "csv", "products": [], "n_points": 0}
-    extract = Extract.objects.create(**wish)
-    extract.file.save("made.zip", ContentFile(b"made"))
-    return extract_token(extract.pk)
 
 
 def _join_token(owner: Membership, email: str) -> str:

@@ -113,7 +113,6 @@ detection.CaseFile: name
 detection.Proposal: answer
 detection.PublicText: answer subject
 detection.AuditEntry: actor subject before after detail
-monitor.Extract: mailbox network label language error
 monitor.SignOfLife: name
 monitor.Alarm: condition sentence
 monitor.ResidentReport: text reason

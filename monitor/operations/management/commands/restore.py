@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ingest.foundation.failures import full_disk
 from monitor.operations.backups.manifest import SETTINGS, Unusable
-from monitor.operations.backups.services import backup_restore, unsaved_rows_delete
+from monitor.operations.backups.services import backup_restore
 
 
 class Command(BaseCommand):
@@ -29,7 +29,6 @@ class Command(BaseCommand):
         except (Unusable, OSError) as fault:
             raise CommandError(f"nothing was restored: {full_disk(fault) or fault}") from fault
         call_command("migrate", verbosity=0, interactive=False)
-        unsaved_rows_delete()
         self.stdout.write(f"restored as of {restored.made_at}; run manage.py prepare and start all processes anew")
         if SETTINGS in restored.files:
             self.stdout.write(f"the settings of then are in {folder / SETTINGS}: compare them with yours")

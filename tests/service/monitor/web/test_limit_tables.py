@@ -13,7 +13,7 @@ from django.test import RequestFactory
 from django.urls import include, path
 
 from lab.sources import tree
-from monitor.subscribers.quotas.stores import STORES
+from monitor.models.subscriptions import Holding
 from monitor.subscribers.subscriptions import limits as daily
 from monitor.web import request_limits
 from monitor.web.request_limits import ACTS, API, GIVEN_FILES, LIMITS, PREVIEWS, costly, costly_below, limit_of
@@ -32,7 +32,7 @@ context-tile raster-tile ground-tile world-tile heights-tile basemap basemap-arc
 session-rights session-list accounts account-change invitation-withdraw admin-password review-queue review-quality
 review-taken
 review-reports review-texts review-case review-edit review-edit-undo review-file
-review-undo review-claim review-publish review-withdraw wmts feed-gone job-list order-list order-add
+review-undo review-claim review-publish review-withdraw wmts extract-gone feed-gone job-list order-list order-add
 order-edit job-retry job-cancel upload-jobs upload-again upload-withdraw
 """
 
@@ -91,7 +91,9 @@ def test_the_table_of_limits_has_a_row_for_each():
         rows = {row["limit"]: row for row in csv.DictReader(file)}
     wanted = {f"proxy: {name}" for name in zones()} | {f"class: {limit.name}" for limit in LIMITS}
     wanted |= {f"threads: {name}" for name in ("pages", *request_limits.FOR_STRANGERS)}
-    wanted |= {f"store: {store.rows.__name__}" for store in STORES} | {f"count: {name}" for name in counts()}
+    wanted |= {f"store: {store.__name__}" for store in Holding.__subclasses__()} | {
+        f"count: {name}" for name in counts()
+    }
     assert sorted(wanted - set(rows)) == []  # These rows are missing.
     assert sorted(set(rows) - wanted) == []  # These rows are of limits that are gone.
     assert [name for name, row in rows.items() if not all(row.values())] == []

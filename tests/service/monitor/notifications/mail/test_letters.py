@@ -26,7 +26,7 @@ from monitor import tasks
 from monitor.maps.map.plans import mail_plan
 from monitor.models.escalations import Escalation, EscalationStep
 from monitor.models.messages import Bulletin, Endpoint, OutgoingMessage
-from monitor.models.operations import Extract, ResidentReport
+from monitor.models.operations import ResidentReport
 from monitor.models.subscriptions import Membership, Organisation, Subscription
 from monitor.notifications import rounds
 from monitor.notifications.mail import compose, letters
@@ -125,8 +125,6 @@ def _letters(one, person, alert) -> dict[str, tuple[str, SimpleNamespace]]:
     ownerless = Membership(pk=1, organisation=water)
     asking = Escalation(pk=1, alert=alert, organisation=water, severity=alert.severity)
     hook = {"url": "https://hooks.example.org/in", "email": one.email}
-    area = {"pk": 1, "email": one.email, "label": "2 km around Aldwick"}
-    done = {**area, "confirmed_at": ASKED, "file": "points.gpkg"}
     report = ResidentReport(pk=1, kind="cracks", seen_on=VISIT)
     return {
         "test": (Kind.TEST, about(one.email, subscription=one)),
@@ -143,9 +141,6 @@ def _letters(one, person, alert) -> dict[str, tuple[str, SimpleNamespace]]:
         "line": (Kind.LINE, about(one.email, notice=_notice(), membership=invited)),
         "dissolved": (Kind.DISSOLVED, about(one.email, about=water.name)),
         "report": (Kind.REPORT, about(person.email, report=report)),
-        "extract queued": (Kind.EXTRACT, about(one.email, extract=Extract(**area))),
-        "extract succeeded": (Kind.EXTRACT, about(one.email, extract=Extract(**done, state="succeeded"))),
-        "extract failed": (Kind.EXTRACT, about(one.email, extract=Extract(**done | {"file": ""}, state="failed"))),
         "password": (Kind.RESET, about(person.email, account=User(pk=1, username="anna"))),
     }
 

@@ -15,10 +15,9 @@ from ingest.foundation.failures import Cause
 from ingest.models import IngestJob, PairOrder, Product, SceneDownload, StandingOrder, StepFailure
 from ml.models import ModelVersion, Run
 from monitor.models.messages import OutgoingMessage
-from monitor.models.operations import Extract
 from monitor.operations.jobs.kinds import ADVICE, GROUPS, KINDS
-from monitor.web.guards import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
-from tests.makers.people import account, signed_in, words
+from monitor.web.guards import VIEWERS
+from tests.makers.people import account, signed_in
 from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
@@ -55,8 +54,6 @@ def one_of_each(**values) -> None:
     order = StandingOrder.objects.create(name="made", outline=area, processor="INSAR_ISCE_BURST")
     days = {"reference_at": timezone.now(), "secondary_at": timezone.now(), "reference": [], "secondary": []}
     PairOrder.objects.create(standing_order=order, key=f"{n}", track=1, piece="1-IW1", **days, **(error | state))
-    wish = {"email": "anna@example.org", "area": area, "file_format": "csv", "products": [], "n_points": 1}
-    Extract.objects.create(**wish, **error)
     make_message(error=error["error"], **{name: values[name] for name in ("state", "next_try_at") if name in values})
     StepFailure.objects.create(step="search", subject_id=n, subject="made on 2026", **error)
 
@@ -89,28 +86,6 @@ def test_no_address_of_a_reader_stands_on_the_page(operator):
     assert "Recipient address rejected" in page
     assert "reader" not in page
     assert "example.org" not in page
-
-
-@pytest.mark.parametrize("role", [VIEWERS, OPERATORS, PUBLISHERS, ADMINISTRATORS])
-def test_nobody_who_works_here_reads_whose_area_a_file_is_of_and_where_it_lies(role):
-    one_of_each(state="failed")
-    Extract.objects.update(label="the house at 47.05 N 12.10 E", email="private@example.org", size_bytes=3 * 2**20)
-    extract = Extract.objects.get()
-    page = words(signed_in(account("someone", role)).get("/jobs/", {"kind": "extracts"}))
-    for private in ("the house", "47.05", "12.10", "private", "example.org"):
-        assert private not in page
-        assert private not in str(extract)  # as logs name it
-    assert "CSV, 1 point, 3.0 MB" in page
-    assert "Failed" in page
-
-
-def test_the_answer_to_a_button_names_no_private_place(operator):
-    one_of_each(state="failed")
-    Extract.objects.update(label="the house")
-    answer = operator.post(f"/jobs/extracts/{Extract.objects.get().pk}/retry/", follow=True)
-    assert "is tried again" in words(answer)
-    assert "the house" not in words(answer)
-    assert "the house" not in "".join(AuditEntry.objects.values_list("subject", flat=True))
 
 
 def test_a_failed_run_is_tried_again_with_a_row_in_the_audit(operator):

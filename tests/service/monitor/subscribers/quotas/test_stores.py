@@ -5,9 +5,10 @@ from django.apps import apps
 from django.db import models
 from django.test.utils import isolate_apps
 
+from monitor.models.lines import Line
 from monitor.models.operations import ResidentReport
 from monitor.models.subscriptions import Holding
-from monitor.subscribers.quotas import stores
+from monitor.subscribers.quotas.services import QUOTA
 from tests.makers import stores as made
 from tests.makers.reports import FORM
 from tests.makers.stores import unlisted
@@ -28,12 +29,8 @@ def test_a_new_table_with_a_file_or_a_column_without_length_is_found(field):
 
 
 def test_every_row_that_counts_bytes_has_its_quota():
-    assert {one for one in apps.get_models() if issubclass(one, Holding)} == {one.rows for one in stores.STORES}
-    for store in stores.STORES:
-        quota = store.quota()
-        assert 0 < quota.mailbox < quota.network < quota.total
-    unsaved = {model for store in stores.STORES for model in store.unsaved}
-    assert unsaved <= made.of_visitors()
+    assert {one for one in apps.get_models() if issubclass(one, Holding)} == {Line}
+    assert 0 < QUOTA.mailbox < QUOTA.network < QUOTA.total
     assert all((made.BOUNDED | made.STAFF).values())
 
 

@@ -4,13 +4,10 @@ sqlite3 writes GeoPackages, so that rasterio's GDAL is the only one. OGC 12-128r
 """
 
 import csv
-import errno
 import io
-import os
-import shutil
 import sqlite3
 import struct
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import chain
 from pathlib import Path
@@ -18,10 +15,11 @@ from typing import Any, NamedTuple
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 import pyarrow as pa
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy
 from pyarrow.csv import CSVWriter
 from pyproj import CRS
 
-from ground_motion.core.errors import UnusableData
 from ground_motion.core.geoparquet import wkb_of, write_points
 
 GEOMETRY_HEAD = b"GP\0\1" + struct.pack("<i", 4326)  # GeoPackage header: version 1, little-endian, no envelope.
@@ -43,13 +41,8 @@ INSERT INTO gpkg_spatial_ref_sys VALUES ('Undefined Cartesian', -1, 'NONE', -1, 
     ('Undefined geographic', 0, 'NONE', 0, 'undefined', NULL);
 """
 
-MAX_POINTS = 1_000_000
 MAX_COLUMNS = 2000  # The limit of programs that read a GeoPackage.
 MAX_DATES = MAX_COLUMNS - 20  # The columns that are no dates are 13.
-# Space to reserve for a file, computed for GeoPackage, the largest format.
-NUMBER_BYTES, POINT_BYTES = 9, 300
-LAYER_BYTES = 2**18
-EMPTY_PAGES = 4 / 3  # At least three rows fit on a page, so that a quarter of it is empty at most.
 
 
 class Layer(NamedTuple):
@@ -64,41 +57,12 @@ class Layer(NamedTuple):
     tables: Callable[[], Iterator[pa.Table]]
 
 
-class TooLarge(UnusableData):
-    """Error for a file that would grow beyond the bytes reserved for it."""
-
-    def __init__(self) -> None:
-        super().__init__("The file became larger than the room that was reserved for it.")
-
-
-class CappedFile(io.BufferedWriter):
-    """New file that cannot grow beyond max_bytes. Raises TooLarge."""
-
-    def __init__(self, path: Path, max_bytes: int) -> None:
-        super().__init__(io.FileIO(path, "w"))
-        self._max_bytes = max_bytes
-
-    def write(self, data: Any) -> int:
-        """Write bytes, unless the file would become too large."""
-        if self.tell() + memoryview(data).nbytes > self._max_bytes:
-            raise TooLarge
-        return super().write(data)
-
-
-def geopackage_write(path: Path, layers: Sequence[Layer], max_bytes: int) -> None:
-    """Write a GeoPackage with a layer for each data set and a table about them. Raises TooLarge."""
+def geopackage_write(path: Path, layers: Sequence[Layer]) -> None:
+    """Write a GeoPackage with a layer for each data set and a table about them."""
     wide = any(len(layer.schema) > MANY_COLUMNS for layer in layers)
-    page_bytes, free_bytes = WIDE_PAGE_BYTES if wide else PAGE_BYTES, shutil.disk_usage(path.parent).free
     with closing(sqlite3.connect(path)) as file, file:
-        file.executescript(f"PRAGMA page_size = {page_bytes}; PRAGMA max_page_count = {max_bytes // page_bytes};")
-        try:
-            _tables_write(file, layers)
-        except sqlite3.OperationalError as fault:
-            if fault.sqlite_errorcode != sqlite3.SQLITE_FULL:
-                raise
-            if free_bytes < max_bytes:  # SQLite reports this limit as a full disk, so check first.
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from fault
-            raise TooLarge from fault
+        file.execute(f"PRAGMA page_size = {WIDE_PAGE_BYTES if wide else PAGE_BYTES}")
+        _tables_write(file, layers)
 
 
 def _tables_write(file: sqlite3.Connection, layers: Sequence[Layer]) -> None:
@@ -132,18 +96,18 @@ def _insert(file: sqlite3.Connection, table: str, names: Sequence[str], rows: It
     file.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", rows)  # noqa: S608
 
 
-def geoparquet_write(path: Path, layers: Sequence[Layer], max_bytes: int) -> None:
-    """Write a zip with a GeoParquet file for each data set and a table about them. Raises TooLarge."""
-    with CappedFile(path, max_bytes) as file, ZipFile(file, "w", ZIP_STORED) as archive:
+def geoparquet_write(path: Path, layers: Sequence[Layer]) -> None:
+    """Write a zip with a GeoParquet file for each data set and a table about them."""
+    with ZipFile(path, "w", ZIP_STORED) as archive:
         _about(archive, layers)
         for layer in layers:
             with archive.open(f"{layer.name}.parquet", "w", force_zip64=True) as part:
                 write_points(part, layer.schema, layer.tables(), {"data_set": layer.about})
 
 
-def csv_write(path: Path, layers: Sequence[Layer], max_bytes: int) -> None:
-    """Write a zip with a table (CSV) for each data set and one about them. Raises TooLarge."""
-    with CappedFile(path, max_bytes) as file, ZipFile(file, "w", ZIP_DEFLATED, compresslevel=1) as archive:
+def csv_write(path: Path, layers: Sequence[Layer]) -> None:
+    """Write a zip with a table (CSV) for each data set and one about them."""
+    with ZipFile(path, "w", ZIP_DEFLATED, compresslevel=1) as archive:
         _about(archive, layers)
         for layer in layers:
             part = archive.open(f"{layer.name}.csv", "w", force_zip64=True)
@@ -168,23 +132,25 @@ def _sentence(about: dict[str, str]) -> str:
 
 
 class FileKind(NamedTuple):
-    """Kind of file: its writer, suffix and media type, and how many points and dates of series it may have."""
+    """Kind of file: what the form calls it, its writer, suffix and media type, and how long series may be in it."""
 
-    write: Callable[[Path, Sequence[Layer], int], None]
+    label: Promise
+    write: Callable[[Path, Sequence[Layer]], None]
     suffix: str
     content_type: str
-    most_points: int
     most_dates: int = 10_000
 
 
 KINDS = {
-    "gpkg": FileKind(geopackage_write, ".gpkg", "application/geopackage+sqlite3", MAX_POINTS, MAX_DATES),
-    "parquet": FileKind(geoparquet_write, ".zip", "application/zip", MAX_POINTS),
-    "csv": FileKind(csv_write, ".zip", "application/zip", MAX_POINTS),
+    "gpkg": FileKind(
+        gettext_lazy("GeoPackage: a layer for each data set"),
+        geopackage_write,
+        ".gpkg",
+        "application/geopackage+sqlite3",
+        MAX_DATES,
+    ),
+    "parquet": FileKind(
+        gettext_lazy("GeoParquet: a file for each data set, in a zip"), geoparquet_write, ".zip", "application/zip"
+    ),
+    "csv": FileKind(gettext_lazy("CSV: a table for each data set, in a zip"), csv_write, ".zip", "application/zip"),
 }
-
-
-def reserved_bytes(layers: Collection[tuple[int, int]]) -> int:
-    """Return the most bytes that a file takes. layers: of each layer, the number of points and of dates of a series."""
-    rows = sum(n_points * (POINT_BYTES + NUMBER_BYTES * n_dates) for n_points, n_dates in layers)
-    return round(EMPTY_PAGES * rows) + (1 + len(layers)) * LAYER_BYTES

@@ -1,25 +1,26 @@
-"""Layers of an extract: points of a data set, read from the database in batches and handed on as tables."""
+"""Points of a data set as tables, read from the database in batches: for files of areas, and to be published."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from functools import partial
 
 import numpy as np
 import pyarrow as pa
 from django.conf import settings
-from django.contrib.gis.geos import Polygon
+from django.contrib.gis.geos import GEOSGeometry, Polygon
+from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from ground_motion.core.errors import UnusableData
 from ground_motion.readers.records import Float32
 from ingest.models import Product
 from ingest.products.encoding import STEP_MM
 from ingest.products.selectors import VALUES, PointBatch, points_batches
 from ml.runs.provisional import living_of, provisional_days, provisional_values
-from monitor.models.operations import Extract
-from monitor.subscribers.extracts.formats import Layer
+from monitor.open_data.extracts.formats import Layer
 from monitor.wording.datum import zero_columns
+from monitor.wording.refusals import Refusal
 
 UNITS = (
     "velocity_mm_yr and its standard deviation: mm/yr; height_m: m; rmse_mm: mm; temporal_coherence: 0 to 1;"
@@ -31,26 +32,21 @@ UNITS_OF_DATES = (
 )
 POSITIVE = {"los": "toward the satellite", "up": "up", "east": "to the east", "north": "to the north"}
 MAX_NAME_LENGTH = 60
-REPLACED = "Data sets of this area were replaced in the meantime. Ask for the area again."
 
 
-def layers_of(*, extract: Extract, n_points: Mapping[int, int], report: Callable[[int], None]) -> list[Layer]:
-    """Return the layer of each data set of an extract. n_points: those in the area now, by key of the data set.
+def layers_of(*, area: GEOSGeometry, n_points: Mapping[int, int], with_series: bool) -> list[Layer]:
+    """Return the layer of each data set that has points in an area. n_points: their numbers by the data set's key.
 
-    report: called with the number of points of each batch that was read. Raises UnusableData, at once or while a layer
-    is read, if the database has fewer points than the extract had when it was asked for.
+    Reading a layer raises Refusal if the database has fewer points by then.
     """
-    if sum(n_points.values()) < extract.n_points:
-        raise UnusableData(REPLACED)
     layers = []
     for product in Product.objects.filter(pk__in=n_points).order_by("pk"):
-        added = provisional_days(product=product, known_at=extract.created_at) if extract.with_series else []
+        added = provisional_days(product=product, known_at=timezone.now()) if with_series else []
         name = re.sub(r"\W+", "_", f"d{product.pk}_{product.name}_{product.component}", flags=re.ASCII)
         name, n = name[:MAX_NAME_LENGTH], n_points[product.pk]
-        days = [f"d{day:%Y%m%d}" for day in product.dates[: product.n_dates]] if extract.with_series else []
-        days += [f"p{day:%Y%m%d}" for day in added]
-        schema = schema_of(days)
-        tables = partial(_tables, extract, product, added, schema, n, report)
+        days = [f"d{day:%Y%m%d}" for day in product.dates[: product.n_dates]] if with_series else []
+        schema = schema_of([*days, *(f"p{day:%Y%m%d}" for day in added)])
+        tables = partial(_tables, area, product, added, schema, n)
         layers.append(Layer(name, facts_of(product, name, n), schema, tables))
     return layers
 
@@ -61,19 +57,17 @@ def schema_of(days: Sequence[str] = ()) -> pa.Schema:
     return pa.schema([*columns, *((column, pa.float32()) for column in (*VALUES, *days))])
 
 
-def _tables(
-    extract: Extract, product: Product, added: list[date], schema: pa.Schema, n: int, report: Callable[[int], None]
-) -> Iterator[pa.Table]:
+def _tables(area: GEOSGeometry, product: Product, added: list[date], schema: pa.Schema, n: int) -> Iterator[pa.Table]:
     """Yield the points of a data set in batches.
 
     added: provisional days, whose values follow those of the release; n: number of points that there have to be.
     """
-    for batch in points_batches(product=product, area=extract.area, with_series=extract.with_series):
+    with_series = len(schema) > len(schema_of())
+    for batch in points_batches(product=product, area=area, with_series=with_series):
         yield table_of(batch, schema, np.column_stack([batch.series, provisional_of(product, added, batch)]))
-        report(len(batch.pids))
         n -= len(batch.pids)
     if n > 0:
-        raise UnusableData(REPLACED)
+        raise Refusal(_("Data sets of this area were replaced in the meantime. Ask for the area again."))
 
 
 def table_of(batch: PointBatch, schema: pa.Schema, series: Float32) -> pa.Table:
