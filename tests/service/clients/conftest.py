@@ -1,10 +1,9 @@
-"""What the service holds while programs of others read it, and environments for those that our own cannot hold."""
+"""What the service holds while programs of others read it."""
 
 import json
 import os
 import subprocess
 import sys
-import venv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from tests.makers import pairs as made_pairs
 from tests.waiting import HANG_SECONDS
 
 SCRIPTS = Path(__file__).parent
-VAR_DIR = Path(os.environ.get("GROUND_MOTION_VAR", SCRIPTS.parents[1] / "var"))  # keeps environments for the next run
 
 
 @pytest.fixture
@@ -47,17 +45,3 @@ def gdal() -> Callable[..., Any]:
         return json.loads(done.stdout)
 
     return call
-
-
-@pytest.fixture(scope="session")
-def stac_api_validator() -> Path:
-    """Return a Python with stac-api-validator; its stac-validator and our stac-valid have a module of the same name."""
-    folder = VAR_DIR / "clients" / "stac-api-validator-0.6.8"
-    python = folder / "bin" / "python"
-    if not (folder / "bin" / "stac-api-validator").exists():
-        venv.create(folder, with_pip=True)
-        command = [python, "-m", "pip", "install", "--quiet", "--retries=1", folder.name.replace("-0.", "==0.")]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
-        if done.returncode:
-            pytest.skip(f"not installed: {done.stderr[-300:]}")
-    return python

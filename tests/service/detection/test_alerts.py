@@ -104,18 +104,6 @@ def test_a_prediction_that_cannot_be_read_does_not_hold_up_the_others(three_resu
     assert {*Detection.objects.values_list("scan__prediction", flat=True)} == {one.pk for one in others}
 
 
-def test_a_merged_alert_sends_no_mail_and_takes_back_what_was_not_sent(make_alert, make_subscription):
-    from monitor.models.messages import Notification
-    from monitor.notifications.announcements import transition_announce
-
-    make_subscription()
-    gone = make_alert()
-    transition_announce(transition_id=gone.transitions.get().pk)
-    merged = services.alert_transition(alert=gone, to=State.MERGED, reason="part of another alert")
-    assert transition_announce(transition_id=merged.pk).n_notifications == 0
-    assert Notification.objects.get(transition__alert=gone).withdrawn_at is not None
-
-
 ROOT = Path(__file__).resolve().parents[3]
 
 

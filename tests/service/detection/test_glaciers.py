@@ -124,8 +124,7 @@ SIZE = {"pixels": 128, "sparse_pairs": 6, "dense_dates": 8}
 TONGUE_SHARE = 0.8**2  # Mean speed of the tongue over that of its middle: of (1 - along^4) (1 - across^4).
 
 
-@pytest.mark.parametrize("tracker", ["model", "multi-kernel"])
-def test_the_surge_of_the_demo_nation_is_found_on_its_day(tmp_path, tracker):
+def test_the_surge_of_the_demo_nation_is_found_on_its_day(tmp_path):
     config: NationConfig = dataclasses.replace(small(tracks=()), **SIZE)
     nation = simulate_nation(7, config)
     images = simulate_glacier_images(nation)
@@ -134,7 +133,7 @@ def test_the_surge_of_the_demo_nation_is_found_on_its_day(tmp_path, tracker):
     outline = nation_files.write_glacier(nation, tmp_path / "g.geojson")
     context_load(path=outline, kind=ContextKind.GLACIERS, simulated=True)
     pairs_make(baselines_days=[12])
-    run_all(tracker, "offsets")
+    run_all("model", "offsets")
     search_all()
     assert not Alert.objects.exists()  # that ice flows is no news
     for prediction in glacier_selectors.predictions_unmeasured():

@@ -10,7 +10,7 @@ from ground_motion.cli.program import main
 from ground_motion.methods.deformation.sealed.package import opened
 from ingest.models import Product
 from monitor import tasks
-from tests.makers.watching import run_all, search_all, watch
+from tests.makers.watching import watch
 
 pytestmark = pytest.mark.django_db
 Why = SealedEvidence.Why
@@ -41,13 +41,11 @@ def test_the_package_of_every_alert_states_its_figures(tracks_in_turn, tmp_path,
 
 @pytest.mark.long
 def test_joint_runs_of_a_network_are_sealed(simulated_tracks):
-    watch(simulated_tracks[0], method="matched-filter")
-    watch(simulated_tracks[1], method="model")
-    run_all("model", "deformation")
-    search_all()
+    watch(*simulated_tracks, method="model")
     tasks.seal_evidence()
     assert not SealedEvidence.objects.exclude(why="").exists()
-    assert SealedEvidence.objects.exists()
+    stated = opened(package_of(Alert.objects.first())).stated
+    assert [len(each["facts"]["tracks"]) for each in stated["measurements"]] == [2]
 
 
 def test_an_unchanged_alert_keeps_its_package_and_a_changed_one_gets_another(tracks_in_turn):

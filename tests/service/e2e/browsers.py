@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from ground_motion.readers.context.records import ContextKind
@@ -34,7 +33,6 @@ OFF = [f"--disable-features={','.join([*PLAYWRIGHTS, *UNSEEN])}"]
 ON_THE_PROCESSOR = ["--disable-gpu-rasterization", "--disable-gpu-compositing"]
 FLAGS = ["--no-sandbox", "--no-first-run", *DRAWING, *ON_THE_PROCESSOR, *SILENT, *OFF]
 SIZES = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
-either_size = pytest.mark.parametrize("page", SIZES, indirect=True)
 TABLETS = ({"width": 768, "height": 1024}, {"width": 1024, "height": 768})
 BOXES = """() => Object.fromEntries([...document.querySelectorAll("[data-glance]")].map((one) => {
   const { left, right, top, bottom } = one.getBoundingClientRect();

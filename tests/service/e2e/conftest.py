@@ -63,9 +63,9 @@ def open_page(browser, live_server) -> Iterator[Callable[..., Page]]:
 
 
 @pytest.fixture
-def page(request, open_page) -> Page:
-    """Return a page as wide as a desktop's, or as a phone's in tests of `either_size`."""
-    return open_page(getattr(request, "param", "desktop"))
+def page(open_page) -> Page:
+    """Return a page as wide as a desktop's."""
+    return open_page("desktop")
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ import re
 from playwright.sync_api import Route, expect
 
 from ingest.models import MeasurementPoint
-from tests.service.e2e.browsers import either_size, wait_for_map
+from tests.service.e2e.browsers import wait_for_map
 
 
-@either_size
-def test_a_visitor_opens_the_map_clicks_an_alert_and_reads_its_sentence(page, sinking):
+def test_a_visitor_opens_the_map_clicks_an_alert_and_reads_its_sentence(open_page, sinking):
+    page = open_page("phone")
     page.goto("/")
     expect(page.locator(f"[data-alert-code='{sinking.code}']").first).to_contain_text("Sinking ground")
     wait_for_map(page)

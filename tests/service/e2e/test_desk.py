@@ -136,7 +136,12 @@ def chooses(page: Page, chart: Locator, across: float, up: float, state: str, gi
 TRIES = range(10)  # on a busy machine a finger lifts late, and rests for Chromium: a long press, which chooses nothing
 
 
-def test_on_a_phone_a_swipe_over_a_chart_scrolls_the_page_and_chooses_nothing(open_page, watched_region):
+SAYS_ANYTHING = """() => /points? chosen/.test(document.getElementById("choice-words").textContent)"""
+
+
+def test_on_a_phone_a_swipe_over_a_chart_scrolls_the_page_and_a_tap_chooses_the_points_under_a_finger(
+    open_page, watched_region
+):
     page = open_page("phone", has_touch=True, is_mobile=True)
     page.goto("/workbench/")
     expect(page.get_by_role("button", name="Box", exact=True)).to_be_attached()  # the sheet is linked
@@ -148,15 +153,6 @@ def test_on_a_phone_a_swipe_over_a_chart_scrolls_the_page_and_chooses_nothing(op
     box = chart.bounding_box()
     swipe(page, box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, -100)  # the page is at its end already
     expect(said).to_have_text("Nothing chosen yet.")
-
-
-SAYS_ANYTHING = """() => /points? chosen/.test(document.getElementById("choice-words").textContent)"""
-
-
-def test_on_a_phone_a_tap_chooses_the_points_under_a_finger(open_page, watched_region):
-    page = open_page("phone", has_touch=True, is_mobile=True)
-    page.goto("/workbench/")
-    expect(page.get_by_role("button", name="Box", exact=True)).to_be_attached()  # the sheet is linked
     for name in ("cross", "histogram"):
         chart = page.locator(f"#{name} .nsewdrag")
         expect(chart).to_be_attached()

@@ -71,13 +71,6 @@ def test_a_glacier_on_the_map_leads_to_its_page_if_it_has_one(page, transactiona
     expect(page.locator(".verdict")).to_contain_text("60 ± 10 centimetres a day")
 
 
-def test_without_a_series_the_pages_say_so(open_page, transactional_db):
-    page = open_page("phone")
-    page.goto("/glaciers/")
-    expect(page.get_by_text("No glacier has a series yet.")).to_be_visible()
-    assert fits(page)
-
-
 def point_at_series(page, right_px: int, words: str) -> None:
     """Move the pointer over the series, so far from its left edge or, below zero, its right one; words are shown."""
     plot = page.locator("[data-series] canvas")

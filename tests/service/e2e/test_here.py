@@ -20,22 +20,19 @@ def village(watched_region, tmp_path) -> str:
     return "Aldwick"
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_from_the_menu_a_name_and_enter_are_answered_on_the_first_screen(open_page, village, size):
-    page = open_page(size)
+def test_from_the_menu_a_name_and_enter_are_answered_on_the_first_screen_and_a_press_asks_for_another_place(
+    page, village
+):
     page.goto("/about/")
     page.get_by_role("link", name="My house", exact=True).click()
     wait_for_map(page)
     page.get_by_label("Search a place").fill(village)
     page.get_by_label("Search a place").press("Enter")
     expect(page).to_have_url(re.compile(r"/here/\?lat=.+&lon="))
-    wait_for_map(page)
-    assert out_of_window(page, ANSWER) == []
-
-
-def test_a_press_on_the_map_asks_for_that_place(page, village):
-    page.goto(f"/here/?q={village}")
-    wait_for_map(page)
+    for size in SIZES.values():
+        page.set_viewport_size(size)
+        wait_for_map(page)
+        assert out_of_window(page, ANSWER) == []
     asked = page.url
     page.locator("#here-map canvas").click(position={"x": 60, "y": 200})
     page.wait_for_url(lambda url: url != asked)

@@ -6,7 +6,10 @@ from playwright.sync_api import Page, expect
 from detection.models import Alert
 from tests.service.e2e.browsers import SIZES, fits, wait_for_map
 
-ENLARGED = {"enlarged": {"width": 320, "height": 256}}  # a window of 1280 x 1024 px at 400 %
+WINDOWS = {
+    "desktop": SIZES["desktop"],
+    "enlarged": {"width": 320, "height": 256},
+}  # 1280 x 1024 px at 400 %
 STOPS_OF_A_DATE = 5  # Chromium stops at day, month, year and calendar of one field
 MAX_PRESSES = 200
 
@@ -79,7 +82,7 @@ def test_every_control_is_reached_and_seen_by_tab(open_page, live_server, watche
             wait_for_map(page)
         if "?" in address:
             expect(page.locator("#panel .verdict")).to_be_visible()
-        for name, size in (SIZES | ENLARGED).items():
+        for name, size in WINDOWS.items():
             page.set_viewport_size(size)
             page.wait_for_function(DRAWN)
             faults += [f"{address}, {name}: {fault}" for fault in faults_by_tab(page)]

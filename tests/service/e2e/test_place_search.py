@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.service.e2e.browsers import either_size, villages, wait_for_map
+from tests.service.e2e.browsers import villages, wait_for_map
 from tests.service.ingest.sources import replay
 
 
@@ -14,9 +14,8 @@ def two_villages(tmp_path, transactional_db):
     villages(tmp_path, "Aldwick,47.01,-12,2300", "Aldwickham,46.5,-11,10")
 
 
-@either_size
-def test_a_village_is_found_with_the_keyboard_and_the_map_goes_there(page, make_alert, two_villages):
-    make_alert()
+def test_a_village_is_found_with_the_keyboard_and_the_map_goes_there(open_page, make_alert, two_villages):
+    page, _ = open_page("phone"), make_alert()
     page.goto("/")
     wait_for_map(page)
     field = page.get_by_role("combobox", name="Search a place")

@@ -9,15 +9,14 @@ from detection.selectors import detections_current
 from ground_motion.statistics.comparison import Verdict
 from tests.makers import pairs as made_pairs
 from tests.makers.releases import release_before
-from tests.service.e2e.browsers import either_size, fits_any_window, wait_for_map
+from tests.service.e2e.browsers import fits_any_window, wait_for_map
 
 HERE = f"#14/{made_pairs.LATITUDE}/{made_pairs.LONGITUDE}"
 
 
-@either_size
-def test_a_visitor_lays_coherence_over_the_map_and_moves_its_date(page, live_server, pair_predictions):
+def test_a_visitor_lays_coherence_over_the_map_and_moves_its_date(open_page, live_server, pair_predictions):
     urls: list[str] = []
-    page.emulate_media(reduced_motion="no-preference")  # else nothing is played
+    page = open_page("phone", reduced_motion="no-preference")  # With reduced motion nothing is played.
     page.on("request", lambda sent: urls.append(sent.url))
     page.goto(live_server.url + "/" + HERE)
     wait_for_map(page)

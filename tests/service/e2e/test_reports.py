@@ -2,7 +2,6 @@
 
 from playwright.sync_api import Page, expect
 
-from monitor.models.operations import ResidentReport
 from tests.service.e2e.browsers import deliver, fits, link_in, sign_in, wait_for_map
 
 
@@ -48,10 +47,3 @@ def test_a_report_goes_from_an_alert_to_the_operator_and_back_to_the_alert(
     page.goto(alert.get_absolute_url())
     expect(page.locator("#residents")).to_contain_text("1 report of a resident within 200 m, from May 2026.")
     expect(page.get_by_text("Two steps in the cellar wall.")).to_have_count(0)
-
-
-def test_a_report_is_sent_without_scripts(open_page, make_alert):
-    page = open_page("phone", java_script_enabled=False)
-    page.goto(f"/reports/?alert={make_alert().code}")
-    fill(page)
-    assert ResidentReport.objects.get().place.tuple == (-12.0, 47.0)

@@ -12,7 +12,7 @@ from monitor.open_data.cap.services import message_issue, transitions_due
 from monitor.web.guards import OPERATORS, PUBLISHERS
 from tests.makers.glaciers import watch_moving_ground
 from tests.makers.people import account
-from tests.service.e2e.browsers import SIZES, TABLETS, fits, out_of_window, sign_in, wait_for_map
+from tests.service.e2e.browsers import TABLETS, fits, out_of_window, sign_in, wait_for_map
 
 PARTS = ("map", "pictures", "figure", "curve", "verdict")
 
@@ -26,9 +26,8 @@ def first_case(page: Page) -> str:
     return page.locator("[data-case]").first.get_attribute("data-case")
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_an_operator_rejects_an_alert_with_a_note_and_the_public_reads_it(open_page, operator, size):
-    page = open_page(size)
+def test_an_operator_rejects_an_alert_with_a_note_and_the_public_reads_it(open_page, operator):
+    page = open_page("phone")
     sign_in(page)
     code = first_case(page)
     page.get_by_role("link", name="Open the first case").click()
@@ -44,7 +43,7 @@ def test_an_operator_rejects_an_alert_with_a_note_and_the_public_reads_it(open_p
     wait_for_map(page)
     assert fits(page)
 
-    visitor = open_page(size)
+    visitor = open_page("phone")
     visitor.goto(f"/alerts/{code}/")
     expect(visitor.locator(".review-notes")).to_contain_text("Deep snow until May.")
     expect(visitor.locator(".badge").first).to_have_text("not motion")
@@ -172,20 +171,6 @@ def test_two_operators_share_the_queue_by_keys_alone(open_page, operator):
     expect(page.locator("#case-table")).to_be_visible()
     other.get_by_role("link", name="Try to take it now").click()
     expect(other.locator("#claim")).to_contain_text("You hold this case")
-
-
-def test_the_queue_works_without_javascript(open_page, operator):
-    page = open_page("desktop", java_script_enabled=False)
-    sign_in(page)
-    code = first_case(page)
-    page.locator("[data-case] a").first.click()
-    form = page.locator("details[data-key=f]")
-    form.locator("summary").click()
-    form.get_by_label("Public note").fill("We go there in June.")
-    form.get_by_role("button", name="Plan a visit").click()
-    expect(page.locator(".recorded")).to_contain_text(code)
-    page.goto(f"/alerts/{code}/")
-    expect(page.locator(".review-notes")).to_contain_text("We go there in June.")
 
 
 def draw(page: Page) -> None:

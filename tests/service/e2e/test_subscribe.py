@@ -111,19 +111,6 @@ def test_the_view_of_the_map_becomes_an_area(page, reachable, make_alert):
     expect(page.locator("#preview")).to_contain_text("A drawn area of")
 
 
-def test_without_javascript_a_typed_place_is_enough(open_page, reachable, mail_server, make_alert):
-    page = open_page("desktop", java_script_enabled=False)
-    page.goto(f"{reachable}/subscribe/")
-    assert not page.get_by_text("Drawn area").is_visible()
-    page.get_by_text("Coordinates").click()
-    page.get_by_label("Latitude").fill("47,0")
-    page.get_by_label("Longitude").fill("-12,0")
-    page.get_by_label("Your e-mail address").fill("resident@example.org")
-    page.get_by_role("button", name="Subscribe").click()
-    expect(page.locator("h1")).to_have_text("Check your mailbox")
-    assert Subscription.objects.get().label == "2 km around 47.00° N 12.00° W"
-
-
 def test_a_digest_of_ten_alerts_takes_four_screens_of_a_phone_in_german_too(open_page, make_alert, make_subscription):
     alerts = [make_alert(longitude=-12 + n / 10, peak_rate_mm_yr=-30.0) for n in range(10)]
     with translation.override("de"):

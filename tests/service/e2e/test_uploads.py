@@ -44,14 +44,3 @@ def test_a_file_without_unit_is_tried_again_with_what_is_said_of_it(page, tmp_pa
     expect(page.get_by_text("velocity.tif is tried again.")).to_be_visible()
     carry_out()
     expect(row).to_contain_text("loaded, 19 points")
-
-
-def test_sending_works_without_javascript(open_page, make_egms):
-    page = open_page("desktop", java_script_enabled=False)
-    sign_in(page, "/uploads/")
-    page.get_by_label("Choose files").set_input_files(make_egms(n=12))
-    page.get_by_role("button", name="Send").click()
-    expect(page.get_by_text("1 file was received.")).to_be_visible()
-    carry_out()
-    page.reload()
-    expect(page.locator("[data-job]")).to_contain_text("loaded, 12 points")

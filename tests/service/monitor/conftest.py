@@ -17,7 +17,7 @@ from ml.models import Prediction
 from monitor.beat import GuardedScheduler
 from monitor.celery import app
 from monitor.models.subscriptions import Membership, Subscription
-from monitor.web.guards import OPERATORS
+from monitor.web.guards import OPERATORS, PUBLISHERS
 from tests.makers import pairs as made_pairs
 from tests.makers import stores as stores_of_visitors
 from tests.makers.organisations import make_organisation
@@ -40,6 +40,12 @@ def anna(db) -> User:
 def operator(anna) -> Client:
     """Return a client in which the operator is signed in."""
     return signed_in(anna)
+
+
+@pytest.fixture
+def ben(db) -> Client:
+    """Return a client in which a publisher is signed in."""
+    return signed_in(account("ben", PUBLISHERS))
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """One figure, one meaning: no page, list, mail, warning or answer tells a rate below its uncertainty as motion.
 
-Every sample is shown on every surface in four languages; real fields: `tests/service/monitor/test_real_fields_agree`.
+Every sample is shown on every surface in four languages.
 """
 
 import json

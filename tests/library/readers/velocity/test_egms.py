@@ -3,7 +3,6 @@
 import zipfile
 from datetime import date
 
-import numpy as np
 import pytest
 
 from ground_motion.core.errors import InputError
@@ -59,22 +58,6 @@ def test_l3_takes_its_component_from_the_name_and_its_position_from_the_grid(mak
     assert header.posting_m == 100
     assert batch.latitude[0] == pytest.approx(38.69, abs=0.02)
     assert batch.longitude[0] == pytest.approx(13.19, abs=0.02)
-
-
-def test_rows_without_a_velocity_are_left_out_and_counted(make_egms):
-    def spoil(table):
-        table["mean_velocity"][3] = "nan"
-        table["mean_velocity"][5] = ""
-
-    batch = points(make_egms(change=spoil))
-    assert batch.pid.size == 10
-    assert [row.pid for row in batch.refused] == ["pt00000003", "pt00000005"]
-    assert {row.reason for row in batch.refused} == {"its velocity is not a number"}
-
-
-def test_a_gap_in_a_series_is_not_a_zero(make_egms):
-    batch = points(make_egms(change=lambda table: table["20210103"].__setitem__(0, "")))
-    assert np.isnan(batch.displacement_mm[0, 2])
 
 
 BAD_TABLES = {

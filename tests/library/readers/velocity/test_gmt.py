@@ -30,10 +30,6 @@ def test_rows_of_a_grid_are_placed_from_the_south(tmp_path):
     assert sorted(columns.velocity_mm_yr[north]) == pytest.approx([15, 16, 17, 18, 19])
 
 
-def test_displacements_without_a_velocity_have_their_slope(tmp_path):
-    assert points(made_gmt.make(tmp_path, velocity_mm_yr=None)).columns.velocity_mm_yr == pytest.approx(-20, abs=0.01)
-
-
 def test_grids_of_a_folder_that_are_not_read_are_named(tmp_path):
     path = made_gmt.make(tmp_path, names="residual-%Y%m%d")
     assert outcome(path) == ""
@@ -116,12 +112,6 @@ def two_grids(folder):
     return path
 
 
-def damaged(folder):
-    path = made_gmt.make_series(folder)
-    path.write_bytes(path.read_bytes()[:3000])
-    return path
-
-
 def linked(folder):
     path = made_gmt.make_series(folder)
     with h5py.File(path, "a") as file:
@@ -151,7 +141,6 @@ def linked(folder):
         ),
         (lambda folder: made_gmt.make_series(folder, since="spring"), "its dates are no dates"),
         (lambda folder: made_gmt.make(folder, names="%Y1399_ll"), "invalid date"),
-        (damaged, "damaged"),
         (linked, "is a link to somewhere else"),
     ],
 )

@@ -15,17 +15,6 @@ MOVING, STILL = "8_15", "8_2"
 
 
 @BOTH
-def test_ground_that_sinks_comes_out_negative_whichever_date_is_the_reference(tmp_path, make):
-    """ARIA's reference is the later date, NISAR's the earlier: both phases are reference less secondary."""
-    made = points(make(tmp_path, -20.0))
-    assert made.header.dates == ground.DATES
-    assert made[MOVING] == pytest.approx(-20, abs=0.02)
-    assert made[STILL] == pytest.approx(0, abs=0.02)
-    years = np.array([ground.years(ground.DATES[0], day) for day in ground.DATES])
-    assert made.columns.displacement_mm[made.at[MOVING]] == pytest.approx(-20 * years, abs=0.02)
-
-
-@BOTH
 def test_a_file_alone_is_a_pair_whose_zero_is_still_ground(tmp_path, make):
     (path, *_) = sorted(make(tmp_path, -20.0).iterdir())
     assert recognise(path) == "gunw"
@@ -101,7 +90,6 @@ BAD_FILES = [
     ({"science/radarMetaData/wavelength": 5.6}, "its wavelength is 5.6 m"),
     ({"science/grids/data/latitude": np.arange(3.0)}, "not (3, 20)"),
     ({"science/grids/imagingGeometry/incidenceAngle": np.ones((3, 3, 3))}, "has the shape (3, 3, 3)"),
-    ({"science/grids/data/coherence": np.ones((3, 20), np.float32)}, "coherence' has the shape (3, 20)"),
     ({"science/grids/data/unwrappedPhase": np.full((16, 20), np.nan, np.float32)}, "no pixel has a phase"),
     ({"way": "D"}, "descending by the file, but ascending by its line of sight"),
     ({"second": ground.DATES[1]}, "both its dates are"),

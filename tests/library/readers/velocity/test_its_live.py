@@ -99,7 +99,6 @@ def test_without_errors_of_the_components_that_of_the_speed_is_taken(tmp_path):
         ({"info": {"acquisition_date_img1": None}}, "acquisition_date_img1 is ''"),
         ({"units": "pixels"}, "its values are 'pixels' by the attribute of vx, which is no unit of velocity"),
         ({"units": ""}, "the unit of its values is not declared. Add what holds, as in --unit"),
-        ({"replace": {"vx": np.full((6, 5), 1e5)}}, "is impossible"),
     ],
 )
 def test_a_bad_pair_is_refused_with_a_line_that_names_the_fault(tmp_path, options, message):

@@ -19,14 +19,6 @@ from tests.makers.geotiff import DEGREES, write
 PHASE = "GEOC/20200101_20200701/20200101_20200701.geo.unw.tif"
 
 
-def test_ground_that_moves_away_20_mm_a_year_does_so_whatever_constant_each_pair_has(tmp_path):
-    loaded = points(made_licsar.make(tmp_path, -20.0))
-    assert loaded["5_2"] == pytest.approx(0, abs=0.01)
-    assert loaded["5_15"] == pytest.approx(-20, abs=0.01)
-    expected = [-20 * ground.years(ground.DATES[0], day) for day in ground.DATES]
-    assert loaded.columns.displacement_mm[loaded.at["5_15"]] == pytest.approx(expected, abs=0.01)
-
-
 def test_the_header_says_frame_track_and_direction(tmp_path):
     field = open_velocity_field(made_licsar.make(tmp_path))
     header = field.header

@@ -15,14 +15,6 @@ from tests.makers.damage import points
 from tests.makers.geotiff import write
 
 
-def test_ground_that_moves_away_20_mm_a_year_does_so(tmp_path):
-    loaded = points(made_pyrate.make(tmp_path, -20.0))
-    assert loaded["5_2"] == pytest.approx(0, abs=0.01)
-    assert loaded["5_15"] == pytest.approx(-20, abs=0.01)
-    assert loaded.header.dates == ground.DATES
-    assert np.nanmin(loaded.columns.temporal_coherence) == pytest.approx(1)
-
-
 def test_a_processor_whose_sign_is_not_known_is_asked_for(tmp_path):
     path = made_pyrate.make(tmp_path, -20.0, processor="ROIPAC")
     assert "'ROIPAC' points is not known. Add --positive" in damage.outcome(path)

@@ -1,7 +1,6 @@
-"""Archives as they are on a bad day: tokens that end, floods, half files, hours without any answer."""
+"""The clock of a test, and a sign-in whose tokens end."""
 
 import json
-import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from urllib.parse import parse_qs
@@ -23,10 +22,6 @@ class Clock:
 
     def monotonic(self) -> float:
         return (self.now - self.start).total_seconds()
-
-    @property
-    def day(self) -> float:
-        return self.monotonic() / 86400
 
 
 class TokenServer:
@@ -83,35 +78,3 @@ class TokenServer:
                 replay.status(401)(handler, data)
 
         return checked
-
-
-class BadDays:
-    """What an archive does with a request for a file: at times it answers well.
-
-    given: files that were sent to their last byte, the right ones. clock: moves on with every request.
-    """
-
-    def __init__(self, sleep: Callable[[float], None], is_away: Callable[[], bool], seed: int) -> None:
-        self._sleep, self.is_away, self._random = sleep, is_away, random.Random(seed)
-        self.given: list[str] = []
-        self.faults = 0
-
-    def answer(self, handler: Handler, data: bytes) -> None:
-        self._sleep(self._random.choice((1.0, 30.0, 300.0)))
-        start = handler.wanted_range(data) or 0
-        faults: list[Answer] = [
-            replay.cut(self._random.randrange(1, max(2, len(data) - start))),
-            replay.status(429, Retry_After="90"),
-            replay.status(429, Retry_After="1800"),
-            replay.status(503),
-            replay.reset,
-            replay.half,
-        ]
-        if self.is_away():
-            replay.status(503)(handler, data)
-        elif self._random.random() < 0.6:
-            self.faults += 1
-            self._random.choice(faults)(handler, data)
-        else:
-            self.given.append(handler.path)
-            replay.give(handler, data)

@@ -49,16 +49,11 @@ def expires_at(job: dict[str, Any]) -> datetime:
     return datetime.fromisoformat(job["request_time"]) + RUNNING + KEPT
 
 
-def half_json(handler: Handler, data: bytes) -> None:
-    """Half an answer, as if it were whole."""
-    handler.send(200, b'{"jobs": [{"job_id": "00', {"Content-Type": "application/json"})
-
-
 class Hyp3:
     """The service and its ledger. jobs: in the order of submission; credits: what an account may spend in a month.
 
     fails: whether a job fails, by its number; fault: what a request gets in place of an answer, if anything; is_lost:
-    whether the answer to an order that was taken is lost; give: how files are sent. refused: orders beyond the credits.
+    whether the answer to an order that was taken is lost; refused: orders beyond the credits.
     """
 
     def __init__(self, server: Replay, now: Callable[[], datetime], credits: float = 10_000.0) -> None:
@@ -67,7 +62,6 @@ class Hyp3:
         self.fails: Callable[[int], bool] = lambda number: False
         self.fault: Callable[[], replay.Answer | None] = lambda: None
         self.is_lost: Callable[[], bool] = lambda: False
-        self.give: replay.Answer = replay.give
         self.refused = 0
         for path, answer in {"/jobs": self._jobs, "/user": self._user, "/costs": self._costs}.items():
             server.always[path] = self._guarded(answer)
@@ -156,7 +150,7 @@ class Hyp3:
         """The one file of a job, which the server holds from now on until it expires."""
 
         def answer(handler: Handler, data: bytes) -> None:
-            (self.give if self.now() < expires_at(job) else replay.status(404))(handler, data)
+            (replay.give if self.now() < expires_at(job) else replay.status(404))(handler, data)
 
         path, data = f"/{job['job_id']}/{job['name']}.zip", (job["name"] * 40).encode()
         self.server.files[path], self.server.always[path] = data, answer

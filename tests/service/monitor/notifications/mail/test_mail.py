@@ -1,10 +1,7 @@
 """Sending: none lost, none twice, whatever the mail server does."""
 
 import re
-import signal
 import socket
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
@@ -15,7 +12,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from ingest.foundation.locks import Lock, try_lock
+from ingest.foundation.locks import Lock
 from monitor import tasks
 from monitor.models.messages import ChannelPause, OutgoingMessage
 from monitor.models.subscriptions import Subscription
@@ -25,7 +22,7 @@ from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.web.guards import MAIL_FILES_BACKEND
 from tests.fixtures.servers import another_connection
 from tests.service.monitor.notifications.sending import let_time_pass, send
-from tests.waiting import HANG_SECONDS, reread, wait_until
+from tests.waiting import reread
 
 ROOT = Path(__file__).resolve().parents[5]
 pytestmark = pytest.mark.django_db
@@ -201,36 +198,6 @@ def test_an_address_whose_mails_came_back_is_paused_by_hand(subscription, capsys
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_killed_sender_loses_no_mail(queued, mail_server, own_environment):
-    emails = queued(6)
-    process = subprocess.Popen(
-        [sys.executable, "manage.py", "sendalerts"],
-        cwd=ROOT,
-        env=own_environment(mail_server.port),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-
-    def kill_before_the_third(count: int) -> None:
-        if count == 3 and process.poll() is None:
-            process.send_signal(signal.SIGKILL)
-
-    mail_server.on_recipient = kill_before_the_third
-    assert process.wait(timeout=HANG_SECONDS) == -signal.SIGKILL
-    assert len(mail_server.received) == 2
-    states = sorted(OutgoingMessage.objects.values_list("state", flat=True))
-    assert states == ["queued", "queued", "queued", "sending", "sent", "sent"]
-    mail_server.on_recipient = lambda count: None
-    wait_until_alone()
-    rounds.messages_send()
-    assert len(mail_server.received) == 5  # the claimed one is left alone until its lease is over
-    let_time_pass()
-    rounds.messages_send()
-    assert received_by(mail_server) == emails
-    assert len({message["Message-ID"] for message in mail_server.received}) == 6
-
-
-@pytest.mark.django_db(transaction=True)
 def test_several_senders_share_the_mails_and_send_each_once(queued, mail_server):
     emails = queued(12)
     with ThreadPoolExecutor(3) as pool:
@@ -276,16 +243,6 @@ def test_a_second_round_does_nothing_while_one_is_going_on(queued, mail_server):
         assert rounds.messages_send() == 0
         other.execute("SELECT pg_advisory_unlock(%s)", [Lock.SENDING])
     assert rounds.messages_send() == 1
-
-
-def wait_until_alone() -> None:
-    """PostgreSQL notices within a moment that the killed sender's connection is gone, and frees its lock."""
-
-    def free() -> bool:
-        with try_lock(Lock.SENDING) as alone:
-            return alone
-
-    wait_until(free)
 
 
 @pytest.fixture

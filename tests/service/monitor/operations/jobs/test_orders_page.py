@@ -61,15 +61,6 @@ def test_a_ground_that_is_none_is_refused_with_a_next_step(operator, ground):
     assert not StandingOrder.objects.exists()
 
 
-def test_a_viewer_reads_and_changes_nothing():
-    order()
-    client = signed_in(account("vera", VIEWERS))
-    page = words(client.get("/jobs/orders/"))
-    assert "Valley" in page
-    assert "Make a standing order" not in page
-    assert client.post("/jobs/orders/add/", GIVEN).status_code == 403
-
-
 def test_the_page_says_what_was_spent_and_what_waits_for_next_month():
     valley = order()
     pair(valley, "a", state="collected")

@@ -4,11 +4,14 @@ import re
 from datetime import UTC, datetime
 
 import pytest
+from django.utils import timezone
 
 from detection.models import AuditEntry
+from ingest.scenes.next_pass import CYCLE
 from ml.models import GroundEvent, Prediction
 from tests.makers import pairs as made_pairs
 from tests.makers.glaciers import make_event
+from tests.makers.looks import catalogued
 
 pytestmark = pytest.mark.django_db
 ASKED = {"kind": "landslide", "place": f"{made_pairs.LATITUDE}, {made_pairs.LONGITUDE}", "name": "Made slide"}
@@ -112,6 +115,11 @@ def test_before_an_image_is_there_each_step_says_not_yet(client):
     assert "Motion this small seldom shows between two single images: it takes an interferogram." in page
     assert "3 interferograms of it were ordered." in page
     assert "no count of people is loaded" in page
+    last = timezone.now().replace(minute=12, second=0, microsecond=0) - CYCLE / 2
+    catalogued(last)
+    at = last + CYCLE
+    expected = f"Expected on {at:%A}, {at.day} {at:%B %Y, %H:%M} UTC (track 037 ascending)."
+    assert expected in client.get(f"/events/{GroundEvent.objects.get().pk}/").content.decode()
 
 
 def test_a_withdrawn_event_says_so(client):

@@ -7,7 +7,7 @@ from django.test import Client
 from detection.models import AuditEntry, PublicText
 from ingest.models import AdministrativeRegion
 from monitor.models.messages import Bulletin
-from monitor.web.guards import OPERATORS, PUBLISHERS
+from monitor.web.guards import PUBLISHERS
 from tests.makers.bulletins import made_draft
 from tests.makers.people import account, signed_in, words
 from tests.makers.regions import make_region
@@ -25,16 +25,6 @@ def the_highest_level(settings):
 
 
 @pytest.fixture
-def anna() -> Client:
-    return signed_in(account("anna", OPERATORS))
-
-
-@pytest.fixture
-def ben() -> Client:
-    return signed_in(account("ben", PUBLISHERS))
-
-
-@pytest.fixture
 def region() -> AdministrativeRegion:
     return make_region(**{f"contact_{name}": value for name, value in OFFICE.items()})
 
@@ -49,13 +39,13 @@ def office_shown(region: AdministrativeRegion) -> dict[str, str]:
     return {name: getattr(region, f"contact_{name}") for name in OFFICE}
 
 
-def test_the_office_of_a_region_is_public_when_a_second_person_agrees(anna, ben, region):
-    text = offer(anna, region, WRONG)
+def test_the_office_of_a_region_is_public_when_a_second_person_agrees(operator, ben, region):
+    text = offer(operator, region, WRONG)
     assert office_shown(region) == OFFICE
     assert "+43 900 1" in words(ben.get(TEXTS))
     assert "Texts that wait for a second person (1 waits)" in words(ben.get("/review/"))
     answer = {"text": text.pk, "act": "publish"}
-    assert anna.post(TEXTS, answer).status_code == 400
+    assert operator.post(TEXTS, answer).status_code == 400
     assert office_shown(region) == OFFICE
     assert ben.post(TEXTS, answer).status_code == 302
     assert office_shown(region) == WRONG
@@ -66,26 +56,26 @@ def test_the_office_of_a_region_is_public_when_a_second_person_agrees(anna, ben,
     assert published.detail.startswith("of anna; ")
 
 
-def test_a_publisher_does_not_answer_their_own_text_and_declines_with_a_reason(anna, ben, region):
+def test_a_publisher_does_not_answer_their_own_text_and_declines_with_a_reason(operator, ben, region):
     own = offer(ben, region, WRONG)
     assert ben.post(TEXTS, {"text": own.pk, "act": "publish"}).status_code == 409
     carl = signed_in(account("carl", PUBLISHERS))
     assert carl.post(TEXTS, {"text": own.pk, "act": "decline"}).status_code == 409
     assert carl.post(TEXTS, {"text": own.pk, "act": "decline", "answer": "It is a prank."}).status_code == 302
-    assert "It is a prank." in words(anna.get(TEXTS))
-    again = offer(anna, region, WRONG)
+    assert "It is a prank." in words(operator.get(TEXTS))
+    again = offer(operator, region, WRONG)
     assert ben.post(TEXTS, {"text": again.pk, "act": "withdraw"}).status_code == 409
-    assert anna.post(TEXTS, {"text": again.pk}).status_code == 400
-    assert anna.post(TEXTS, {"text": again.pk, "act": "withdraw"}).status_code == 302
+    assert operator.post(TEXTS, {"text": again.pk}).status_code == 400
+    assert operator.post(TEXTS, {"text": again.pk, "act": "withdraw"}).status_code == 302
     assert office_shown(region) == OFFICE
     assert not PublicText.objects.filter(outcome="waiting").exists()
 
 
-def test_a_later_text_ends_the_earlier_one_and_no_office_waits_for_nobody(anna, ben, region):
-    first = offer(anna, region, WRONG)
-    second = offer(anna, region, WRONG | {"name": "Town hall"})
+def test_a_later_text_ends_the_earlier_one_and_no_office_waits_for_nobody(operator, ben, region):
+    first = offer(operator, region, WRONG)
+    second = offer(operator, region, WRONG | {"name": "Town hall"})
     assert ben.post(TEXTS, {"text": first.pk, "act": "publish"}).status_code == 409
-    anna.post(f"/regions/{region.slug}/contact/", dict.fromkeys(OFFICE, ""))
+    operator.post(f"/regions/{region.slug}/contact/", dict.fromkeys(OFFICE, ""))
     assert office_shown(region) == dict.fromkeys(OFFICE, "")
     assert ben.post(TEXTS, {"text": second.pk, "act": "publish"}).status_code == 409
     region.delete()
@@ -95,17 +85,17 @@ def test_a_later_text_ends_the_earlier_one_and_no_office_waits_for_nobody(anna, 
     assert "Who is responsible in nowhere" in words(ben.get(TEXTS))
 
 
-def test_a_bulletin_is_signed_by_two_if_it_has_a_text_and_else_by_one(anna, ben, product, client):
+def test_a_bulletin_is_signed_by_two_if_it_has_a_text_and_else_by_one(operator, ben, product, client):
     draft = made_draft(product)
-    answer = sign(anna, draft, **{"text-introduction": "All clear, return to your houses."})
+    answer = sign(operator, draft, **{"text-introduction": "All clear, return to your houses."})
     assert answer["Location"] == TEXTS
     page = f"/bulletins/{draft.pk}/"
     assert client.get(page).status_code == 302
     assert "All clear" in words(ben.get(TEXTS))
-    sign(anna, draft, deed="save", **{"text-introduction": "It rained a lot."})
+    sign(operator, draft, deed="save", **{"text-introduction": "It rained a lot."})
     text = PublicText.objects.get()
     assert text.outcome == "overtaken"
-    sign(anna, draft, **{"text-introduction": "It rained a lot."})
+    sign(operator, draft, **{"text-introduction": "It rained a lot."})
     text = PublicText.objects.get(outcome="waiting")
     assert ben.post(TEXTS, {"text": text.pk, "act": "publish"}).status_code == 302
     assert "It rained a lot." in words(client.get(page))
@@ -114,5 +104,5 @@ def test_a_bulletin_is_signed_by_two_if_it_has_a_text_and_else_by_one(anna, ben,
     draft.searches.all().delete()
     draft.delete()
     draft = made_draft(product)  # without a text
-    assert sign(anna, draft)["Location"] == f"/bulletins/{draft.pk}/"
+    assert sign(operator, draft)["Location"] == f"/bulletins/{draft.pk}/"
     assert Bulletin.objects.get().signed_by == "anna"

@@ -18,19 +18,6 @@ from tests.waiting import reread
 pytestmark = pytest.mark.django_db
 
 
-def auckland(hour: int) -> datetime:
-    return datetime(2030, 3, 5, hour, 30, tzinfo=ZoneInfo("Pacific/Auckland")).astimezone(UTC)
-
-
-def test_a_digest_comes_at_six_by_the_readers_clock(make_alert, make_subscription):
-    make_subscription(frequency="daily", time_zone="Pacific/Auckland", confirmed_at=auckland(1) - timedelta(days=2))
-    Subscription.objects.update(last_digest_at=auckland(12) - timedelta(days=1))
-    make_alert()
-    Subscription.objects.update(confirmed_at=timezone.now() - timedelta(days=1))
-    tasks.announce_transitions()
-    assert [digests.digests_queue(now=auckland(hour)) for hour in (5, 6, 7)] == [0, 1, 0]
-
-
 def test_a_monthly_digest_is_due_on_the_first():
     for day, hour, due in (((3, 31), 12, 3), ((3, 1), 5, 2), ((3, 1), 6, 3)):
         moment = digests.last_moment(frequency="monthly", now=datetime(2026, *day, hour, tzinfo=UTC))
