@@ -32,6 +32,7 @@ LEFT_OUT = (  # The hash of a benchmark's truth covers simulations; the other mo
 )
 MODULE = re.compile(r"^(?:core|detection|ground_motion|ingest|lab|ml|monitor)\.[\w.]*?(\w+|:\w+)$")
 Used = set[tuple[str, str]]  # (file, name) of a function or class whose code ran; no name if the file was opened.
+_INSTALLING = threading.Lock()  # A thread that installs a profiler while another does dies without a word.
 _used: Used = set()
 Metrics = Mapping[str, Mapping[str, Interval]]
 Compared = dict[str, dict[str, Interval]]  # Intervals by method, then by metric.
@@ -99,21 +100,28 @@ def plain(values: Mapping[str, Interval]) -> dict[str, dict[str, float | None]]:
 def recording() -> Iterator[Used]:
     """Yield the set to which all code that runs and all files that are opened in the block are added at its end."""
     found: Used = set()
-    before = sys.getprofile(), threading.getprofile()
+    before, before_run = sys.getprofile(), threading.Thread.run
 
     def hear(frame: FrameType, event: str, argument: object) -> None:
         if event == "call":
             _used.add((frame.f_code.co_filename, frame.f_code.co_qualname.split(".")[0]))
 
+    def run(thread: threading.Thread) -> None:
+        with _INSTALLING:
+            sys.setprofile(hear)
+        before_run(thread)
+
     _hear_opened_files()
     _used.clear()
-    sys.setprofile(hear)
-    threading.setprofile(hear)
+    threading.Thread.run = run  # type: ignore[method-assign]
+    with _INSTALLING:
+        sys.setprofile(hear)
     try:
         yield found
     finally:
-        sys.setprofile(before[0])
-        threading.setprofile(before[1])
+        threading.Thread.run = before_run  # type: ignore[method-assign]
+        with _INSTALLING:
+            sys.setprofile(before)
         found |= _used_of_the_project()
 
 
