@@ -17,7 +17,7 @@ from monitor.open_data.extracts import services as extracts
 from monitor.open_data.extracts.formats import KINDS
 from monitor.self_service.subscriptions.views import prefilled, preview, where_config
 from monitor.subscribers.subscriptions.places import WhereForm, form_of
-from monitor.web.request_limits import GIVEN_FILES, PREVIEWS, costly
+from monitor.web.request_limits import EXTRACTS, GIVEN_FILES, PREVIEWS, costly
 from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal, problem
 
@@ -47,7 +47,7 @@ class ExtractForm(WhereForm):
         return cleaned
 
 
-@costly(posted=GIVEN_FILES)
+@costly(posted=EXTRACTS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def extract(request: HttpRequest) -> HttpResponseBase:
     """Show the form, perhaps filled in (?bbox=…, ?region=…, ?alert=…), or answer with the file."""

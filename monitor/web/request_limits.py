@@ -36,10 +36,11 @@ RASTERS = Limit("rasters", process=2)  # These files are sent, not computed.
 SIGN_IN = Limit("sign-in", process=1, share=2, threads="sign-in")  # Passwords are slow to check.
 OGC, SEARCH = Limit("ogc", machine=1), Limit("search", machine=1)  # One core stays free for pages.
 GIVEN_FILES = Limit("given files", machine=2)  # Each is read by a process that takes hundreds of megabytes.
+EXTRACTS = Limit("extracts", machine=2)  # Apart, because slow readers of such a file keep its place.
 UPLOADS = Limit("uploads", machine=2)  # Strangers take no place: they are refused before anything is read.
 ACTS = Limit("acts", machine=1, share=2, threads="")  # Each link has a place of its own; acts are as cheap as pages.
 LIMITS = [API, CHARTS, FEEDS, PREVIEWS, REPORTS, STAC, WORKBENCH, RASTERS, SIGN_IN, OGC, SEARCH, GIVEN_FILES, UPLOADS]
-LIMITS.append(ACTS)
+LIMITS += [EXTRACTS, ACTS]
 
 
 def costly(

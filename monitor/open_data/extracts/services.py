@@ -21,7 +21,7 @@ from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
 
 AT_ONCE = 20_000  # Points of one answer.
-COUNTED = 3  # Points are counted up to this multiple of the limit, and estimated beyond.
+COUNTED = 1_000_000  # Where more points are likely, their number is estimated: counting them takes seconds.
 NUMBER_BYTES = 9  # What a number takes in a GeoPackage, the largest format.
 MAX_BYTES = 2**26  # Of series; 20,000 points may have 370 dates.
 
@@ -37,7 +37,7 @@ def points_of(*, area: GEOSGeometry, file_format: str, with_series: bool = True)
     }
     n_points = round(sum(product.n_points * shares[product.pk] for product in products))
     found: dict[int, int] = {}
-    if n_points <= COUNTED * AT_ONCE:
+    if n_points <= COUNTED:
         with bounded():
             found = _points_in(area, shares)
         n_points = sum(found.values())

@@ -156,7 +156,7 @@ def test_a_geologist_confirms_a_case_and_reads_it_as_the_public_does(page, watch
     sign_out(page)
 
 
-def test_a_gis_department_finds_every_address_and_takes_the_points_of_its_ground(page, mail_server, watched_region):
+def test_a_gis_department_finds_every_address_and_takes_the_points_of_its_ground(page, watched_region):
     page.goto("/")
     press(page, "For programs")
     links = page.locator("main a[href^='/']").evaluate_all("all => [...new Set(all.map((one) => one.href))]")
