@@ -1,15 +1,10 @@
 """The site as files: with no service behind them, map, lists, alert, My house and a product work in a browser."""
 
-import re
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from detection.models import Alert
 from ingest.models import MeasurementPoint
 from ingest.products.selectors import point_series
 from monitor.open_data.publish import services, tiles

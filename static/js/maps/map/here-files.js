@@ -9,14 +9,20 @@ const REACH_PX = 90;
 
 /** Shows what files have about a place, degrees, once the map has drawn it. `points`: of the map; `box`: where to. */
 export async function showFiles({ map, points, urls, box, here: [x, y] }) {
-  box.replaceChildren(h("p", { class: "verdict" }, gettext("What this means in words, only the service says.")));
+  const service = document.querySelector(".published a").href + location.search;
+  box.replaceChildren(
+    h("p", {}, gettext("Here are measurements and alerts. What they mean for this place, the service says:")),
+    h("p", {}, h("a", { class: "button button--main", href: service }, gettext("How the ground moves around here"))),
+  );
+  const drawn = new Promise((resolve) => map.once("idle", resolve));
+  map.triggerRepaint();
   const address = `${urls.list}?bbox=${[x - AROUND_DEG, y - AROUND_DEG, x + AROUND_DEG, y + AROUND_DEG]}`;
   const list = new DOMParser().parseFromString(await (await ask(address)).text(), "text/html");
   const { features } = await (await ask(urls.alerts)).json();
   const near = features.filter(
     ({ properties: one }) => Math.abs(one.longitude - x) <= AROUND_DEG && Math.abs(one.latitude - y) <= AROUND_DEG,
   );
-  await new Promise((resolve) => map.once("idle", resolve));
+  await drawn;
   const nearest = points?.at(map.project([x, y]), REACH_PX);
   if (nearest?.properties.pid === undefined)
     box.append(h("p", { class: "empty" }, gettext("No measurement point here: that does not mean that the ground is still.")));
