@@ -113,7 +113,7 @@ def recording() -> Iterator[Used]:
 
     _hear_opened_files()
     _used.clear()
-    threading.Thread.run = run  # type: ignore[method-assign]
+    threading.Thread.run = run  # type: ignore[assignment]
     with _INSTALLING:
         sys.setprofile(hear)
     try:

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 SESSION = "of-an-operator"
+SCRIPT = "text/javascript"
+TYPES = {".html": "text/html", ".css": "text/css", ".js": SCRIPT, ".mjs": SCRIPT, ".svg": "image/svg+xml"}
 
 
 class Quiet(BaseHTTPRequestHandler):
@@ -56,7 +59,7 @@ class Echo(Quiet):
 
 
 class Ranges(Quiet):
-    """Serves the files of a folder, whole or a range of one, and counts the bytes."""
+    """Serves the files of a folder, whole or a range of one, index.html for a path that ends in /; counts bytes."""
 
     def do_HEAD(self):
         self._file(with_body=False)
@@ -65,7 +68,8 @@ class Ranges(Quiet):
         self._file(with_body=True)
 
     def _file(self, with_body: bool) -> None:
-        path = self.server.folder / self.path.lstrip("/")
+        path = self.server.folder / unquote(urlsplit(self.path).path).lstrip("/")
+        path = path / "index.html" if self.path.partition("?")[0].endswith("/") else path
         whole = path.read_bytes() if path.is_file() else None
         if whole is None:
             self.answer(404)
@@ -77,6 +81,7 @@ class Ranges(Quiet):
         begin = len(whole) - len(part) if not first else int(first)
         self.send_response(206 if "Range" in self.headers else 200)
         self.send_header("Accept-Ranges", "bytes")
+        self.send_header("Content-Type", TYPES.get(path.suffix, "application/octet-stream"))
         self.send_header("Content-Range", f"bytes {begin}-{begin + len(part) - 1}/{len(whole)}")
         self.send_header("Content-Length", str(len(part)))
         self.end_headers()

@@ -38,13 +38,14 @@ def map_view(request: HttpRequest) -> HttpResponse:
     """Show the map."""
     totals = selectors.map_totals()
     config = map_config(totals["bounds"])
+    is_served = not hasattr(request, "published")  # Files hold none of these layers.
     context = {
         "cards": lambda: alert_cards(alerts_public()[:MAX_CARDS]),  # Make cards only if the cache does not have them.
         "cards_state": [code_version(), *cards_state()],
         "n_listed": min(totals["n_alerts"], MAX_CARDS),
         "layers": config["layers"],
-        "overlays": overlays_available(),
-        "truth": truth_overlay(),
+        "overlays": overlays_available() if is_served else [],
+        "truth": truth_overlay() if is_served else None,
         "default_layer": config["default_layer"],
         **totals,
         "map_config": config,

@@ -86,7 +86,7 @@ def catalogue(files: Mapping[int, Names], alerts: Sequence[Alert], geojson: str)
     title = settings.SITE.name
     words = "The published files of this site. Titles of simulated data begin with 'Simulated'."
     root = {"type": "Catalog", "stac_version": STAC, "id": "published", "title": title, "description": words}
-    yield CATALOGUE, _json(root | {"links": [_link("root", "catalog.json", title), *children]})
+    yield CATALOGUE, json_of(root | {"links": [_link("root", "catalog.json", title), *children]})
 
 
 def _of_product(item: Feature, names: Names) -> Feature:
@@ -108,7 +108,7 @@ def _collection(one: Rows, items: Sequence[Feature], members: dict[str, Any]) ->
         ((name, content),) = _named(f"stac/{one.name}/{item['id']}", "json", body).items()
         found.append(_link("item", name.rpartition("/")[2], item["properties"]["title"], GEOJSON))
         yield name, content
-    yield f"stac/{one.name}/collection.json", _json(collection_body(one) | members | {"links": own + found})
+    yield f"stac/{one.name}/collection.json", json_of(collection_body(one) | members | {"links": own + found})
 
 
 def _link(rel: str, href: str, title: str, media_type: str = JSON) -> dict[str, str]:
@@ -117,9 +117,10 @@ def _link(rel: str, href: str, title: str, media_type: str = JSON) -> dict[str, 
 
 def _named(stem: str, suffix: str, body: Any) -> dict[str, bytes]:
     """Return a document by a name that holds a digest of it."""
-    content = _json(body)
+    content = json_of(body)
     return {f"{stem}-{sha256(content).hexdigest()[:16]}.{suffix}": content}
 
 
-def _json(body: Any) -> bytes:
+def json_of(body: Any) -> bytes:
+    """Return a body as JSON."""
     return json.dumps(body, ensure_ascii=False, cls=DjangoJSONEncoder).encode()

@@ -7,9 +7,10 @@ the next one uses those that are whole, and the others go after GRACE.
 import json
 import logging
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,10 @@ from ingest.products.selectors import products_public
 from monitor.maps.map.selectors import layers_available
 from monitor.open_data.extracts.layers import UNITS, facts_of
 from monitor.open_data.publish import documents
+from monitor.open_data.publish.pages import pages_write
 from monitor.open_data.publish.points import FORMAT, Names, names_of, product_write
 from monitor.open_data.publish.targets import target_of
-from monitor.open_data.publish.tiles import archive_name, archive_write
+from monitor.open_data.publish.tiles import archive_name, archive_write, world_name, world_write
 
 logger = logging.getLogger(__name__)
 MANIFEST = "manifest.json"
@@ -47,10 +49,11 @@ def publish(target: RasterStorage) -> None:
             with _noted(faults), _folder() as folder:
                 for name in product_write(product, names, folder):
                     _put(target, name, folder)
-    for name, layer in _archives().items():
+    writers = {name: partial(archive_write, layer=layer, products=_keys(layer)) for name, layer in _archives().items()}
+    for name, write in (writers | _base_map()).items():
         if not target.exists(name):
             with _noted(faults), _folder() as folder:
-                archive_write(folder / name, layer, _keys(layer))
+                write(folder / name)
                 _put(target, name, folder)
     manifest_write(target)
     if faults:
@@ -71,6 +74,16 @@ def manifest_write(target: RasterStorage) -> None:
         content |= documents.messages(alerts) | documents.feeds()
         content |= dict(documents.catalogue({row.pk: names for row, names in products.items()}, alerts, geojson))
         tiles = [name for name in _archives() if name in there]
+        ground = [name for name in _base_map() if name in there]
+        by_layer = {name.removeprefix("tiles/").rpartition("-")[0]: name for name in tiles}
+        archives: dict[str, Any] = {
+            "tiles": {layer: f"/{name}" for layer, name in by_layer.items()},
+            "world": None,
+            "archive": None,
+        }
+        archives |= {name.removeprefix("ground/").rpartition("-")[0]: f"/{name}" for name in ground}
+        shown, stay, kept = pages_write(target, before, products, archives)
+        content |= shown
         large = [name for names in products.values() for name in names if name]
         manifest: dict[str, Any] = {
             "format": FORMAT,
@@ -79,9 +92,12 @@ def manifest_write(target: RasterStorage) -> None:
             "products": {row.pk: _about(row, names) for row, names in products.items()},
             "alerts": geojson,
             "codes": [alert.code for alert in alerts],
-            "tiles": {name.removeprefix("tiles/").rpartition("-")[0]: name for name in tiles},
+            "tiles": by_layer,
             "catalogue": documents.CATALOGUE,
-            "files": dict.fromkeys(large + tiles, "") | {name: _digest(body) for name, body in content.items()},
+            "files": dict.fromkeys(large + tiles + ground, "")
+            | stay
+            | {name: _digest(body) for name, body in content.items()},
+            **kept,
         }
         gone = any(set(before.get(kind, ())) - set(map(str, manifest[kind])) for kind in ("products", "codes"))
         named, now = manifest["files"], timezone.now()
@@ -144,6 +160,22 @@ def _put(target: RasterStorage, name: str, folder: Path) -> None:
 def _archives() -> Mapping[str, Any]:
     """Return the layers of points that have data by the names of their archives."""
     return {archive_name(layer, keys): layer for layer in layers_available() if (keys := _keys(layer))}
+
+
+def _base_map() -> dict[str, Callable[[Path], Any]]:
+    """Return what writes the base map by the names of its archives."""
+    found: dict[str, Callable[[Path], Any]] = {world_name(): world_write}
+    if settings.BASEMAP_ARCHIVE:
+        path = Path(settings.BASEMAP_ARCHIVE)
+        state = path.stat()
+        name = f"ground/archive-{_digest(f'{state.st_mtime_ns} {state.st_size}'.encode())}.pmtiles"
+        found[name] = partial(_linked, path)
+    return found
+
+
+def _linked(path: Path, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(path.absolute())
 
 
 def _keys(layer: Any) -> list[int]:

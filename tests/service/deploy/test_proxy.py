@@ -29,7 +29,7 @@ from monitor.web.guards import OPERATORS
 from tests.fixtures.servers import database_url, self_signed
 from tests.makers import pairs as made_pairs
 from tests.makers.basemaps import tile_at
-from tests.makers.echo import SESSION
+from tests.makers.echo import SESSION, Quiet, serving
 from tests.makers.people import account
 from tests.service.deploy import visitors
 from tests.waiting import HANG_SECONDS, wait_until
@@ -389,6 +389,39 @@ def test_over_https_the_site_is_told_so_and_plain_http_is_led_there(echo, tmp_pa
         assert answer.status == 308
         assert answer.headers["Location"] == "https://motion.example.org/alerts/?a=1"
         plain.close()
+
+
+class Full(Quiet):
+    """A site whose places are all taken."""
+
+    def do_GET(self):
+        self.answer(503)
+
+
+def test_published_pages_stand_in_for_a_site_that_is_away_or_full_and_never_for_somebody_signed_in(echo):
+    files = {"alerts": "in English", "de/alerts": "auf Deutsch", "static": "a script"}
+    with readable_folder() as folder, servers.proxy("127.0.0.1:1", PUBLISHED_DIR=str(folder)) as away:
+        for name, text in files.items():
+            path = folder / name / ("a.js" if name == "static" else "index.html")
+            path.parent.mkdir(parents=True)
+            path.write_text(text)
+        (folder / "published.json").write_text("{}")
+        status, headers, body = fetch(away, "/alerts/", Host="localhost")
+        assert (status, headers["Content-Type"], headers["Cache-Control"]) == (200, "text/html", "public, max-age=10")
+        assert body == b"in English"
+        german = [{"Cookie": "a=1; __Host-django_language=de"}, {"Accept-Language": "de-AT,en;q=0.5"}]
+        answers = [fetch(away, "/alerts/", Host="localhost", **sent)[2] for sent in german]
+        assert [*answers, fetch(away, "/de/alerts/", Host="localhost")[2]] == [b"auf Deutsch"] * 3
+        assert fetch(away, "/static/a.js", Host="localhost")[1]["Content-Type"] == "text/javascript"
+        assert fetch(away, "/published.json", Host="localhost")[0] == 200
+        status, _, body = fetch(away, "/alerts/", Host="localhost", Cookie="__Host-sessionid=an-operator")
+        assert (status, b"in English" in body) == (503, False)
+        assert fetch(away, "/alerts/AB12/", Host="localhost")[0] == 503
+        assert fetch(away, "/review/", Host="localhost")[0] == 502
+        with serving(Full) as full, servers.proxy(f"127.0.0.1:{full.server_port}", PUBLISHED_DIR=str(folder)) as busy:
+            assert fetch(busy, "/alerts/", Host="localhost")[::2] == (200, b"in English")
+        with servers.proxy(f"127.0.0.1:{echo.server_port}", PUBLISHED_DIR=str(folder)) as there:
+            assert json.loads(fetch(there, "/de/alerts/", Host="localhost")[2])["path"] == "/alerts/?language=de"
 
 
 def body_of(row) -> bytes:

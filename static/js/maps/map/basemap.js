@@ -1,5 +1,6 @@
 // A calm map that needs no network: land, coasts and borders of the world, or the style that the settings name.
 import * as maplibre from "maplibre-gl";
+import { published } from "gmm/ask";
 import { pause } from "gmm/dom";
 import { addGraticule } from "gmm/graticule";
 import { addGround, themed } from "gmm/ground";
@@ -19,7 +20,11 @@ const PAINT = [
 const OFFLINE = {
   version: 8,
   sources: {
-    world: { type: "vector", tiles: [`${location.origin}/tiles/world/{z}/{x}/{y}.mvt`], maxzoom: 8 },
+    world: published?.world ?? {
+      type: "vector",
+      tiles: [`${location.origin}/tiles/world/{z}/{x}/{y}.mvt`],
+      maxzoom: 8,
+    },
   },
   layers: [
     { id: "water", type: "background" },

@@ -1,4 +1,5 @@
 // Panel on the ground around a place that was pressed or searched for; the page of the place says more.
+import { published } from "gmm/ask";
 import { element as h } from "gmm/dom";
 import { fixed } from "gmm/format";
 import { keep, open } from "gmm/panel";
@@ -16,6 +17,7 @@ export function linkHere(urls, lngLat) {
     href: `${urls.here}?${query(lngLat)}`,
     text: gettext("How the ground moves around here"),
     onclick(event) {
+      if (published) return;
       event.preventDefault();
       showHere(urls, lngLat);
     },

@@ -1,4 +1,5 @@
 // The images on the map: which one, of which date, how strong; and what their colours mean.
+import { ask } from "gmm/ask";
 import { longitudeNear, unroll } from "gmm/basemap";
 import { element as h } from "gmm/dom";
 import { signed } from "gmm/format";
@@ -16,7 +17,7 @@ const part = (name) => document.querySelector(`[data-image="${name}"]`);
  * onPoints(visible) receives whether points stay.
  */
 export async function setUpImages({ map, urls, query, remember, hasPoints, onPoints }) {
-  const response = await fetch(urls.rasters);
+  const response = await ask(urls.rasters);
   if (!response.ok) throw new Error(`images: HTTP ${response.status}`);
   const { layers, min_zoom: minzoom } = await response.json();
   if (layers.length === 0) return null;

@@ -1,4 +1,5 @@
 // The map page: list, map and panel show the same, and the address bar holds the view.
+import { published } from "gmm/ask";
 import { createMap, fillBasemap, followDrawing, loaded, maplibre, unroll } from "gmm/basemap";
 import { setUpContext } from "gmm/context";
 import { css, element, jsonOf, pause } from "gmm/dom";
@@ -115,9 +116,9 @@ pane.addEventListener("focusin", () => {
 });
 
 // ---- choosing ----
-/** @param {{alert?: string | null, point?: string | null, scroll?: boolean}} chosen */
-function choose({ alert = null, point = null, scroll = false }) {
-  remember({ alert, point });
+/** @param {{alert?: string | null, point?: string | null, at?: string | null, scroll?: boolean}} chosen */
+function choose({ alert = null, point = null, at = null, scroll = false }) {
+  remember({ alert, point, at });
   alerts?.choose(alert);
   if (!point) points?.choose(null);
   list.select(alert, scroll && !narrow.matches);
@@ -138,12 +139,14 @@ function selectAlert(feature, { move = true, scroll = true, link = null } = {}) 
 async function selectPoint(product, pid, coordinates) {
   popup?.remove();
   tools?.leave();
-  choose({ point: `${product}/${pid}` });
+  const where = published && (coordinates?.map((degrees) => degrees.toFixed(6)).join(",") ?? query.get("at")); // files know a point by its place
+  choose({ point: `${product}/${pid}`, at: where });
   if (coordinates) points?.choose(coordinates);
   const url = config.urls.series
     .replace("{product}", encodeURIComponent(product))
     .replace("{pid}", encodeURIComponent(pid));
-  const point = await panel.showPoint(url, (found) => tools?.buttonsFor(`${product}/${pid}`, found) ?? []);
+  const buttons = (found) => (published ? [] : (tools?.buttonsFor(`${product}/${pid}`, found) ?? []));
+  const point = await panel.showPoint(where ? `${url}#${where}` : url, buttons);
   mapIntoView();
   if (!point) return;
   const at = [point.longitude, point.latitude];

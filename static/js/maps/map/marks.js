@@ -1,5 +1,6 @@
 // Alerts on a map: the outline of each area, and a button in its middle. Shape, colour and symbol = kind, as the page's
 // configuration has them from detection/kinds.py; fill = state, size = severity. Wide regions are dashed, below.
+import { ask } from "gmm/ask";
 import { element, jsonOf } from "gmm/dom";
 import { longitudeNear, maplibre } from "gmm/basemap";
 import { themed } from "gmm/ground";
@@ -90,7 +91,7 @@ const markOf = (alert, mark) =>
 export async function fetchAlerts(url) {
   const features = [];
   for (let next = url; next; ) {
-    const response = await fetch(next);
+    const response = await ask(next);
     if (!response.ok) throw new Error(`alerts: HTTP ${response.status}`);
     const page = await response.json();
     features.push(...page.features);

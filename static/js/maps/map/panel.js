@@ -1,4 +1,5 @@
 // The panel beside the map: what is known about one point or one alert. Each has a loading, an empty and an error form.
+import { ask } from "gmm/ask";
 import { element as h, jsonOf } from "gmm/dom";
 import { date, fixed, margin, position, seconds, signed } from "gmm/format";
 import { formatNumber, gettext, interpolate, ngettext } from "gmm/words";
@@ -94,7 +95,7 @@ export async function showPoint(url, actions) {
   open(POINT, ...waiting());
   const request = (running = new AbortController());
   try {
-    const response = await fetch(url, { signal: request.signal, headers: { Accept: "application/json" } });
+    const response = await ask(url, { signal: request.signal, headers: { Accept: "application/json" } });
     if (response.status === 404) throw new Error("gone");
     if (!response.ok) throw new Error(`HTTP ${response.status}`);
     const [point, { drawChart }] = await Promise.all([response.json(), import("gmm/chart")]);
@@ -134,7 +135,7 @@ export async function showPoint(url, actions) {
 function renderPoint(point, drawChart, buttons) {
   const { dates, displacement_mm: values, fit_mm: fit, band_mm: band } = point;
   const measured = values.filter((value) => value !== null);
-  const head = [h("p", { class: "verdict" }, point.sentence), figures(point, measured)];
+  const head = [point.sentence && h("p", { class: "verdict" }, point.sentence), figures(point, measured)];
   const tail = [
     h(
       "p",
@@ -143,7 +144,7 @@ function renderPoint(point, drawChart, buttons) {
       point.csv_url && h("a", { class: "button", href: point.csv_url, download: true }, gettext("Download (CSV)")),
       copyButton(),
     ),
-    point.provisional && h("p", {}, point.provisional.sentence),
+    point.provisional?.sentence && h("p", {}, point.provisional.sentence),
     changesList(point),
     measured.length > 0 && valuesTable(point),
     howSure(point, measured.length),
@@ -322,7 +323,7 @@ async function cardOf({ code, longitude, latitude }) {
   let card = document.querySelector(`#list ${named}`);
   if (!card) {
     const bbox = [longitude - AROUND_DEG, latitude - AROUND_DEG, longitude + AROUND_DEG, latitude + AROUND_DEG];
-    const response = await fetch(`${jsonOf("map-config").urls.list}?${new URLSearchParams({ bbox: bbox.join(",") })}`);
+    const response = await ask(`${jsonOf("map-config").urls.list}?${new URLSearchParams({ bbox: bbox.join(",") })}`);
     if (!response.ok) throw new Error(`list: HTTP ${response.status}`);
     card = new DOMParser().parseFromString(await response.text(), "text/html").querySelector(named);
   }

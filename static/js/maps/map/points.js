@@ -1,4 +1,5 @@
 // Measurement points: vector tiles coloured by velocity (mm per year, positive = toward the satellite, up or east).
+import { published } from "gmm/ask";
 import { css, onTheme } from "gmm/dom";
 
 const RAMP = ["ramp-n4", "ramp-n3", "ramp-n2", "ramp-n1", "ramp-0", "ramp-p1", "ramp-p2", "ramp-p3", "ramp-p4"];
@@ -45,7 +46,14 @@ export function addPoints(map, { urls, layer, stretch, period = null, before }) 
     return [location.origin + url.replace("{layer}", encodeURIComponent(now.layer)) + asked];
   };
 
-  map.addSource("points", { type: "vector", tiles: tiles(), minzoom: 0, maxzoom: 17 });
+  const load = () => {
+    if (published) map.getSource("points").setUrl(published.points(now.layer).url);
+    else map.getSource("points").setTiles(tiles());
+  };
+  map.addSource(
+    "points",
+    published?.points(now.layer) ?? { type: "vector", tiles: tiles(), minzoom: 0, maxzoom: 17 },
+  );
   map.addLayer(
     {
       id: "points",
@@ -84,14 +92,14 @@ export function addPoints(map, { urls, layer, stretch, period = null, before }) 
     show(next) {
       const [drawn] = tiles();
       now = next;
-      if (tiles()[0] !== drawn) map.getSource("points").setTiles(tiles());
+      if (tiles()[0] !== drawn) load();
       colour();
     },
     setVisible(visible) {
       for (const id of ["points", "chosen-casing", "chosen"])
         map.setLayoutProperty(id, "visibility", visible ? "visible" : "none");
     },
-    retry: () => map.getSource("points").setTiles(tiles()),
+    retry: load,
     /** The point nearest to a place on the screen, within reach of a finger; or null. */
     at({ x, y }, reach = 7) {
       const features = map.queryRenderedFeatures(

@@ -1,5 +1,6 @@
 // The search field on the map: a list of places unfolds below it (ARIA combobox).
 // Without this script the form works by itself.
+import { ask } from "gmm/ask";
 import { element } from "gmm/dom";
 import { gettext, interpolate, ngettext } from "gmm/words";
 
@@ -68,7 +69,7 @@ export function setUpSearch(go) {
 
   /** Resolves when the list answers what stands in the field; a newer question takes an older one's place.
    * addresses: also those that another service knows. */
-  async function ask(addresses = false) {
+  async function find(addresses = false) {
     clearTimeout(timer);
     running?.abort();
     const text = input.value.trim();
@@ -80,7 +81,7 @@ export function setUpSearch(go) {
     }
     running = new AbortController();
     const wanted = new URLSearchParams({ q: text, ...(addresses && { addresses: "1" }) });
-    const response = await fetch(`${form.dataset.url}?${wanted}`, { signal: running.signal });
+    const response = await ask(`${form.dataset.url}?${wanted}`, { signal: running.signal });
     if (!response.ok) throw new Error(`places: HTTP ${response.status}`);
     show(await response.json());
   }
@@ -97,7 +98,7 @@ export function setUpSearch(go) {
 
   input.addEventListener("input", () => {
     clearTimeout(timer);
-    timer = setTimeout(() => quietly(ask()), WAIT_MS);
+    timer = setTimeout(() => quietly(find()), WAIT_MS);
   });
   input.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
@@ -126,7 +127,7 @@ export function setUpSearch(go) {
     }
     try {
       if (input.value.trim() !== answered || !hits.length) {
-        await ask(true);
+        await find(true);
         if (isElsewhere) return; // addresses are many and alike: the list stays, with whom to thank
       }
       if (hits.length) pick(hits[0]);

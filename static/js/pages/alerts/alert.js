@@ -1,4 +1,5 @@
 // The page of one alert: the map of its outline, which plays its motion, and a chart for each data set once unfolded.
+import { published } from "gmm/ask";
 import { createMap, fillBasemap, followDrawing, loaded } from "gmm/basemap";
 import { element as h, jsonOf, pause } from "gmm/dom";
 import { addLevels, addOutlines, boundsOf } from "gmm/marks";
@@ -27,7 +28,8 @@ async function drawMap() {
   const ground = fillBasemap(map);
   await pause();
   const image = config.evidence_raster;
-  if (image) {
+  if (image && published) document.querySelector("[data-of-image]")?.remove();
+  else if (image) {
     addRaster(map, { ...image, tilesUrl: config.urls.raster_tiles });
     if (image.arrows) addArrows(map, { ...image, arrowsUrl: config.urls.arrows });
   } else if (config.default_layer) {

@@ -1,4 +1,5 @@
 // A house or street: a search, the reader's position or a press on the map lead to the answer about a place.
+import { published } from "gmm/ask";
 import { createMap, fillBasemap, followDrawing, loaded, maplibre } from "gmm/basemap";
 import { css, jsonOf } from "gmm/dom";
 import { themed } from "gmm/ground";
@@ -10,13 +11,15 @@ import { gettext } from "gmm/words";
 
 const HOUSE_ZOOM = 16;
 const config = jsonOf("map-config");
+const asked = new URLSearchParams(location.search);
+if (published && asked.has("lat")) config.here = ["lon", "lat"].map((name) => Number(asked.get(name)));
 const note = document.getElementById("position-note");
 const ask = (query) => location.assign(`${document.getElementById("search").action}?${new URLSearchParams(query)}`);
 const answer = (latitude, longitude) => ask({ lat: latitude.toFixed(4), lon: longitude.toFixed(4) });
 
 async function drawMap(box) {
   const drawn = [...box.childNodes]; // by the server: it stays where a map cannot be made
-  const bounds = config.around ? boundsOf(config.around) : config.bounds;
+  const bounds = config.around ? boundsOf(config.around) : !config.here && config.bounds;
   const view = bounds
     ? { bounds, fitBoundsOptions: { padding: 24 } }
     : config.here && { center: config.here, zoom: HOUSE_ZOOM };
@@ -37,10 +40,15 @@ async function drawMap(box) {
   if (config.here) new maplibre.Marker({ color: css("accent") }).setLngLat(config.here).addTo(map);
   await loaded(map);
   const ground = fillBasemap(map);
-  if (config.default_layer)
+  const points =
+    config.default_layer &&
     addPoints(map, { urls: config.urls, layer: config.default_layer, stretch: config.stretch_mm_yr ?? 10 });
   if (config.around) addAround(map, config.around);
   await fetchAlerts(config.urls.alerts).then((alerts) => addOutlines(map, alerts), console.warn);
+  if (published && config.here) {
+    const { showFiles } = await import("gmm/here-files");
+    showFiles({ map, points, urls: config.urls, box: document.getElementById("here-files"), here: config.here });
+  }
   followDrawing(map, ground);
 }
 

@@ -26,7 +26,7 @@ from ingest.products.life import product_withdraw
 from ingest.products.selectors import point_series
 from ingest.products.services import product_load
 from monitor.maps.map.selectors import points_tile
-from monitor.open_data.publish import services
+from monitor.open_data.publish import services, tiles
 from monitor.open_data.publish.targets import Folder
 from monitor.operations.health.work_checks import publication
 from monitor.tasks import issue_cap_messages, publish_site
@@ -41,8 +41,9 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def folder(tmp_path, settings) -> Path:
-    """Return the folder to which the site publishes."""
+def folder(tmp_path, settings, monkeypatch) -> Path:
+    """Return the folder to which the site publishes; of the world, one tile is enough."""
+    monkeypatch.setattr(tiles, "WORLD_ZOOM", 0)
     settings.PUBLISH_TO = str(tmp_path / "nation")
     return tmp_path / "nation"
 
@@ -78,11 +79,11 @@ def test_points_series_and_tiles_are_those_of_the_database(product, folder):
         assert edge["xmin"] <= x <= edge["xmax"]
         assert edge["ymin"] <= y <= edge["ymax"]
     with (folder / manifest(folder)["tiles"]["los"]).open("rb") as archive:
-        tiles = dict(all_tiles(MmapSource(archive)))
-        (z, x, y) = max(tiles)
+        shown = dict(all_tiles(MmapSource(archive)))
+        (z, x, y) = max(shown)
         served = points_tile(products=[product.pk], z=z, x=x, y=y)
-        assert Reader(MmapSource(archive)).get(z, x, y) == tiles[z, x, y]
-    assert gzip.decompress(tiles[z, x, y]) == served
+        assert Reader(MmapSource(archive)).get(z, x, y) == shown[z, x, y]
+    assert gzip.decompress(shown[z, x, y]) == served
 
 
 def test_alerts_messages_feeds_and_catalogue_are_as_the_site_serves_them(product, alert, client, folder):
@@ -164,14 +165,14 @@ def test_nothing_private_is_in_any_byte(product, make_egms, make_alert, make_sub
     say(shown, Verdict.CONFIRM, anna, internal_note="PRIVATENOTE")
     issue_cap_messages()
     publish_site()
-    private = ["WITHDRAWN", "PRIVATE", "private@", "owner@", "resident", "anna@", '"anna"', hidden.code]
+    private = ["WITHDRAWN", "PRIVATE", "private@", "owner@", "resident@", "anna@", '"anna"', hidden.code]
     published = files(folder)
     for name in {name for name in published if name.endswith(".parquet")}:
         published[f"{name} read"] = repr(pq.read_table(folder / name).to_pylist()).encode(), 0
     for name in manifest(folder)["tiles"].values():
         with (folder / name).open("rb") as archive:
-            tiles = [gzip.decompress(tile) for _, tile in all_tiles(MmapSource(archive))]
-        published[f"{name} read"] = b" ".join(tiles), 0
+            shown_tiles = [gzip.decompress(tile) for _, tile in all_tiles(MmapSource(archive))]
+        published[f"{name} read"] = b" ".join(shown_tiles), 0
     assert product.name.encode() in b" ".join(content for content, _ in published.values())
     assert shown.code.encode() in published[manifest(folder)["alerts"]][0]
     assert b'"simulated": true' in published[manifest(folder)["alerts"]][0]
@@ -183,7 +184,8 @@ KILLED = """
 import io, os, django
 django.setup()
 from django.core.files import File
-from monitor.open_data.publish import services, targets
+from monitor.open_data.publish import services, targets, tiles
+tiles.WORLD_ZOOM = 0
 left, save = {n}, targets.Folder._save
 def dying(self, name, content):
     global left
