@@ -7,9 +7,8 @@ import pytest
 from affine import Affine
 from shapely import contains_xy
 
-from ground_motion.methods.deformation.filters.baseline import split_by_sign
 from ground_motion.methods.deformation.gridding.cells import middles
-from ground_motion.methods.deformation.infer import DeformationResult, detect_tracks, flagged_areas
+from ground_motion.methods.deformation.infer import detect_tracks, flagged_areas
 from ground_motion.runtime.methods import methods
 from ground_motion.simulation.ground.deformation import Ellipse
 from ground_motion.simulation.ground.frame import Offset
@@ -17,7 +16,7 @@ from ground_motion.simulation.ground.sources import GroundwaterSubsidence
 from lab.benchmark import scenes_sha256
 from lab.deformation.alarms.levels import View, points_in
 from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, bowl_tile, cloud, digest, field_tile, still_tile
-from lab.deformation.measures.scoring import areas_of, heart_of, on_tile, points_on
+from lab.deformation.measures.scoring import areas_of, heart_of, placed, points_on
 from lab.simulation.seeds import Purpose
 from lab.simulation.tiles import CELLS as SIDE
 from lab.simulation.tiles import with_sources
@@ -52,17 +51,15 @@ def test_every_method_finds_a_wide_bowl_and_the_areas_that_are_scored_are_those_
     assert View(result, 1.0, points_in(result, [points])).limit("subsidence", *heart_of(moving, 1500.0)) >= 0
     drawn = [area for area, _ in flagged_areas(result, [points])]
     masks = [contains_xy(area.polygon, *middles(moving.transform, (SIDE, SIDE))) for area in drawn]
-    flagged = areas_of(on_tile(result, moving), points_on(moving, tracks))
+    bands = {name: placed(band, result.transform, moving) for name, band in result.bands().items()}
+    flagged = areas_of(bands, points_on(moving, tracks))
     assert len(drawn) >= len(flagged)  # pieces of one may lie apart
     for one in flagged:
         assert any((one.mask & mask).any() for mask in masks)
 
 
 def test_a_result_that_begins_inside_the_tile_is_put_where_it_belongs(moving):
-    rate = np.full((10, 10), -5.0, dtype=np.float32)
-    maps = split_by_sign(np.ones((10, 10)), rate, [0.0], 1.0)
-    shifted = DeformationResult(maps, moving.transform @ Affine.translation(20, 30), 3035)
-    bands = on_tile(shifted, moving)
-    known = np.argwhere(np.isfinite(bands["probability"]))
+    band = np.ones((10, 10), dtype=np.float32)
+    known = np.argwhere(np.isfinite(placed(band, moving.transform @ Affine.translation(20, 30), moving)))
     assert known.min(axis=0).tolist() == [30, 20]
     assert known.max(axis=0).tolist() == [39, 29]

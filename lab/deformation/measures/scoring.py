@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from ground_motion.methods.deformation.gridding.boxes import overlap
 from ground_motion.methods.deformation.gridding.cells import distance_to_points_m, middles
 from ground_motion.methods.deformation.gridding.points import Float32, Float64
-from ground_motion.methods.deformation.infer import DeformationResult
 from ground_motion.rasters.areas import (
     DEFAULT_THRESHOLDS,
     Motion,
@@ -50,11 +49,6 @@ def points_on(tile: Tile, tracks: Sequence[TileTrack]) -> NDArray[np.int64]:
 def within_reach(points: BoolMap, cell_m: float) -> BoolMap:
     """Return the cells within REACH_M of a cell with points."""
     return np.asarray(distance_to_points_m(points, cell_m) <= REACH_M)
-
-
-def on_tile(result: DeformationResult, tile: Tile) -> dict[str, Float32]:
-    """Return the bands of a result on the tile's own grid, (CELLS, CELLS), NaN outside of the result."""
-    return {name: placed(band, result.transform, tile) for name, band in result.bands().items()}
 
 
 def placed(band: Float32, transform: Affine, tile: Tile) -> Float32:

@@ -29,7 +29,7 @@ class Settings:
     """Settings that --config can change.
 
     widths, means: of the network. places: real still ground (`injected.places`) used for errors. start: file of initial
-    weights, from a network with the same channels or fewer; empty for none.
+    weights; empty for none.
     """
 
     tiles: int = 3_000
@@ -127,20 +127,8 @@ def prepare(settings: Settings, folder: Path, seed: int) -> tuple[nn.Module, Tra
     card = Card("deformation", SHIPPED, "1", arguments, {})
     network = DeformationUnet(**arguments)
     if settings.start:
-        begin_with(network, load_file(settings.start))
+        network.load_state_dict(load_file(settings.start))
     return network, task, card
-
-
-def begin_with(network: DeformationUnet, weights: dict[str, Tensor]) -> None:
-    """Load weights of a network that has only the first of the channels; weights of the other channels become zero."""
-    own = network.state_dict()
-    for name, values in weights.items():
-        if values.shape != own[name].shape:
-            wider = torch.zeros_like(own[name])
-            wider[:, : values.shape[1]] = values
-            values = wider
-        own[name] = values.to(own[name].dtype)
-    network.load_state_dict(own)
 
 
 RECIPE = TrainingRecipe(Settings, prepare, minutes=40.0, learning_rate=1.5e-3)

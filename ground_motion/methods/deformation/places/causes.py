@@ -3,7 +3,7 @@
 The network classifies cells; a whole area has further features: the difference of core and rim, size, rate, sharpness,
 elongation, slope, and the agreement of two tracks. Coefficients are fitted by `python -m lab.deformation.causes` to one
 set of weights and hold for these only. A kind that core, slope and shape of the core do not show is not sure. None is
-named where motion is not likelier than not, where an area differs from those of the fit, or on a volcano.
+named where an area differs from those of the fit, or on a volcano.
 """
 
 import json
