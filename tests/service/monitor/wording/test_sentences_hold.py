@@ -184,8 +184,8 @@ def test_what_is_said_of_a_hundred_alerts_follows_from_their_figures(alert):
 
 @pytest.mark.long
 @given(ALERTS)
-@drawing(max_examples=1000, **QUICKLY)
-def test_what_is_said_of_a_thousand_alerts_follows_from_their_figures(alert):
+@drawing(max_examples=400, **QUICKLY)
+def test_what_is_said_of_four_hundred_alerts_follows_from_their_figures(alert):
     _check(alert)
 
 

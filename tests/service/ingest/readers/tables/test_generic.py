@@ -5,13 +5,10 @@ from datetime import date
 import numpy as np
 import pytest
 
-from ground_motion.core.errors import InputError
 from ground_motion.readers.formats.registry import open_velocity_field, recognise
-from ground_motion.readers.records import Component, Declaration, Direction, Submission, join_batches
+from ground_motion.readers.records import Component, Declaration, Direction, join_batches
 from ground_motion.readers.tables import columns
 from ground_motion.readers.tables.generic import csv_source
-from ingest.models import MeasurementPoint, Product
-from ingest.products.services import product_load
 from tests.makers import damage
 from tests.makers.damage import the_batch, the_field
 from tests.makers.generic import DATES, TOWARD, make, mapping, projected
@@ -216,20 +213,3 @@ UNDECLARED = {
 def test_a_bad_table_is_refused_with_a_line_that_names_the_fault(tmp_path, message):
     path = make(tmp_path, change=BAD.get(message, lambda table: None), delimiter=";")
     assert message in damage.outcome(path, UNDECLARED.get(message, TOWARD))
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize("kind", ["csv", "gpkg", "parquet", "shp"])
-def test_a_damaged_table_is_loaded_whole_or_not_at_all_and_an_id_that_is_no_text_can_be_listed(tmp_path, kind):
-    path = make(tmp_path, kind, n=30)
-    for _ in damage.flipped(path, seeds=8, bits=2):
-        before = Product.objects.count(), MeasurementPoint.objects.count()
-        try:
-            product = product_load(path=path, submission=Submission(declared=TOWARD))
-        except InputError:
-            assert (Product.objects.count(), MeasurementPoint.objects.count()) == before
-        else:
-            assert product.n_points + product.n_refused == 30
-    path = make(tmp_path, change=lambda table: table["CODE"].__setitem__(3, "P\x003"))
-    product = product_load(path=path, submission=Submission(declared=TOWARD))
-    assert product.refused_rows == [["P?3", "its id is empty or not valid text"]]
