@@ -89,18 +89,18 @@ class Series:
         import zarr  # Only who publishes has the extra.
         from zarr.codecs import GzipCodec
 
-        self.path, self.n_points, self.first, self.packed = path, product.n_points, 0, GzipCodec(level=6)
+        self.path, self.n_points, self.first, self.packed = path, product.n_points, 0, GzipCodec(level=2)
         self.group = zarr.create_group(str(path), attributes=facts)
         days = [*product.dates[: product.n_dates], *added]
         numbers = np.array(days, "datetime64[D]").astype(np.int32)
-        times = {"units": "days since 1970-01-01", "calendar": "proleptic_gregorian"}
+        times: dict[str, Any] = {"units": "days since 1970-01-01", "calendar": "proleptic_gregorian"}
         self.group.create_array("time", data=numbers, dimension_names=["time"], attributes=times)
         later = np.arange(len(days)) >= product.n_dates
-        words = {"long_name": "from new passes, until the next release replaces it"}
+        words: dict[str, Any] = {"long_name": "from new passes, until the next release replaces it"}
         self.group.create_array("provisional", data=later, dimension_names=["time"], attributes=words)
         units = {"units": "mm", "scale_factor": STEP_MM, "missing_value": MISSING}
         self.values = self._array(self.group, "displacement_mm", "int32", len(days), MISSING, units)
-        about = {"dates": [f"{day}" for day in days], "n_released": product.n_dates}
+        about: dict[str, Any] = {"dates": [f"{day}" for day in days], "n_released": product.n_dates}
         self.click = self.group.create_group("click", attributes=about)
         sql = f"SELECT max(octet_length(pid)) FROM {MeasurementPoint._meta.db_table} WHERE product_id = %s"  # noqa: S608
         longest = rows_of(sql, [product.pk])[0][0]

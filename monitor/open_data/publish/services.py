@@ -62,8 +62,10 @@ def publish(target: Target) -> None:
 def manifest_write(target: Target) -> None:
     """Write the documents and the manifest of all that is public now and built, and delete what is over.
 
-    If a product or alert is no longer public, no file that may hold it is left to readers of older manifests.
+    If a product or alert is no longer public, no file that may hold it is left to readers of older manifests. Raises
+    the fault of a page after all else was written.
     """
+    faults: list[Exception] = []
     with hold_lock(Lock.PUBLISHING):
         before, there = manifest_of(target), {entry.name for entry in target.entries()}
         products = {row: names for row in products_public().order_by("pk") if (names := names_of(row)).points in there}
@@ -75,9 +77,13 @@ def manifest_write(target: Target) -> None:
         tiles = [name for name in _archives() if name in there]
         ground = [name for name in _base_map() if name in there]
         by_layer = {name.removeprefix("tiles/").rpartition("-")[0]: name for name in tiles}
-        archives = {"tiles": {layer: f"/{name}" for layer, name in by_layer.items()}, "world": None, "archive": None}
+        archives: dict[str, Any] = {
+            "tiles": {layer: f"/{name}" for layer, name in by_layer.items()},
+            "world": None,
+            "archive": None,
+        }
         archives |= {name.removeprefix("ground/").rpartition("-")[0]: f"/{name}" for name in ground}
-        shown, stay, kept = pages_write(target, before, products, archives)
+        shown, stay, kept = pages_write(target, before, products, archives, partial(_noted, faults))
         content |= shown
         large = [name for names in products.values() for name in names if name]
         manifest: dict[str, Any] = {
@@ -108,6 +114,8 @@ def manifest_write(target: Target) -> None:
             target.save(MANIFEST, ContentFile(json.dumps(whole | {"published_at": now.isoformat()}).encode()))
         for name in over:
             target.delete(name)
+    if faults:
+        raise faults[0]
 
 
 def manifest_of(target: Target) -> dict[str, Any]:
