@@ -6,7 +6,8 @@ published leads there, any other one to the service. Scripts of such pages read 
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from hashlib import sha256
 from html import unescape
 from io import BytesIO
@@ -128,7 +129,11 @@ class Mirror:
 
 
 def pages_write(
-    target: RasterStorage, before: Mapping[str, Any], products: Mapping[Product, Names], archives: Mapping[str, Any]
+    target: RasterStorage,
+    before: Mapping[str, Any],
+    products: Mapping[Product, Names],
+    archives: Mapping[str, Any],
+    noted: Callable[[], AbstractContextManager[None]],
 ) -> tuple[Files, Files, dict[str, Any]]:
     """Return files by name, digests of those that stay as they are, and what the manifest keeps of the pages.
 
@@ -137,6 +142,7 @@ def pages_write(
         before: The manifest.
         products: The published products.
         archives: Names of archives: "tiles" by layer, and "world" and "archive" of the base map.
+        noted: Makes what keeps a fault, so that one page does not hold up the others.
     """
     alerts = list(alerts_public())
     of_products = {f"/products/{one.pk}/" for one in products}
@@ -152,13 +158,14 @@ def pages_write(
     for key, parts in made_from.items():
         state, old = sha256(json_of(parts)).hexdigest()[:16], before.get("pages", {}).get(key)
         if old and old["state"] == state and not (left and any(_holds(target, name, left) for name in old["files"])):
-            found = {name: before["files"][name] for name in old["files"]}
-            stay |= found
-        else:
+            stay |= {name: before["files"][name] for name in old["files"]}
+            groups[key] = old
+            continue
+        with noted():  # A page that fails keeps nothing withdrawn in its place: it goes.
             found = mirror.of_alert(key) if key != "/" else mirror.written([*texts, *mirror.lists(), *of_products])
             found |= _outlines(mirror, alerts) if key == "/" else {}
             files |= found
-        groups[key] = {"state": state, "files": sorted(found)}
+            groups[key] = {"state": state, "files": sorted(found)}
     static = _static({*mirror.static, *before.get("static", ())})
     return files | static, stay, {"pages": groups, "static": sorted(name.partition("/")[2] for name in static)}
 

@@ -89,7 +89,7 @@ class Series:
         import zarr  # Only who publishes has the extra.
         from zarr.codecs import GzipCodec
 
-        self.path, self.n_points, self.first, self.packed = path, product.n_points, 0, GzipCodec(level=6)
+        self.path, self.n_points, self.first, self.packed = path, product.n_points, 0, GzipCodec(level=2)
         self.group = zarr.create_group(str(path), attributes=facts)
         days = [*product.dates[: product.n_dates], *added]
         numbers = np.array(days, "datetime64[D]").astype(np.int32)
@@ -100,7 +100,7 @@ class Series:
         self.group.create_array("provisional", data=later, dimension_names=["time"], attributes=words)
         units = {"units": "mm", "scale_factor": STEP_MM, "missing_value": MISSING}
         self.values = self._array(self.group, "displacement_mm", "int32", len(days), MISSING, units)
-        about = {"dates": [f"{day}" for day in days], "n_released": product.n_dates}
+        about: dict[str, Any] = {"dates": [f"{day}" for day in days], "n_released": product.n_dates}
         self.click = self.group.create_group("click", attributes=about)
         sql = f"SELECT max(octet_length(pid)) FROM {MeasurementPoint._meta.db_table} WHERE product_id = %s"  # noqa: S608
         longest = rows_of(sql, [product.pk])[0][0]

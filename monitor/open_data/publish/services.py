@@ -63,8 +63,10 @@ def publish(target: RasterStorage) -> None:
 def manifest_write(target: RasterStorage) -> None:
     """Write the documents and the manifest of all that is public now and built, and delete what is over.
 
-    If a product or alert is no longer public, no file that may hold it is left to readers of older manifests.
+    If a product or alert is no longer public, no file that may hold it is left to readers of older manifests. Raises
+    the fault of a page after all else was written.
     """
+    faults: list[Exception] = []
     with hold_lock(Lock.PUBLISHING):
         before, there = manifest_of(target), {entry.name for entry in target.entries()}
         products = {row: names for row in products_public().order_by("pk") if (names := names_of(row)).points in there}
@@ -82,7 +84,7 @@ def manifest_write(target: RasterStorage) -> None:
             "archive": None,
         }
         archives |= {name.removeprefix("ground/").rpartition("-")[0]: f"/{name}" for name in ground}
-        shown, stay, kept = pages_write(target, before, products, archives)
+        shown, stay, kept = pages_write(target, before, products, archives, partial(_noted, faults))
         content |= shown
         large = [name for names in products.values() for name in names if name]
         manifest: dict[str, Any] = {
@@ -113,6 +115,8 @@ def manifest_write(target: RasterStorage) -> None:
             target.save(MANIFEST, ContentFile(json.dumps(whole | {"published_at": now.isoformat()}).encode()))
         for name in over:
             target.delete(name)
+    if faults:
+        raise faults[0]
 
 
 def manifest_of(target: RasterStorage) -> dict[str, Any]:

@@ -52,9 +52,9 @@ def test_with_files_alone_every_page_works_at_both_widths(open_page, nation):
         took_ms.append(page.evaluate(SERIES_MS))
         assert nation.sent < MAX_CLICK_BYTES
         page.get_by_text("The figures as a table").click()
-        cells = page.locator("#panel tbody td").all_inner_texts()
-        shown = [None if cell == "–" else float(cell.replace("−", "-")) for cell in cells]
-        series = point_series(point=point)
+        series, cells = point_series(point=point), page.locator("#panel tbody td")
+        expect(cells).to_have_count(len(series))
+        shown = [None if one == "–" else float(one.replace("−", "-")) for one in cells.all_inner_texts()]
         zero = next(value for value in series if value == value)
         assert shown == pytest.approx([None if value != value else value - zero for value in series], abs=0.11)
         page.reload()  # The address bar leads to the point again.
@@ -87,7 +87,7 @@ def test_with_files_alone_every_page_works_at_both_widths(open_page, nation):
         assert fits(page)
 
         page.get_by_role("link", name="Data", exact=True).click()
-        page.get_by_role("link", name=re.compile("^Open: ")).first.click()
+        page.get_by_role("link", name=re.compile("^Open.*Simulated velocity")).first.click()
         expect(page.locator("h1")).to_contain_text("Simulated velocity field")
         assert fits(page)
         page.get_by_role("link", name="this page there").focus()
