@@ -5,12 +5,14 @@ has the sharp edges of an unwrapping error (`bowls.edges`). The weights and the 
 (`lab.deformation.calibration`) for a fixed number of false alarms. The network's card holds them.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ground_motion.methods.deformation.gridding.points import Float32
+from ground_motion.methods.deformation.null.tail import Tail
 
 MIN_RARITY = 0.0  # Rarity counts from zero decades, because much motion is not bowl-shaped.
 MAX_RARITY = 6.0  # Errors that the noise covariance does not hold reach any number of decades.
@@ -92,3 +94,15 @@ def terms(seen: EvidenceTerms) -> list[Float32]:
         np.ones_like(ratio),
     )
     return [plane.astype(np.float32) for plane in planes]
+
+
+def as_strong(null: Mapping[str, Any], score: float) -> float | None:
+    """Return how many false areas of a score or above are expected in a product; None unknown.
+
+    null: as `deformation.product.Null.as_dict`.
+    """
+    if not null.get("tails"):
+        return None
+    over = min(math.log(score) - math.log1p(-score), SURE) if score < 1 else SURE
+    thresholds = null["thresholds_log_odds"].values()
+    return sum(Tail(*tail).expected(at + over) for tail, at in zip(null["tails"], thresholds, strict=True))

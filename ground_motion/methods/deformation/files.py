@@ -15,10 +15,10 @@ from ground_motion.core.areas import area_of
 from ground_motion.core.files import files_sha256
 from ground_motion.core.rasters import write_cog
 from ground_motion.methods.deformation import DeformationMethod
+from ground_motion.methods.deformation.decision import as_strong
 from ground_motion.methods.deformation.filters.still import assumption
 from ground_motion.methods.deformation.infer import DeformationResult, flagged_areas
 from ground_motion.methods.deformation.inputs import read_clusters
-from ground_motion.methods.deformation.null.tail import as_strong
 from ground_motion.methods.deformation.product import Null, detect_product
 from ground_motion.methods.deformation.wide.search import Track, wide_regions
 from ground_motion.rasters.areas import (

@@ -16,7 +16,7 @@ from detection.kinds import Extent, Family, Kind, family
 from detection.models import Alert, AlertMethods, Detection, SealedEvidence, SurgeSeries
 from detection.rules.lifecycle import LIVING
 from detection.selectors import evidence_of, scans_beside
-from ground_motion.methods.deformation.null.tail import as_strong
+from ground_motion.methods.deformation.decision import as_strong
 from ingest.models import Product, ScenePair
 from ml.runs.selectors import products_of
 from monitor.pages.alerts.pictures import captions

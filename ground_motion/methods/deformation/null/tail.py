@@ -1,13 +1,10 @@
 """Threshold above which noise is expected to have a given number of maxima, from the tail of drawn block maxima."""
 
-import math
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ground_motion.methods.deformation.bowls.edges import CANDIDATE
-from ground_motion.methods.deformation.decision import SURE
 from ground_motion.methods.deformation.gridding.points import Float32, Float64
 
 BLOCK_CELLS = 20  # Side of a block that counts with its highest value: motion of usual size gives one maximum.
@@ -35,18 +32,6 @@ class Tail(NamedTuple):
     def threshold(self, expected: float) -> float:
         """Return the threshold in the tail that a given number of maxima of a product is expected to exceed."""
         return self.start + self.total * (max(1.0, self.begun / expected) ** (1 / self.count) - 1)  # type: ignore[no-any-return]
-
-
-def as_strong(null: Mapping[str, Any], score: float) -> float | None:
-    """Return how many false areas of a score or above are expected in a product; None unknown.
-
-    null: as `deformation.product.Null.as_dict`.
-    """
-    if not null.get("tails"):
-        return None
-    over = min(math.log(score) - math.log1p(-score), SURE) if score < 1 else SURE
-    thresholds = null["thresholds_log_odds"].values()
-    return sum(Tail(*tail).expected(at + over) for tail, at in zip(null["tails"], thresholds, strict=True))
 
 
 def tail_of(maxima: Float64, products: float) -> Tail | None:

@@ -139,7 +139,8 @@ function selectAlert(feature, { move = true, scroll = true, link = null } = {}) 
 async function selectPoint(product, pid, coordinates) {
   popup?.remove();
   tools?.leave();
-  const where = published && (coordinates?.map((degrees) => degrees.toFixed(6)).join(",") ?? query.get("at")); // files know a point by its place
+  // Files know a point by its place.
+  const where = published && (coordinates?.map((degrees) => degrees.toFixed(6)).join(",") ?? query.get("at"));
   choose({ point: `${product}/${pid}`, at: where });
   if (coordinates) points?.choose(coordinates);
   const url = config.urls.series

@@ -69,7 +69,8 @@ function shardOf(store, metadata, name, number) {
   const rows = codecs[0].configuration.chunk_shape[0];
   const path = `${store}/${name}/c/${number}/0`;
   const bytes = 16 * (grid.configuration.chunk_shape[0] / rows);
-  const index = read(path, `-${bytes + 4}`).then(async (response) => new DataView(await response.arrayBuffer())); // + its checksum
+  // Its checksum of four bytes follows.
+  const index = read(path, `-${bytes + 4}`).then(async (response) => new DataView(await response.arrayBuffer()));
   return {
     rows,
     width: shape[1],
@@ -82,7 +83,7 @@ function shardOf(store, metadata, name, number) {
   };
 }
 
-/** A point's series as the service has it, without its sentence and without a fit; null where there is no such point. */
+/** A point's series as the service has it, without its sentence and its fit; null where there is no such point. */
 async function seriesOf(product, pid, [x, y]) {
   const { series: store } = product;
   if (!stores.has(store)) stores.set(store, read(`${store}/zarr.json`).then((response) => response.json()));
@@ -103,7 +104,8 @@ async function seriesOf(product, pid, [x, y]) {
       const [known, steps] = await Promise.all([figures.chunk(i), values.chunk(i)]);
       const part = (of, data) => [...data.subarray(row * of.width, (row + 1) * of.width)];
       const { columns } = metadata["click/figures"].attributes;
-      const found = part(figures, new Float32Array(known)).map((value, n) => [columns[n], Number.isNaN(value) ? null : value]);
+      const shown = part(figures, new Float32Array(known));
+      const found = shown.map((value, n) => [columns[n], Number.isNaN(value) ? null : value]);
       const scale = metadata.displacement_mm.attributes.scale_factor;
       const measured = steps ? part(values, new Int32Array(steps)) : dates.map(() => MISSING);
       const millimetres = measured.map((step) => (step === MISSING ? null : step * scale));

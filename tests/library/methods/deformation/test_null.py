@@ -7,9 +7,10 @@ import pytest
 
 from ground_motion.methods.deformation import product
 from ground_motion.methods.deformation.bowls.edges import CANDIDATE
+from ground_motion.methods.deformation.decision import as_strong
 from ground_motion.methods.deformation.gridding.points import PointCloud
 from ground_motion.methods.deformation.infer import detect_tracks, flagged_areas
-from ground_motion.methods.deformation.null.tail import as_strong, block_maxima, tail_of
+from ground_motion.methods.deformation.null.tail import block_maxima, tail_of
 from ground_motion.methods.deformation.product import PER_1000KM2, SIDE_CELLS, detect_product
 
 
