@@ -131,7 +131,7 @@ def manifest_of(target: RasterStorage) -> dict[str, Any]:
 def follow_change(**about: Any) -> None:
     """Take what is no longer public out of the manifest, once the change is committed; for signals.
 
-    A fault is logged and delays nothing else: the scheduled stage does the same within a minute.
+    A fault is logged and delays nothing else: the scheduled stage does the same.
     """
     step = about.get("instance")
     if isinstance(step, AlertTransition) and step.actor == "automatic" and step.to_state in PUBLIC_STATES:

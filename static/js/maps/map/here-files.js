@@ -24,9 +24,8 @@ export async function showFiles({ map, points, urls, box, here: [x, y] }) {
   );
   await drawn;
   const nearest = points?.at(map.project([x, y]), REACH_PX);
-  if (nearest?.properties.pid === undefined)
-    const none = gettext("No measurement point here: that does not mean that the ground is still.");
-    box.append(h("p", { class: "empty" }, none));
+  const none = gettext("No measurement point here: that does not mean that the ground is still.");
+  if (nearest?.properties.pid === undefined) box.append(h("p", { class: "empty" }, none));
   else {
     const { product, pid } = nearest.properties;
     const path = urls.series.replace("{product}", product).replace("{pid}", encodeURIComponent(pid));
