@@ -43,9 +43,10 @@ def source(path: Path) -> Source:
         doubled = sorted({name for name in schema.names if schema.names.count(name) > 1})
         if doubled:
             raise InputError(path, f"column {doubled[0]!r} appears twice", "Remove one of the two")
-        geometry = _geometry(path, schema)
-        rows = file.metadata.num_rows
-    names = [name for name in schema.names if geometry is None or name != geometry.name]
+        geometry, rows = _geometry(path, schema), file.metadata.num_rows
+    # A box to prune by (GeoParquet 1.1) is a struct and has no figures.
+    own = geometry.name if geometry else None
+    names = [one.name for one in schema if one.name != own and not pa.types.is_struct(one.type)]
 
     def batches(types: Mapping[str, pa.DataType], rows: int) -> Iterator[pa.RecordBatch]:
         return _batches(path, geometry, dict(types), rows)
